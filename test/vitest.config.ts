@@ -1,0 +1,15 @@
+import {defineConfig} from 'vitest/config';
+
+const root = new URL('..', import.meta.url).pathname;
+
+export default defineConfig({
+  test: {
+    root,
+    projects: [
+      {extends: true, test: {name: 'unit', include: ['{core,drivers,store,cmd,build}/**/*.test.ts', 'test/lib/**/*.test.ts', 'test/layers.test.ts']}},
+      {extends: true, test: {name: 'cases', include: ['test/cases/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false}},
+    ],
+    pool: 'forks',
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  },
+});
