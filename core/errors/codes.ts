@@ -1,0 +1,57 @@
+/**
+ * Every error that a user, a script or another part of Fustor may meet.
+ *
+ * `status` is the HTTP status, `exit` the exit code of a program that ends because of it, `retry` whether the same
+ * request may succeed later without anybody changing anything. The comment of a code is its page in the operator's manual.
+ */
+export const errorCodes = {
+  /** The command line is wrong: an unknown flag, a missing argument. `--help` shows what is accepted. */
+  USAGE: {status: 400, exit: 2, retry: false},
+  /** The configuration file cannot be read or does not validate. The message names file, line and column. */
+  CONFIG_INVALID: {status: 400, exit: 10, retry: false},
+  /** The listening address cannot be bound: taken by another process, or not an address of this host. */
+  LISTEN_FAILED: {status: 500, exit: 11, retry: true},
+  /** The data directory cannot be used: not writable, on a network file system, or held by another process. */
+  DATA_DIR_UNUSABLE: {status: 500, exit: 12, retry: false},
+  /** The store was written by a newer Fustor, or is not a Fustor store. Nothing was changed. */
+  STORE_FORMAT: {status: 500, exit: 13, retry: false},
+  /** The disk under the store is full; nothing was half-written. Free space; the engine resumes by itself. */
+  STORE_FULL: {status: 507, exit: 30, retry: true},
+  /** The source path does not exist, is not a directory, or may not be read by this user. */
+  SOURCE_UNUSABLE: {status: 500, exit: 14, retry: true},
+  /** The executable's self-check found a part that does not work on this machine. */
+  SELF_CHECK_FAILED: {status: 500, exit: 15, retry: false},
+
+  /** A parameter is unknown, malformed or out of range. The message names it and the nearest accepted one. */
+  BAD_REQUEST: {status: 400, exit: 2, retry: false},
+  /** No API key was sent, or one that this fusion does not know. */
+  UNAUTHENTICATED: {status: 401, exit: 4, retry: false},
+  /** The key is known but its role or its views do not allow this. */
+  FORBIDDEN: {status: 403, exit: 4, retry: false},
+  /** There is no such route. */
+  ROUTE_NOT_FOUND: {status: 404, exit: 2, retry: false},
+  /** There is no such view, or this key may not see it. */
+  VIEW_NOT_FOUND: {status: 404, exit: 2, retry: false},
+  /** The path is not in the tree. `meta.complete` tells "does not exist" (true) from "not seen yet" (false). */
+  PATH_NOT_FOUND: {status: 404, exit: 1, retry: false},
+  /** A `require=` of the request is not met now, for example `require=complete` during the first snapshot. */
+  REQUIREMENT_UNMET: {status: 412, exit: 1, retry: true},
+
+  /** The session is not known (any more): it ended, timed out or was replaced. The agent opens a new one. */
+  SESSION_UNKNOWN: {status: 410, exit: 1, retry: false},
+  /** A batch arrived before one with a lower number. `details.expected` is the number the engine waits for. */
+  BATCH_OUT_OF_ORDER: {status: 409, exit: 1, retry: true},
+  /** A batch cannot be decoded or breaks the protocol. It was kept aside for inspection and the stream goes on. */
+  BATCH_REJECTED: {status: 422, exit: 1, retry: false},
+  /** The engine of this view is not running or not answering now. Queries go on; send this batch again later. */
+  ENGINE_UNAVAILABLE: {status: 503, exit: 3, retry: true},
+
+  /** The server could not be reached at all. */
+  UNREACHABLE: {status: 502, exit: 3, retry: true},
+  /** The server did not answer in time. */
+  TIMED_OUT: {status: 504, exit: 6, retry: true},
+  /** A bug in Fustor: something that must not happen did. The log has the details. */
+  INTERNAL: {status: 500, exit: 70, retry: false},
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
