@@ -1,2 +1,4 @@
-/** The version of every program built from this tree; the bundler bakes it in from package.json. */
-export const version = '0.1.0';
+import packageJson from '../package.json' with {type: 'json'};
+
+/** The version of every program built from this tree. */
+export const version: string = packageJson.version;

@@ -1,0 +1,69 @@
+import {FustorError} from '../core/errors/fustor-error.ts';
+import {version} from './version.ts';
+
+/** Runs with the arguments that follow its name; the number it resolves to, if any, is the exit code. */
+export type Command = (args: string[]) => Promise<number | void>;
+
+export type ProgramDefinition = {
+  name: string;
+  /** One line each for `--help`, and the command, imported only when it is called so that `--version` stays fast. */
+  commands: Record<string, {summary: string; load: () => Promise<Command>}>;
+  /**
+   * Handles a command line that begins with no known command. Without it such a line is refused, which matters: an
+   * executable that starts itself with wrong arguments must not become a second service.
+   */
+  otherwise?: {usage: string; load: () => Promise<Command>};
+};
+
+/** Everything between argv and the exit code that all programs share. Sets `process.exitCode`, never cuts output short. */
+export async function runProgram(definition: ProgramDefinition, argv: string[] = process.argv.slice(2)): Promise<void> {
+  try {
+    process.exitCode = (await dispatch(definition, argv)) ?? 0;
+  } catch (error) {
+    process.exitCode = report(definition.name, error);
+  }
+}
+
+async function dispatch(definition: ProgramDefinition, argv: string[]): Promise<number | void> {
+  const [first, ...rest] = argv;
+  if (first === '--version' || first === '-V') return print(`${definition.name} ${version}`);
+  if (first === '--help' || first === '-h') return print(help(definition));
+
+  const command = first === undefined ? undefined : definition.commands[first];
+  if (command) return (await command.load())(rest);
+
+  const isOption = first?.startsWith('-') ?? false;
+  if (definition.otherwise && (isOption || first === undefined)) return (await definition.otherwise.load())(argv);
+  throw new FustorError(
+    'USAGE',
+    first === undefined ? 'No command given.' : `Unknown ${isOption ? 'option' : 'command'} "${first}".`,
+    {hint: `Run "${definition.name} --help".`},
+  );
+}
+
+function help({name, commands, otherwise}: ProgramDefinition): string {
+  const rows = [
+    ...Object.entries(commands).map(([command, {summary}]) => [command, summary]),
+    ['--version', 'print the version'],
+    ['--help', 'print this'],
+  ];
+  const width = Math.max(...rows.map(([command]) => command!.length)) + 2;
+  const usage = otherwise ? [`${name} ${otherwise.usage}`] : [];
+  return [...usage, `${name} COMMAND`, '', ...rows.map(([command, text]) => `  ${command!.padEnd(width)}${text}`)].join(
+    '\n',
+  );
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** One readable message for what an operator may expect, the whole stack for a bug. Returns the exit code. */
+function report(name: string, error: unknown): number {
+  if (error instanceof FustorError) {
+    process.stderr.write(`${name}: ${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`);
+    return error.exitCode;
+  }
+  process.stderr.write(`${name}: internal error\n${error instanceof Error ? error.stack : String(error)}\n`);
+  return new FustorError('INTERNAL', '').exitCode;
+}
