@@ -1,8 +1,8 @@
 import {FustorError} from '../core/errors/fustor-error.ts';
 import {version} from './version.ts';
 
-/** Runs with the arguments that follow its name; the number it resolves to, if any, is the exit code. */
-export type Command = (args: string[]) => Promise<number | void>;
+/** Runs with the arguments that follow its name and resolves to the exit code. */
+export type Command = (args: string[]) => Promise<number>;
 
 export type ProgramDefinition = {
   name: string;
@@ -18,13 +18,13 @@ export type ProgramDefinition = {
 /** Everything between argv and the exit code that all programs share. Sets `process.exitCode`, never cuts output short. */
 export async function runProgram(definition: ProgramDefinition, argv: string[] = process.argv.slice(2)): Promise<void> {
   try {
-    process.exitCode = (await dispatch(definition, argv)) ?? 0;
+    process.exitCode = await dispatch(definition, argv);
   } catch (error) {
     process.exitCode = report(definition.name, error);
   }
 }
 
-async function dispatch(definition: ProgramDefinition, argv: string[]): Promise<number | void> {
+async function dispatch(definition: ProgramDefinition, argv: string[]): Promise<number> {
   const [first, ...rest] = argv;
   if (first === '--version' || first === '-V') return print(`${definition.name} ${version}`);
   if (first === '--help' || first === '-h') return print(help(definition));
@@ -54,8 +54,9 @@ function help({name, commands, otherwise}: ProgramDefinition): string {
   );
 }
 
-function print(text: string): void {
+function print(text: string): number {
   process.stdout.write(`${text}\n`);
+  return 0;
 }
 
 /** One readable message for what an operator may expect, the whole stack for a bug. Returns the exit code. */

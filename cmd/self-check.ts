@@ -25,6 +25,7 @@ export function selfCheck(name: string, checks: Record<string, Check>): Command 
     }
     const line = {program: name, version, node: process.version, arch: process.arch, checks: results};
     process.stdout.write(`${JSON.stringify(line)}\n`);
+    return 0;
   };
 }
 
@@ -46,12 +47,12 @@ export const checkHttp: Check = async () => {
 
 /** Calls libc through `node:ffi`. */
 export const checkLibc: Check = async () => {
-  const {dlopen} = await import('node:ffi');
+  const {dlopen, toString: readString} = await import('node:ffi');
   using libc = dlopen('libc.so.6', {
     getpid: {arguments: [], return: 'i32'},
-    gnu_get_libc_version: {arguments: [], return: 'string'},
+    gnu_get_libc_version: {arguments: [], return: 'pointer'},
   });
   const pid = libc.functions.getpid();
   if (pid !== process.pid) throw new Error(`getpid() of libc says ${pid}, Node says ${process.pid}`);
-  return {glibc: libc.functions.gnu_get_libc_version()};
+  return {glibc: readString(libc.functions.gnu_get_libc_version())};
 };
