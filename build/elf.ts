@@ -7,13 +7,19 @@ export type RequiredVersions = Map<string, string>;
 export async function requiredVersions(file: string): Promise<RequiredVersions> {
   const needs = await run('readelf', ['--version-info', '--wide', file]);
   const required: RequiredVersions = new Map();
-  for (const [, family, version] of needs.matchAll(/Name: (GLIBC|GLIBCXX|CXXABI|GCC)_([\d.]+)  Flags/g)) {
+  for (const [, family, version] of needs.matchAll(/Name: (GLIBC|GLIBCXX|CXXABI|GCC)_([\d.]+) {2}Flags/g)) {
     if (compareVersions(version!, required.get(family!) ?? '0') > 0) required.set(family!, version!);
   }
   return required;
 }
 
-export type DynamicSymbol = {name: string; version: string | undefined; isDefined: boolean; isWeak: boolean; type: string};
+export type DynamicSymbol = {
+  name: string;
+  version: string | undefined;
+  isDefined: boolean;
+  isWeak: boolean;
+  type: string;
+};
 
 export async function dynamicSymbols(file: string): Promise<DynamicSymbol[]> {
   const table = await run('readelf', ['--dyn-syms', '--wide', file]);

@@ -11,7 +11,12 @@ export async function run(command: string, args: string[], options: {cwd?: strin
 }
 
 /** Runs a compiler or one of the binutils of a target. */
-export async function runTool(target: Target, tool: string, args: string[], options: {cwd?: string} = {}): Promise<string> {
+export async function runTool(
+  target: Target,
+  tool: string,
+  args: string[],
+  options: {cwd?: string} = {},
+): Promise<string> {
   const command = target.toolPrefix + tool;
   try {
     return await run(command, args, options);
