@@ -1,7 +1,7 @@
 import {existsSync} from 'node:fs';
-import {copyFile, mkdir, mkdtemp, rename, rm, stat} from 'node:fs/promises';
+import {copyFile, mkdir, mkdtemp, readFile, rename, rm, stat} from 'node:fs/promises';
 import {createRequire} from 'node:module';
-import {basename, dirname, join} from 'node:path';
+import {basename, dirname, join, relative} from 'node:path';
 import {parseArgs} from 'node:util';
 import {executableNames, type Program, type ThreadName, threadAsset, threads} from '../cmd/program.ts';
 import {bundle} from './bundle.ts';
@@ -9,7 +9,7 @@ import {type RequiredVersions, requiredVersions} from './elf.ts';
 import {buildLmdbAddon, prebuiltLmdbAddon} from './lmdb-addon.ts';
 import {runTool} from './run.ts';
 import {smoke} from './smoke.ts';
-import {cacheDirectory, fromNpm, nodeVersion, type Target, targets} from './target.ts';
+import {cacheDirectory, fromNpm, nodeVersion, root, type Target, targets} from './target.ts';
 
 /**
  * Makes the executables: `npm run build [-- --arch arm64] [--only agent] [--prebuilt-lmdb]`.
@@ -24,22 +24,22 @@ const {values: options} = parseArgs({
 });
 
 const target = oneOf(targets, options.arch);
-const programs = options.only ?? Object.keys(executableNames);
+const programs = (options.only ?? Object.keys(executableNames)) as Program[];
 for (const program of programs) oneOf(executableNames, program);
 
 const node = await strippedNode(target);
 const lmdb = options['prebuilt-lmdb'] ? prebuiltLmdbAddon(target) : await buildLmdbAddon(target);
 const rows: Record<string, unknown>[] = [];
-for (const program of programs as Program[]) {
+for (const program of programs) {
   const startedAt = performance.now();
   const path = await makeExecutable(program);
   const buildMs = performance.now() - startedAt;
   const {startMs} = await smoke(target, path);
   rows.push({
-    program: executableNames[program],
+    program: relative(root, path),
     MB: Number(((await stat(path)).size / 1e6).toFixed(1)),
     'build s': Number((buildMs / 1000).toFixed(1)),
-    'start ms': Math.round(startMs),
+    [target.emulator.length === 0 ? 'start ms' : 'emulated start ms']: Math.round(startMs),
   });
 }
 console.table(rows);
@@ -118,9 +118,10 @@ async function injectBesideMain({main, assets, output}: Parts): Promise<void> {
 }
 
 /** Without debug symbols. It must happen before anything is injected: a stripped executable does not start. */
-async function strippedNode({arch}: Target): Promise<string> {
+async function strippedNode(target: Target): Promise<string> {
   const original = fromNpm(target.node, target.nodeHint);
-  const stripped = join(cacheDirectory, `node-${arch}-${nodeVersion}`);
+  await checkVersion(original);
+  const stripped = join(cacheDirectory, `node-${target.arch}-${nodeVersion}`);
   if (existsSync(stripped)) return stripped;
   await mkdir(cacheDirectory, {recursive: true});
   const unfinished = `${stripped}.${process.pid}`;
@@ -128,6 +129,13 @@ async function strippedNode({arch}: Target): Promise<string> {
   await runTool(target, 'strip', [unfinished]);
   await rename(unfinished, stripped);
   return stripped;
+}
+
+/** What one version of Node prepares, another one cannot start. */
+async function checkVersion(node: string): Promise<void> {
+  const {version} = JSON.parse(await readFile(join(dirname(node), '../package.json'), 'utf8'));
+  if (version === nodeVersion && process.version === `v${nodeVersion}`) return;
+  throw new Error(`Node must be ${nodeVersion} everywhere; this is ${process.version} and ${node} is ${version}.`);
 }
 
 async function elfRow(name: string, file: string): Promise<Record<string, string>> {

@@ -6,8 +6,23 @@ export default defineConfig({
   test: {
     root,
     projects: [
-      {extends: true, test: {name: 'unit', include: ['{core,drivers,store,cmd,build}/**/*.test.ts', 'test/lib/**/*.test.ts', 'test/layers.test.ts']}},
-      {extends: true, test: {name: 'cases', include: ['test/cases/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false}},
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['{core,drivers,store,cmd,build}/**/*.test.ts', 'test/lib/**/*.test.ts', 'test/layers.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cases',
+          include: ['test/cases/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
     ],
     pool: 'forks',
     execArgv: ['--disable-warning=ExperimentalWarning'],

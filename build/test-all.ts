@@ -1,0 +1,66 @@
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+
+/**
+ * `npm test`: all checks in the order in which a failure is cheapest to find, each as `npm run` would do it. Goes on
+ * after a failure, so that one run tells everything. Ends with the line `N passed, N failed`: the tests of vitest, and
+ * one for each other step.
+ */
+type Outcome = {passed: number; failed: number; skipped: number};
+
+const reports = mkdtempSync(join(tmpdir(), 'fustor-test-'));
+const steps: {name: string; check: () => Promise<Outcome>}[] = [
+  {name: 'types', check: () => script('types')},
+  {name: 'lint', check: () => script('lint')},
+  {name: 'unit', check: () => vitest('unit')},
+  {name: 'build', check: () => script('build')},
+  {name: 'cases', check: () => vitest('cases')},
+];
+
+const rows: (Outcome & {step: string; seconds: number})[] = [];
+for (const {name, check} of steps) {
+  console.log(`\n── ${name}`);
+  const startedAt = performance.now();
+  // Cases would run against the executables of an earlier build, and mean nothing.
+  const isPointless = name === 'cases' && rows.some(({step, failed}) => step === 'build' && failed > 0);
+  const outcome = isPointless ? {passed: 0, failed: 1, skipped: 0} : await check();
+  rows.push({step: name, ...outcome, seconds: Math.round((performance.now() - startedAt) / 100) / 10});
+}
+rmSync(reports, {recursive: true});
+
+console.table(rows);
+const total = (key: 'passed' | 'failed') => rows.reduce((sum, row) => sum + row[key], 0);
+process.exitCode = total('failed') === 0 ? 0 : 1;
+console.log(`${total('passed')} passed, ${total('failed')} failed`);
+
+async function script(name: string): Promise<Outcome> {
+  const isOk = await succeeds(['run', '--silent', name]);
+  return {passed: isOk ? 1 : 0, failed: isOk ? 0 : 1, skipped: 0};
+}
+
+async function vitest(project: 'unit' | 'cases'): Promise<Outcome> {
+  const report = join(reports, `${project}.json`);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const isOk = await succeeds(['run', '--silent', project, '--', ...reporters]);
+  const {passed, failed, skipped} = readReport(report);
+  // A file that cannot be imported, an error outside of any test: vitest fails without a failed test.
+  return {passed, failed: isOk ? failed : Math.max(failed, 1), skipped};
+}
+
+function readReport(path: string): Outcome {
+  try {
+    const {numPassedTests, numFailedTests, numPendingTests} = JSON.parse(readFileSync(path, 'utf8'));
+    return {passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests};
+  } catch {
+    return {passed: 0, failed: 1, skipped: 0}; // it died before it could report
+  }
+}
+
+async function succeeds(npmArguments: string[]): Promise<boolean> {
+  const child = spawn('npm', npmArguments, {stdio: ['ignore', 'inherit', 'inherit']});
+  const [code] = await once(child, 'exit');
+  return code === 0;
+}
