@@ -43,7 +43,7 @@ export async function smoke(target: Target, executable: string): Promise<{startM
     await refuses(start(['no-such-command']));
     return {startMs};
   } catch (error) {
-    throw new Error(`${executable} does not work: ${error instanceof Error ? error.message : error}`, {cause: error});
+    throw new Error(`${executable} does not work: ${error instanceof Error ? error.message : error}`);
   } finally {
     await chmod(directory, 0o755);
     await rm(directory, {recursive: true});

@@ -18,8 +18,7 @@ export function selfCheck(name: string, checks: Record<string, Check>): Command 
     for (const [part, check] of Object.entries(checks)) {
       const startedAt = performance.now();
       const facts = await check().catch((cause: unknown) => {
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        throw new FustorError('SELF_CHECK_FAILED', `Self-check of "${part}" failed: ${reason}`, {cause});
+        throw new FustorError('SELF_CHECK_FAILED', `Self-check of "${part}" failed: ${reasonOf(cause)}`, {cause});
       });
       results[part] = {...facts, ms: Math.round(performance.now() - startedAt)};
     }
@@ -27,6 +26,12 @@ export function selfCheck(name: string, checks: Record<string, Check>): Command 
     process.stdout.write(`${JSON.stringify(line)}\n`);
     return 0;
   };
+}
+
+/** `fetch failed` alone helps nobody; what lies behind it does. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
 }
 
 /** Serves one request on loopback and reads the answer. */
