@@ -1,0 +1,161 @@
+import {z} from 'zod';
+import {
+  apiKey,
+  byteSize,
+  choice,
+  duration,
+  flag,
+  httpUrl,
+  integer,
+  isName,
+  type ListenAddress,
+  listenAddress,
+  name,
+  nameWanted,
+  text,
+  viewNameOrAll,
+} from './values.ts';
+
+/**
+ * The one format of Fustor's configuration. A file may hold several roles; each program takes its own sections.
+ *
+ * Written settings are snake_case and carry their unit in the value (`cache_window: 120s`); parsed ones are camelCase and
+ * carry it in the name (`cacheWindowMs`). What is named in the file (views, sources, senders, pipes) becomes a list whose
+ * items know their name: it travels as JSON, keeps its order, and a name such as `constructor` cannot be found by accident.
+ */
+
+export type {ListenAddress};
+export type LogLevel = z.output<typeof logLevel>;
+export type FusionConfig = z.output<typeof fusion>;
+export type KeyConfig = z.output<typeof key>;
+export type Role = KeyConfig['role'];
+export type ViewConfig = Named<z.output<typeof view>>;
+export type AgentConfig = z.output<typeof agent>;
+export type SourceConfig = Named<z.output<typeof source>>;
+export type SenderConfig = Named<z.output<typeof sender>>;
+export type PipeConfig = Named<z.output<typeof pipe>>;
+export type FustorConfig = z.output<typeof configSchema>;
+
+type Named<T> = {name: string} & T;
+
+const logLevel = choice('trace', 'debug', 'info', 'warn', 'error', 'fatal');
+
+const fusion = z
+  .strictObject({
+    listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
+    data: text,
+    gateways: integer({min: 1, max: 64}).default(2),
+    log_level: logLevel.default('info'),
+  })
+  .transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
+
+/** The views that a key opens: `"*"` (or a list with it) is every view, also those that are added later. */
+const keyViews = z
+  .preprocess(value => (value === '*' ? [value] : value), z.array(viewNameOrAll, {error: 'a list of view names, or "*"'}))
+  .transform((views): readonly string[] | '*' => (views.includes('*') ? '*' : views));
+
+const key = z.strictObject({
+  name,
+  role: choice('admin', 'operator', 'reader', 'agent'),
+  key: apiKey,
+  views: keyViews,
+});
+
+const view = z
+  .strictObject({
+    driver: choice('fs').default('fs'),
+    hot_file_threshold: duration({min: '0s'}).default(30_000),
+    cache_window: duration({min: '0s'}).default(120_000),
+    session_timeout: duration({min: '1s'}).default(30_000),
+    tombstone_retention: duration({min: '1s', max: '366d'}).default(3_600_000),
+  })
+  .transform(settings => ({
+    driver: settings.driver,
+    hotFileThresholdMs: settings.hot_file_threshold,
+    cacheWindowMs: settings.cache_window,
+    sessionTimeoutMs: settings.session_timeout,
+    tombstoneRetentionMs: settings.tombstone_retention,
+  }));
+
+const agent = z
+  .strictObject({id: name, data: text, log_level: logLevel.default('info')})
+  .transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
+
+const source = z
+  .strictObject({
+    driver: choice('fs').default('fs'),
+    path: text,
+    exclude: z.array(text, {error: 'a list of patterns'}).default([]),
+    cross_file_systems: flag.default(false),
+    max_watches: integer({min: 1, max: 2 ** 31}).optional(),
+    walkers: integer({min: 1, max: 64}).default(2),
+    watcher: choice('auto', 'inotify', 'chokidar').default('auto'),
+  })
+  .transform(settings => ({
+    driver: settings.driver,
+    path: settings.path,
+    exclude: settings.exclude,
+    crossesFileSystems: settings.cross_file_systems,
+    /** Undefined: as many as the kernel allows. */
+    maxWatches: settings.max_watches,
+    walkers: settings.walkers,
+    watcher: settings.watcher,
+  }));
+
+const sender = z
+  .strictObject({
+    driver: choice('fusion').default('fusion'),
+    url: httpUrl,
+    key: apiKey,
+    batch_events: integer({min: 1, max: 100_000}).default(2_000),
+    batch_bytes: byteSize({min: '64KiB', max: '64MiB'}).default(2 ** 20),
+    batch_delay: duration({min: '0ms', max: '1m'}).default(20),
+    window: integer({min: 1, max: 64}).default(4),
+    request_timeout: duration({min: '1s', max: '10m'}).default(30_000),
+  })
+  .transform(settings => ({
+    driver: settings.driver,
+    url: settings.url,
+    key: settings.key,
+    /** A batch is sent when one of these three is reached. */
+    batchEventsMax: settings.batch_events,
+    batchBytesMax: settings.batch_bytes,
+    batchDelayMs: settings.batch_delay,
+    /** Batches sent and not yet acknowledged. */
+    windowBatches: settings.window,
+    requestTimeoutMs: settings.request_timeout,
+  }));
+
+const pipe = z
+  .strictObject({
+    source: name,
+    sender: name,
+    view: name,
+    audit_interval: duration({min: '1s'}).default(12 * 3_600_000),
+    sentinel_interval: duration({min: '1s'}).default(120_000),
+  })
+  .transform(settings => ({
+    source: settings.source,
+    sender: settings.sender,
+    view: settings.view,
+    auditIntervalMs: settings.audit_interval,
+    sentinelIntervalMs: settings.sentinel_interval,
+  }));
+
+export const configSchema = z.strictObject({
+  fusion: fusion.optional(),
+  keys: z.array(key, {error: 'a list of keys'}).default([]),
+  views: named(view),
+  agent: agent.optional(),
+  sources: named(source),
+  senders: named(sender),
+  pipes: named(pipe),
+});
+
+/** A section `{NAME: {…}}` as a list of `{name: NAME, …}`; a section that is not there is an empty list. */
+function named<S extends z.ZodType<object>>(section: S) {
+  return z
+    .record(z.string().refine(isName, {error: nameWanted}), section)
+    .default({})
+    .transform(byName => Object.entries(byName).map(([name, one]) => ({name, ...one}) as Named<z.output<S>>));
+}
