@@ -40,34 +40,40 @@ type Named<T> = {name: string} & T;
 
 const logLevel = choice('trace', 'debug', 'info', 'warn', 'error', 'fatal');
 
-const fusion = z
-  .strictObject({
-    listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
-    data: text,
-    gateways: integer({min: 1, max: 64}).default(2),
-    log_level: logLevel.default('info'),
-  })
-  .transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
+const fusion = group({
+  listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
+  data: text,
+  gateways: integer({min: 1, max: 64}).default(2),
+  log_level: logLevel.default('info'),
+}).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
 
 /** The views that a key opens: `"*"` (or a list with it) is every view, also those that are added later. */
 const keyViews = z
-  .preprocess(value => (value === '*' ? [value] : value), z.array(viewNameOrAll, {error: 'a list of view names, or "*"'}))
+  .preprocess(value => (value === '*' ? [value] : value), list(viewNameOrAll, 'a list of view names, or "*"'))
   .transform((views): readonly string[] | '*' => (views.includes('*') ? '*' : views));
 
-const key = z.strictObject({
+const key = group({
   name,
   role: choice('admin', 'operator', 'reader', 'agent'),
   key: apiKey,
   views: keyViews,
 });
 
-const view = z
-  .strictObject({
-    driver: choice('fs').default('fs'),
-    hot_file_threshold: duration({min: '0s'}).default(30_000),
-    cache_window: duration({min: '0s'}).default(120_000),
-    session_timeout: duration({min: '1s'}).default(30_000),
-    tombstone_retention: duration({min: '1s', max: '366d'}).default(3_600_000),
+const view = group({
+  driver: choice('fs').default('fs'),
+  hot_file_threshold: duration({min: '0s'}).default(30_000),
+  cache_window: duration({min: '0s'}).default(120_000),
+  session_timeout: duration({min: '1s'}).default(30_000),
+  tombstone_retention: duration({min: '1s', max: '366d'}).default(3_600_000),
+})
+  .superRefine((settings, context) => {
+    if (settings.tombstone_retention >= settings.cache_window) return;
+    // A scan may be as old as the cache window: a deletion forgotten sooner could be undone by it.
+    context.addIssue({
+      code: 'custom',
+      path: ['tombstone_retention'],
+      message: 'a duration not shorter than cache_window',
+    });
   })
   .transform(settings => ({
     driver: settings.driver,
@@ -77,74 +83,69 @@ const view = z
     tombstoneRetentionMs: settings.tombstone_retention,
   }));
 
-const agent = z
-  .strictObject({id: name, data: text, log_level: logLevel.default('info')})
-  .transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
+const agent = group({id: name, data: text, log_level: logLevel.default('info')}).transform(({log_level, ...rest}) => ({
+  ...rest,
+  logLevel: log_level,
+}));
 
-const source = z
-  .strictObject({
-    driver: choice('fs').default('fs'),
-    path: text,
-    exclude: z.array(text, {error: 'a list of patterns'}).default([]),
-    cross_file_systems: flag.default(false),
-    max_watches: integer({min: 1, max: 2 ** 31}).optional(),
-    walkers: integer({min: 1, max: 64}).default(2),
-    watcher: choice('auto', 'inotify', 'chokidar').default('auto'),
-  })
-  .transform(settings => ({
-    driver: settings.driver,
-    path: settings.path,
-    exclude: settings.exclude,
-    crossesFileSystems: settings.cross_file_systems,
-    /** Undefined: as many as the kernel allows. */
-    maxWatches: settings.max_watches,
-    walkers: settings.walkers,
-    watcher: settings.watcher,
-  }));
+const source = group({
+  driver: choice('fs').default('fs'),
+  path: text,
+  exclude: list(text, 'a list of patterns').default([]),
+  cross_file_systems: flag.default(false),
+  max_watches: integer({min: 1, max: 2 ** 31}).optional(),
+  walkers: integer({min: 1, max: 64}).default(2),
+  watcher: choice('auto', 'inotify', 'chokidar').default('auto'),
+}).transform(settings => ({
+  driver: settings.driver,
+  path: settings.path,
+  exclude: settings.exclude,
+  crossesFileSystems: settings.cross_file_systems,
+  /** Undefined: as many as the kernel allows. */
+  maxWatches: settings.max_watches,
+  walkers: settings.walkers,
+  watcher: settings.watcher,
+}));
 
-const sender = z
-  .strictObject({
-    driver: choice('fusion').default('fusion'),
-    url: httpUrl,
-    key: apiKey,
-    batch_events: integer({min: 1, max: 100_000}).default(2_000),
-    batch_bytes: byteSize({min: '64KiB', max: '64MiB'}).default(2 ** 20),
-    batch_delay: duration({min: '0ms', max: '1m'}).default(20),
-    window: integer({min: 1, max: 64}).default(4),
-    request_timeout: duration({min: '1s', max: '10m'}).default(30_000),
-  })
-  .transform(settings => ({
-    driver: settings.driver,
-    url: settings.url,
-    key: settings.key,
-    /** A batch is sent when one of these three is reached. */
-    batchEventsMax: settings.batch_events,
-    batchBytesMax: settings.batch_bytes,
-    batchDelayMs: settings.batch_delay,
-    /** Batches sent and not yet acknowledged. */
-    windowBatches: settings.window,
-    requestTimeoutMs: settings.request_timeout,
-  }));
+const sender = group({
+  driver: choice('fusion').default('fusion'),
+  url: httpUrl,
+  key: apiKey,
+  batch_events: integer({min: 1, max: 100_000}).default(2_000),
+  batch_bytes: byteSize({min: '64KiB', max: '64MiB'}).default(2 ** 20),
+  batch_delay: duration({min: '0ms', max: '1m'}).default(20),
+  window: integer({min: 1, max: 64}).default(4),
+  request_timeout: duration({min: '1s', max: '10m'}).default(30_000),
+}).transform(settings => ({
+  driver: settings.driver,
+  url: settings.url,
+  key: settings.key,
+  /** A batch is sent when one of these three is reached. */
+  batchEventsMax: settings.batch_events,
+  batchBytesMax: settings.batch_bytes,
+  batchDelayMs: settings.batch_delay,
+  /** Batches sent and not yet acknowledged. */
+  windowBatches: settings.window,
+  requestTimeoutMs: settings.request_timeout,
+}));
 
-const pipe = z
-  .strictObject({
-    source: name,
-    sender: name,
-    view: name,
-    audit_interval: duration({min: '1s'}).default(12 * 3_600_000),
-    sentinel_interval: duration({min: '1s'}).default(120_000),
-  })
-  .transform(settings => ({
-    source: settings.source,
-    sender: settings.sender,
-    view: settings.view,
-    auditIntervalMs: settings.audit_interval,
-    sentinelIntervalMs: settings.sentinel_interval,
-  }));
+const pipe = group({
+  source: name,
+  sender: name,
+  view: name,
+  audit_interval: duration({min: '1s'}).default(12 * 3_600_000),
+  sentinel_interval: duration({min: '1s'}).default(120_000),
+}).transform(settings => ({
+  source: settings.source,
+  sender: settings.sender,
+  view: settings.view,
+  auditIntervalMs: settings.audit_interval,
+  sentinelIntervalMs: settings.sentinel_interval,
+}));
 
-export const configSchema = z.strictObject({
+export const configSchema = group({
   fusion: fusion.optional(),
-  keys: z.array(key, {error: 'a list of keys'}).default([]),
+  keys: list(key, 'a list of keys').default([]),
   views: named(view),
   agent: agent.optional(),
   sources: named(source),
@@ -152,10 +153,22 @@ export const configSchema = z.strictObject({
   pipes: named(pipe),
 });
 
+/** Settings under one heading. A heading with nothing below it (all commented out, say) is an empty group. */
+function group<const T extends z.ZodRawShape>(settings: T) {
+  const wanted: z.core.$ZodErrorMap = issue => (issue.code === 'invalid_type' ? 'a group of settings' : undefined);
+  return z.preprocess(value => (value === null ? {} : value), z.strictObject(settings, {error: wanted}));
+}
+
+function list<T extends z.ZodType>(item: T, wanted: string) {
+  return z.preprocess(value => (value === null ? [] : value), z.array(item, {error: wanted}));
+}
+
 /** A section `{NAME: {…}}` as a list of `{name: NAME, …}`; a section that is not there is an empty list. */
-function named<S extends z.ZodType<object>>(section: S) {
+function named<T extends z.ZodType<object>>(section: T) {
+  const nameKey = z.string().refine(isName, {error: nameWanted});
+  const byName = z.record(nameKey, section, {error: 'groups of settings, each under its name'});
   return z
-    .record(z.string().refine(isName, {error: nameWanted}), section)
+    .preprocess(value => (value === null ? {} : value), byName)
     .default({})
-    .transform(byName => Object.entries(byName).map(([name, one]) => ({name, ...one}) as Named<z.output<S>>));
+    .transform(groups => Object.entries(groups).map(([name, one]) => ({name, ...one}) as Named<z.output<T>>));
 }

@@ -1,0 +1,76 @@
+import {readFileSync} from 'node:fs';
+import {open} from 'node:fs/promises';
+import {dirname, resolve} from 'node:path';
+import {parseConfig} from '../core/config/parse.ts';
+import type {FustorConfig} from '../core/config/schema.ts';
+import {FustorError, systemErrorCode} from '../core/errors/fustor-error.ts';
+
+/** A thousand times the size of the example; more than that is some other file. */
+const bytesMax = 4 * 2 ** 20;
+
+/**
+ * The validated configuration of a file. Relative paths in it (`data`, `path`, `${file:…}`) start from the folder that the
+ * file is in, so that the result does not depend on where the program was started. Throws CONFIG_INVALID.
+ */
+export async function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): Promise<FustorConfig> {
+  const folder = dirname(resolve(file));
+  const config = parseConfig(await readText(file), {
+    file,
+    resolveEnv: name => env[name],
+    readSecretFile: path => readSecretFile(resolve(folder, path)),
+  });
+  return {
+    ...config,
+    ...(config.fusion && {fusion: {...config.fusion, data: resolve(folder, config.fusion.data)}}),
+    ...(config.agent && {agent: {...config.agent, data: resolve(folder, config.agent.data)}}),
+    sources: config.sources.map(source => ({...source, path: resolve(folder, source.path)})),
+  };
+}
+
+async function readText(file: string): Promise<string> {
+  const bytes = await readBounded(file).catch(error => {
+    throw unreadable(file, reasonOf(error), error);
+  });
+  if (bytes.length > bytesMax) throw unreadable(file, `it is larger than ${bytesMax / 2 ** 20} MiB`);
+  try {
+    return new TextDecoder('utf-8', {fatal: true}).decode(bytes);
+  } catch (error) {
+    throw unreadable(file, 'it is not a text in UTF-8', error);
+  }
+}
+
+/** Also from a pipe or `/dev/stdin`, whose size nobody knows; one byte too many is enough to see that it is too large. */
+async function readBounded(file: string): Promise<Buffer> {
+  await using handle = await open(file, 'r');
+  const chunks: Buffer[] = [];
+  for (let left = bytesMax + 1; left > 0; ) {
+    const {bytesRead, buffer} = await handle.read(Buffer.alloc(Math.min(left, 2 ** 16)));
+    if (bytesRead === 0) break;
+    chunks.push(buffer.subarray(0, bytesRead));
+    left -= bytesRead;
+  }
+  return Buffer.concat(chunks);
+}
+
+function readSecretFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Error(`${path}: ${reasonOf(error)}`, {cause: error});
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return reasons[systemErrorCode(error) ?? ''] ?? String(error);
+}
+
+const reasons: Record<string, string> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'it does not exist',
+  EISDIR: 'it is a directory',
+  EACCES: 'this user may not read it',
+};
+
+function unreadable(file: string, reason: string, cause?: unknown): FustorError {
+  return new FustorError('CONFIG_INVALID', `Cannot read the configuration ${file}: ${reason}.`, {cause});
+}
