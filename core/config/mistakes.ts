@@ -25,13 +25,10 @@ export type Mistake = {
 };
 
 /** All mistakes of a file in one error: a line each in the message, and machine-readable in `details.mistakes`. */
-export function configInvalid(file: string, mistakes: Mistake[]): FustorError {
+export function configInvalid({file, mistakes, hint}: {file: string; mistakes: Mistake[]; hint: string}): FustorError {
   const heading = mistakes.length === 1 ? `${file} has a mistake:` : `${file} has ${mistakes.length} mistakes:`;
   const message = [heading, ...mistakes.map(mistake => `  ${mistakeLine(mistake)}`)].join('\n');
-  return new FustorError('CONFIG_INVALID', message, {
-    hint: 'fustor.example.yaml explains every setting.',
-    details: {mistakes},
-  });
+  return new FustorError('CONFIG_INVALID', message, {hint, details: {mistakes}});
 }
 
 /** `pipes.research.view`, `keys[0].views[1]`, `views["a b"]`. */

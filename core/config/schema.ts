@@ -1,4 +1,5 @@
 import {z} from 'zod';
+import {group, list, type Named, named} from './groups.ts';
 import {
   apiKey,
   byteSize,
@@ -7,11 +8,9 @@ import {
   flag,
   httpUrl,
   integer,
-  isName,
   type ListenAddress,
   listenAddress,
   name,
-  nameWanted,
   text,
   viewNameOrAll,
 } from './values.ts';
@@ -35,8 +34,6 @@ export type SourceConfig = Named<z.output<typeof source>>;
 export type SenderConfig = Named<z.output<typeof sender>>;
 export type PipeConfig = Named<z.output<typeof pipe>>;
 export type FustorConfig = z.output<typeof configSchema>;
-
-type Named<T> = {name: string} & T;
 
 const logLevel = choice('trace', 'debug', 'info', 'warn', 'error', 'fatal');
 
@@ -152,23 +149,3 @@ export const configSchema = group({
   senders: named(sender),
   pipes: named(pipe),
 });
-
-/** Settings under one heading. A heading with nothing below it (all commented out, say) is an empty group. */
-function group<const T extends z.ZodRawShape>(settings: T) {
-  const wanted: z.core.$ZodErrorMap = issue => (issue.code === 'invalid_type' ? 'a group of settings' : undefined);
-  return z.preprocess(value => (value === null ? {} : value), z.strictObject(settings, {error: wanted}));
-}
-
-function list<T extends z.ZodType>(item: T, wanted: string) {
-  return z.preprocess(value => (value === null ? [] : value), z.array(item, {error: wanted}));
-}
-
-/** A section `{NAME: {…}}` as a list of `{name: NAME, …}`; a section that is not there is an empty list. */
-function named<T extends z.ZodType<object>>(section: T) {
-  const nameKey = z.string().refine(isName, {error: nameWanted});
-  const byName = z.record(nameKey, section, {error: 'groups of settings, each under its name'});
-  return z
-    .preprocess(value => (value === null ? {} : value), byName)
-    .default({})
-    .transform(groups => Object.entries(groups).map(([name, one]) => ({name, ...one}) as Named<z.output<T>>));
-}

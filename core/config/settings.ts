@@ -1,6 +1,5 @@
 import type {z} from 'zod';
 import type {SettingPath} from './mistakes.ts';
-import {configSchema} from './schema.ts';
 
 /** The part of zod's description of a schema that is needed to find the names of settings in it. */
 type Definition = {
@@ -14,13 +13,13 @@ type Definition = {
 };
 
 /** The names that the group at this path accepts; none where any name is accepted or no group is expected. */
-export function settingNames(path: SettingPath): string[] {
-  const found = path.reduce<z.core.$ZodType | undefined>((schema, step) => schema && below(schema, step), configSchema);
+export function settingNames(root: z.core.$ZodType, path: SettingPath): string[] {
+  const found = path.reduce<z.core.$ZodType | undefined>((schema, step) => schema && below(schema, step), root);
   return Object.keys(found ? (definition(found).shape ?? {}) : {});
 }
 
-/** Every setting of the format as a path; `*` stands for a name that the administrator chooses. */
-export function allSettings(schema: z.core.$ZodType = configSchema, prefix: string[] = []): string[] {
+/** Every setting of a format as a path; `*` stands for a name that the administrator chooses. */
+export function allSettings(schema: z.core.$ZodType, prefix: string[] = []): string[] {
   const {shape, element, valueType} = definition(schema);
   if (shape) return Object.entries(shape).flatMap(([name, setting]) => allSettings(setting, [...prefix, name]));
   if (valueType) return allSettings(valueType, [...prefix, '*']);

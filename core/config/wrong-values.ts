@@ -6,11 +6,11 @@ import {settingNames} from './settings.ts';
 import type {YamlTree} from './yaml-tree.ts';
 
 /** What the schema refused, each mistake at its place in the file. */
-export function problemsOf(issue: z.core.$ZodIssue, tree: YamlTree): Problem[] {
+export function problemsOf(issue: z.core.$ZodIssue, {tree, schema}: {tree: YamlTree; schema: z.ZodType}): Problem[] {
   const path = issue.path as SettingPath;
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map(name => unknownSetting(tree, path, name));
+      return issue.keys.map(name => unknownSetting(tree, {group: path, name, known: settingNames(schema, path)}));
     case 'invalid_key':
       return [{...keyPlace(tree, path), message: 'cannot be a name', wanted: issue.issues[0].message}];
     case 'invalid_type':
@@ -36,8 +36,10 @@ export function problemAt(tree: YamlTree, problem: ReferenceProblem, {isKindOnly
   };
 }
 
-function unknownSetting(tree: YamlTree, group: SettingPath, name: string): Problem {
-  const known = settingNames(group);
+function unknownSetting(
+  tree: YamlTree,
+  {group, name, known}: {group: SettingPath; name: string; known: string[]},
+): Problem {
   return {
     ...keyPlace(tree, [...group, name]),
     message: 'unknown setting',

@@ -24,6 +24,7 @@ const messages: Partial<Record<YAMLError['code'], string>> = {
   KEY_OVER_1024_CHARS: 'a name longer than 1024 characters; is a line break missing?',
   MISSING_CHAR: 'a closing quote, a comma, or a space after ":" is missing',
   MULTILINE_IMPLICIT_KEY: 'the line has no ": " after the name of the setting (a space must follow the colon)',
+  RESOURCE_EXHAUSTION: 'lists and groups are nested too deep here',
   TAB_AS_INDENT: 'a tab is used for indentation; YAML allows only spaces',
   UNEXPECTED_TOKEN: `something does not belong here; ${quoteIt}`,
 };
