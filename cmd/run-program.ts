@@ -13,6 +13,8 @@ export type ProgramDefinition = {
    * executable that starts itself with wrong arguments must not become a second service.
    */
   otherwise?: {usage: string; load: () => Promise<Command>};
+  /** What `--help` says below the commands. */
+  notes?: string;
 };
 
 /** Everything between argv and the exit code that all programs share. Sets `process.exitCode`, never cuts output short. */
@@ -29,7 +31,8 @@ async function dispatch(definition: ProgramDefinition, argv: string[]): Promise<
   if (first === '--version' || first === '-V') return print(`${definition.name} ${version}`);
   if (first === '--help' || first === '-h') return print(help(definition));
 
-  const command = first === undefined ? undefined : definition.commands[first];
+  const isCommand = first !== undefined && Object.hasOwn(definition.commands, first);
+  const command = isCommand ? definition.commands[first] : undefined;
   if (command) return (await command.load())(rest);
 
   const isOption = first?.startsWith('-') ?? false;
@@ -41,7 +44,7 @@ async function dispatch(definition: ProgramDefinition, argv: string[]): Promise<
   );
 }
 
-function help({name, commands, otherwise}: ProgramDefinition): string {
+function help({name, commands, otherwise, notes}: ProgramDefinition): string {
   const rows = [
     ...Object.entries(commands).map(([command, {summary}]) => [command, summary]),
     ['--version', 'print the version'],
@@ -49,9 +52,8 @@ function help({name, commands, otherwise}: ProgramDefinition): string {
   ];
   const width = Math.max(...rows.map(([command]) => command!.length)) + 2;
   const usage = otherwise ? [`${name} ${otherwise.usage}`] : [];
-  return [...usage, `${name} COMMAND`, '', ...rows.map(([command, text]) => `  ${command!.padEnd(width)}${text}`)].join(
-    '\n',
-  );
+  const list = rows.map(([command, text]) => `  ${command!.padEnd(width)}${text}`);
+  return [...usage, `${name} COMMAND`, '', ...list, ...(notes === undefined ? [] : ['', notes])].join('\n');
 }
 
 function print(text: string): number {

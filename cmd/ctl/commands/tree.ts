@@ -1,0 +1,90 @@
+import {InvalidArgumentError} from 'commander';
+import type {Meta, TreeNode} from '../api.ts';
+import type {Parameters} from '../client.ts';
+import {metaNotices} from '../meta-notices.ts';
+import {JsonTree} from '../output/json-tree.ts';
+import {pathLines, treeHeading, treeLines} from '../output/tree-lines.ts';
+import {pathParameters} from '../path-argument.ts';
+import type {Verb, VerbCall} from '../verb.ts';
+import {viewPath} from '../view-path.ts';
+
+type Flags = {
+  recursive?: boolean;
+  depth?: number;
+  onlyPath?: boolean;
+  print0?: boolean;
+  limit?: number;
+  cursor?: string;
+  pathB64?: string;
+};
+
+/** Prints page by page, so its memory does not grow with the tree. */
+export const tree: Verb<Flags> = {
+  name: 'tree',
+  summary: 'List a directory (first itself, then what is in it), or with -R everything below it.',
+  declare: command =>
+    command
+      .argument('[path]', 'path in the view; without one its root')
+      .option('-R, --recursive', 'everything below, not only what is in the directory')
+      .option('--depth <n>', 'go at most so many levels down (implies -R)', wholeNumberFrom(0))
+      .option('--only-path', 'paths alone; not escaped when the output is not a terminal')
+      .option('-0, --print0', 'paths alone, each ended by a NUL, for "xargs -0"')
+      .option('--limit <n>', 'at most so many entries; a notice says how to go on', wholeNumberFrom(1))
+      .option('--cursor <cursor>', 'go on where an earlier call with --limit ended')
+      .option('--path-b64 <bytes>', 'the path as base64url of its bytes, for one that is not UTF-8'),
+
+  run: async call => {
+    const {client, view, flags, isJson, io} = call;
+    const printer = choosePrinter(call);
+    let last: Meta = {};
+    for await (const {data, meta} of client.pages(viewPath(view, 'fs/tree'), parameters(call), flags.limit)) {
+      await io.write(printer.page(data, meta));
+      last = meta;
+    }
+    await io.write(printer.end());
+    if (isJson) return 0;
+    for (const notice of metaNotices(last)) io.notice(notice);
+    if (last.next_cursor) io.notice(`There is more: go on with --cursor ${last.next_cursor}`);
+    return 0;
+  },
+};
+
+function parameters({argument, flags}: VerbCall<Flags>): Parameters {
+  return {
+    ...pathParameters(argument, flags.pathB64),
+    recursive: flags.recursive || flags.depth !== undefined || undefined,
+    max_depth: flags.depth,
+    only_path: isPathsOnly(flags) || undefined,
+    cursor: flags.cursor,
+  };
+}
+
+type Printer = {page(data: TreeNode, meta: Meta): string | Uint8Array; end(): string};
+
+function choosePrinter({flags, isJson, io}: VerbCall<Flags>): Printer {
+  if (isJson) return new JsonTree();
+  if (isPathsOnly(flags)) {
+    const form = flags.print0 ? 'nul' : io.isTerminal ? 'escaped' : 'newline';
+    return {page: data => pathLines(data, form), end: () => ''};
+  }
+  let heading = treeHeading;
+  return {
+    page: data => {
+      const text = heading + treeLines(data);
+      heading = '';
+      return text;
+    },
+    end: () => '',
+  };
+}
+
+function isPathsOnly({onlyPath, print0}: Flags): boolean {
+  return onlyPath === true || print0 === true;
+}
+
+function wholeNumberFrom(min: number): (text: string) => number {
+  return text => {
+    if (/^\d{1,9}$/.test(text) && Number(text) >= min) return Number(text);
+    throw new InvalidArgumentError(`A whole number from ${min} is wanted.`);
+  };
+}

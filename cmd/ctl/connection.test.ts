@@ -1,0 +1,114 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: secrets are written like this
+import {chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {afterEach, beforeEach, describe, expect, test} from 'vitest';
+import {type ConnectionFlags, chooseTarget, type Target} from './connection.ts';
+
+const contexts = `
+current: site
+contexts:
+  site: {endpoint: "http://site:1", key: "\${env:SITE_KEY}", view: research}
+  lab: {endpoint: "https://lab/fustor/", key: "\${file:lab.key}"}
+  open: {endpoint: "http://open:2"}
+`;
+
+let home: string;
+let file: string;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'fustorctl-'));
+  mkdirSync(join(home, '.config', 'fustor'), {recursive: true});
+  file = join(home, '.config', 'fustor', 'contexts.yaml');
+  writeFileSync(file, contexts);
+  writeFileSync(join(home, '.config', 'fustor', 'lab.key'), 'key-of-lab\n');
+});
+afterEach(() => rmSync(home, {recursive: true}));
+
+describe('where to ask and as whom', () => {
+  test('without anything it is the fusion on this host', () => {
+    expect(chooseTarget({timeout: '5s'}, {})).toEqual({
+      endpoint: 'http://127.0.0.1:8102',
+      key: undefined,
+      view: undefined,
+      timeoutMs: 5000,
+    });
+  });
+
+  test('the current context is used', () => {
+    expect(choose({}, {SITE_KEY: 'key-of-site'})).toMatchObject({
+      endpoint: 'http://site:1',
+      key: 'key-of-site',
+      view: 'research',
+    });
+  });
+
+  test('the environment goes before the context, and flags before both', () => {
+    const env = {SITE_KEY: 'key-of-site', FUSTOR_KEY: 'key-of-env', FUSTOR_VIEW: 'v'};
+    expect(choose({}, env)).toMatchObject({endpoint: 'http://site:1', key: 'key-of-env', view: 'v'});
+    expect(choose({view: 'w', key: 'key-of-flag'}, env)).toMatchObject({key: 'key-of-flag', view: 'w'});
+  });
+
+  test('a context that is named goes before the environment', () => {
+    const env = {FUSTOR_ENDPOINT: 'http://other:3', FUSTOR_KEY: 'key-of-env'};
+    expect(choose({context: 'lab'}, env)).toMatchObject({endpoint: 'https://lab/fustor', key: 'key-of-lab'});
+  });
+
+  test('the key of a context is not sent to another endpoint', () => {
+    const env = {SITE_KEY: 'key-of-site'};
+    expect(choose({endpoint: 'http://other:3'}, env).key).toBeUndefined();
+    expect(choose({}, {...env, FUSTOR_ENDPOINT: 'http://other:3'}).key).toBeUndefined();
+  });
+
+  test('an endpoint beside a named context is refused', () => {
+    expect(() => choose({context: 'lab', endpoint: 'http://other:3'}, {})).toThrow(/either --context or --endpoint/);
+  });
+
+  test.each([
+    [{endpoint: 'localhost:8102'}, /The endpoint "localhost:8102" is not an http/],
+    [{endpoint: 'http://me:secret@host'}, /^(?!.*secret)/],
+    [{key: 'geheim mit'}, /^The key is not a key of(?!.*geheim)/],
+    [{view: '../x'}, /The view "..\/x" is not a name/],
+    [{timeout: '5'}, /--timeout "5" is not a duration/],
+  ])('%j is refused', (flags, message) => {
+    expect(() => choose({endpoint: 'http://h:1', ...flags}, {})).toThrow(message);
+  });
+});
+
+describe('the contexts file', () => {
+  test('is looked for in XDG_CONFIG_HOME first', () => {
+    const found = chooseTarget(
+      {timeout: '1s'},
+      {HOME: '/none', XDG_CONFIG_HOME: join(home, '.config'), SITE_KEY: '12345678'},
+    );
+    expect(found.endpoint).toBe('http://site:1');
+  });
+
+  test('needs only the secrets of the context in use', () => {
+    expect(choose({context: 'open'}, {}).endpoint).toBe('http://open:2');
+    expect(() => choose({}, {})).toThrow(/contexts.site.key: the environment variable SITE_KEY is not set/);
+  });
+
+  test('names the contexts that there are', () => {
+    expect(() => choose({context: 'lap'}, {})).toThrow(/no context "lap" in .*; there: site, lab, open/);
+    rmSync(file);
+    expect(() => choose({context: 'lap'}, {})).toThrow(/no context "lap"/);
+  });
+
+  test('tells its mistakes with their place', () => {
+    writeFileSync(file, 'current: a\ncontexts:\n  a: {endpoynt: x}\n');
+    expect(() => choose({}, {})).toThrow(/contexts.yaml:3:7 {2}contexts.a.endpoynt: unknown setting; wanted endpoint/);
+  });
+
+  test('is refused when it holds a key and is open to others', () => {
+    writeFileSync(file, contexts.replace('${env:SITE_KEY}', 'a-plain-key'));
+    chmodSync(file, 0o640);
+    expect(() => choose({}, {})).toThrow(/contains keys and is open to others \(mode 640\)/);
+    chmodSync(file, 0o600);
+    expect(choose({}, {}).key).toBe('a-plain-key');
+  });
+});
+
+function choose(flags: Partial<ConnectionFlags>, env: NodeJS.ProcessEnv): Target {
+  return chooseTarget({timeout: '30s', ...flags}, {HOME: home, ...env});
+}

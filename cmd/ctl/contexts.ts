@@ -1,0 +1,90 @@
+import {readFileSync, statSync} from 'node:fs';
+import {dirname, join, resolve} from 'node:path';
+import type {z} from 'zod';
+import {group, named} from '../../core/config/groups.ts';
+import {resolveSecrets} from '../../core/config/secrets.ts';
+import {validateYaml} from '../../core/config/validate.ts';
+import {name, text} from '../../core/config/values.ts';
+import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
+
+/** Where to ask, as an administrator keeps it in `contexts.yaml`, with secrets put in. */
+export type Context = {endpoint?: string; key?: string; view?: string};
+
+type ContextsFile = z.output<typeof contextsSchema>;
+
+const contextsSchema = group({
+  current: name.optional(),
+  contexts: named(group({endpoint: text, key: text.optional(), view: text.optional()})),
+});
+
+export function contextsPath(env: NodeJS.ProcessEnv): string | undefined {
+  const home = env.XDG_CONFIG_HOME || (env.HOME && join(env.HOME, '.config'));
+  return home ? join(home, 'fustor', 'contexts.yaml') : undefined;
+}
+
+/** The context with this name, or else the current one; nothing when no name is given and no file says any. */
+export function readContext(wanted: string | undefined, env: NodeJS.ProcessEnv): Context {
+  const path = contextsPath(env);
+  const file = path === undefined ? undefined : readContextsFile(path);
+  const used = wanted ?? file?.current;
+  if (used === undefined) return {};
+
+  const found = file?.contexts.find(context => context.name === used);
+  if (found) return withSecrets(found, {path: path!, env});
+  const known = file?.contexts.map(context => context.name).join(', ') || 'none';
+  throw new FustorError('USAGE', `There is no context "${used}" in ${path ?? 'contexts.yaml'}; there: ${known}.`, {
+    hint: 'Name one with --context, or give --endpoint and --key.',
+  });
+}
+
+function readContextsFile(path: string): ContextsFile | undefined {
+  const text = readText(path);
+  if (text === undefined) return undefined;
+  const file = validateYaml(text, {
+    schema: contextsSchema,
+    file: path,
+    hint: 'It looks like: { current: site, contexts: { site: { endpoint: "http://host:8102", key: …, view: … } } }',
+  });
+  if (file.contexts.some(({key}) => key !== undefined && !isReference(key))) refuseIfPublic(path);
+  return file;
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw new FustorError('CONFIG_INVALID', `Cannot read the contexts: ${(error as Error).message}.`, {cause: error});
+  }
+}
+
+/** As `ssh` treats a private key: who can read the file has the key, and nobody would notice. */
+function refuseIfPublic(path: string): void {
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o077) === 0) return;
+  throw new FustorError('CONFIG_INVALID', `${path} contains keys and is open to others (mode ${mode.toString(8)}).`, {
+    hint: `Run: chmod 600 ${path}`,
+  });
+}
+
+function isReference(value: string): boolean {
+  return /^\$\{(env|file):[^{}]+\}$/.test(value);
+}
+
+/** Only for the context in use: a variable for another one need not be set. */
+function withSecrets(
+  {name, ...settings}: ContextsFile['contexts'][number],
+  {path, env}: {path: string; env: NodeJS.ProcessEnv},
+): Context {
+  const sources = {
+    resolveEnv: (variable: string) => env[variable],
+    readSecretFile: (secret: string) => readFileSync(resolve(dirname(path), secret), 'utf8'),
+  };
+  const resolved = Object.entries(settings).flatMap(([setting, written]) => {
+    if (written === undefined) return [];
+    const secret = resolveSecrets(written, sources);
+    if ('value' in secret) return [[setting, secret.value]];
+    throw new FustorError('CONFIG_INVALID', `${path}: contexts.${name}.${setting}: ${secret.mistake}.`);
+  });
+  return Object.fromEntries(resolved);
+}

@@ -1,0 +1,22 @@
+/** What a verb may touch of its process. */
+export type Io = {
+  env: NodeJS.ProcessEnv;
+  /** Waits while the reader is slow; rejects with EPIPE when it has gone. */
+  write(data: string | Uint8Array): Promise<void>;
+  /** A line on stderr, for people. */
+  notice(text: string): void;
+  /** Whether the output is read by eyes. */
+  isTerminal: boolean;
+};
+
+export function processIo(): Io {
+  // A failed write is also told to its callback; without a listener it would end the process as a bug.
+  process.stdout.on('error', () => {});
+  return {
+    env: process.env,
+    write: data =>
+      new Promise((resolve, reject) => process.stdout.write(data, error => (error ? reject(error) : resolve()))),
+    notice: text => void process.stderr.write(`${text}\n`),
+    isTerminal: process.stdout.isTTY === true,
+  };
+}

@@ -1,0 +1,28 @@
+import type {Meta} from './api.ts';
+
+/** What an answer leaves out or cannot promise, for people; programs read it in `meta`. */
+export function metaNotices(meta: Meta): string[] {
+  return [
+    ...(meta.complete === false ? [`Not everything here has been seen yet (${syncText(meta)}).`] : []),
+    ...(meta.complete !== false && meta.sync === 'stale' ? [`This may be out of date: ${syncText(meta)}.`] : []),
+    ...countNotice(meta.unreadable, 'could not be read by the agent'),
+    ...countNotice(meta.unlisted, 'have not been listed yet'),
+  ];
+}
+
+export function syncText(meta: Meta): string {
+  switch (meta.sync) {
+    case 'empty':
+      return 'no agent has reported anything';
+    case 'snapshot':
+      return 'the first snapshot is running';
+    case 'stale':
+      return 'no agent is connected';
+    default:
+      return meta.sync ?? 'the state of the view is unknown';
+  }
+}
+
+function countNotice(count: unknown, what: string): string[] {
+  return typeof count === 'number' && count > 0 ? [`${count} directories ${what}.`] : [];
+}
