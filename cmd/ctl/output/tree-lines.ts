@@ -4,7 +4,7 @@ import {escapeName} from './escape.ts';
 import {formatTime} from './time.ts';
 
 /** A line for each entry. The columns have fixed widths, so that a line can go out before the next is known. */
-export const treeHeading = `${row('TYPE', '', 'SIZE', 'MODIFIED')}PATH\n`;
+export const treeHeading = `${row('TYPE', 'SIZE', 'MODIFIED', 'STATE')}PATH\n`;
 
 export function treeLines(page: TreeNode): string {
   return Array.from(treeEntries(page), entry => `${treeLine(entry)}\n`).join('');
@@ -20,9 +20,10 @@ export function pathLines(page: TreeNode, form: 'escaped' | 'newline' | 'nul'): 
 function treeLine({path, node}: TreeEntry): string {
   const size = node.content_type === 'file' && node.size !== undefined ? String(node.size) : '-';
   const modified = node.modified_time === undefined ? '-' : formatTime(node.modified_time);
-  return `${row(node.content_type ?? '-', node.integrity_suspect ? '?' : '', size, modified)}${escapeName(path)}`;
+  const state = node.integrity_suspect ? 'suspect' : '-';
+  return `${row(node.content_type ?? '-', size, modified, state)}${escapeName(path)}`;
 }
 
-function row(type: string, mark: string, size: string, modified: string): string {
-  return `${type.padEnd(9)}  ${mark.padEnd(1)}${size.padStart(15)}  ${modified.padEnd(30)}  `;
+function row(type: string, size: string, modified: string, state: string): string {
+  return `${type.padEnd(9)}  ${size.padStart(15)}  ${modified.padEnd(30)}  ${state.padEnd(7)}  `;
 }

@@ -1,0 +1,94 @@
+import type {AddressInfo} from 'node:net';
+import {type ServerType, serve} from '@hono/node-server';
+import {Hono} from 'hono';
+
+export type Listening = {url: string; stop(): Promise<void>};
+
+/** `asked` collects the path and query of every request, without `/api/v1`. */
+export type CannedFusion = Listening & {asked: string[]};
+
+/** A fusion as its API describes it, with answers that were written by hand, for tests of what asks it. */
+export async function startCannedFusion(): Promise<CannedFusion> {
+  const asked: string[] = [];
+  const listening = await listen(cannedApp(asked).fetch);
+  return {...listening, asked};
+}
+
+/** An HTTP server on a port of this host that is free. `stop` also ends requests that are not answered. */
+export async function listen(fetch: (request: Request) => Response | Promise<Response>): Promise<Listening> {
+  const server = await new Promise<ServerType>(resolve => {
+    const made = serve({fetch, hostname: '127.0.0.1', port: 0}, () => resolve(made));
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: () =>
+      new Promise(resolve => {
+        server.close(() => resolve());
+        if ('closeAllConnections' in server) server.closeAllConnections();
+      }),
+  };
+}
+
+function cannedApp(asked: string[]) {
+  return new Hono()
+    .use('/api/v1/*', async (c, next) => {
+      asked.push(c.req.url.replace(/^.*\/api\/v1/, ''));
+      const key = c.req.header('authorization');
+      if (key === undefined) return c.json(failure('UNAUTHENTICATED', 'No key was sent.', {hint: 'Send one.'}), 401);
+      if (key !== 'Bearer key-of-scripts') return c.json(failure('FORBIDDEN', 'Not with this key.'), 403);
+      return next();
+    })
+    .get('/api/v1/views', c => c.json({data: [{name: 'research'}, {name: 'archive'}]}))
+    .get('/api/v1/views/:view/status', c => c.json({data: statuses[c.req.param('view')]}))
+    .get('/api/v1/fs/stat', c => c.body(entry))
+    .get('/api/v1/views/research/fs/tree', c => {
+      const {path, path_b64, cursor, limit, recursive} = c.req.query();
+      if (path_b64 !== undefined) return c.json(treeOfBytes(path_b64));
+      if (path === '/conflict') return c.json(failure('SOMETHING_NEW', 'Another change came first.'), 409);
+      if (path === '/broken' && cursor !== undefined) return c.json(failure('INTERNAL', 'A bug.'), 500);
+      if (path === '/gone')
+        return c.json({...failure('PATH_NOT_FOUND', 'Nothing is known of /gone.'), meta: live}, 404);
+      if (path === '/later') {
+        return c.json({...failure('PATH_NOT_FOUND', 'Nothing is known of /later.'), meta: inSnapshot}, 404);
+      }
+      if (recursive !== 'true') return c.body(firstPage.replace('"2"', 'null'));
+      return c.body(cursor === undefined || limit === '3' ? firstPage : lastPage);
+    })
+    .get('/proxy/*', c => c.html('<h1>Welcome</h1>'))
+    .get('/moved/*', c => c.redirect('https://elsewhere/'));
+}
+
+function failure(code: string, message: string, more: {hint?: string} = {}) {
+  return {error: {code, message, ...more}};
+}
+
+const live = {view: 'research', complete: true, sync: 'live'};
+const inSnapshot = {view: 'research', complete: false, sync: 'snapshot'};
+
+const statuses: Record<string, object> = {
+  research: {sync: 'live', complete: true, leader: 'node-a', agents: [{id: 'node-a', lag: 0.25}]},
+  archive: {sync: 'stale', complete: true, leader: null, agents: []},
+};
+
+/** `/data` with five entries, in two pages. Text, because a JavaScript number could not hold these times. */
+const firstPage = `{
+  "data": {"path": "/data", "name": "data", "content_type": "directory", "modified_time": 1700000000, "children": [
+    {"name": "a\\nb", "content_type": "file", "size": 12, "modified_time": 1700000000.000000001, "integrity_suspect": true},
+    {"name": "sub", "content_type": "directory", "modified_time": 1700000000.5, "children": [
+      {"name": "one", "content_type": "file", "size": 1, "modified_time": 1.10}]}]},
+  "meta": {"view": "research", "complete": true, "sync": "live", "next_cursor": "2"}}`;
+const lastPage = `{
+  "data": {"path": "/data", "name": "data", "continued": true, "children": [
+    {"name": "sub", "continued": true, "children": [
+      {"name": "\ufffd", "name_b64": "_w", "content_type": "symlink", "modified_time": 2}]},
+    {"name": "z", "content_type": "other"}]},
+  "meta": {"view": "research", "complete": true, "sync": "live", "next_cursor": null}}`;
+
+const entry = `{
+  "data": {"path": "/a", "content_type": "file", "size": 7, "modified_time": 1700000000.123456789, "totals": {"files": 1}},
+  "meta": {"complete": false, "sync": "snapshot"}}`;
+
+function treeOfBytes(path_b64: string) {
+  const children = [{name: 'x', content_type: 'file', size: 1}];
+  return {data: {path: '/\ufffd', path_b64, name: '\ufffd', name_b64: '_w', children}, meta: live};
+}
