@@ -1,0 +1,18 @@
+import type {FsEvent} from './events.ts';
+
+/**
+ * What travels from a pipe to a view. Batches of a session are numbered 1, 2, 3 …; the engine stores the last number in the
+ * same transaction as the batch's effects, so a batch that is sent again changes nothing.
+ */
+export type Batch = {
+  session: string;
+  number: number;
+  /** The agent's monotonic clock when this copy of the batch was sent, in milliseconds. */
+  sentAt: number;
+  events: readonly FsEvent[];
+};
+
+export const schemaName = 'fs';
+export const batchContentType = 'application/cbor';
+/** The `sentAt` of a batch travels beside it, in this header, so that the bytes of a batch that is sent again stay the same. */
+export const sentAtHeader = 'x-fustor-sent-at';

@@ -1,0 +1,21 @@
+import type {HeartbeatRequest, OpenSessionAnswer, OpenSessionRequest, SessionProgress} from '../protocol/session.ts';
+
+/**
+ * Where a pipe's batches go. Every method rejects with a FustorError; `retry` of its code tells whether the same call may
+ * succeed later (the pipe backs off and calls again). SESSION_UNKNOWN: open a new session.
+ */
+export interface Sender {
+  open(request: OpenSessionRequest, signal: AbortSignal): Promise<OpenSessionAnswer>;
+  heartbeat(session: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress>;
+  /**
+   * Sends the encoded bytes of one batch; resolves when its effects are stored. Several may be under way at once; the
+   * view applies them in the order of their numbers.
+   */
+  send(
+    batch: {session: string; number: number; sentAt: number; bytes: Uint8Array},
+    signal: AbortSignal,
+  ): Promise<SessionProgress>;
+  /** Ends the session, so that leadership passes at once. */
+  end(session: string, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,165 @@
+import type {ByteString} from '../entry/byte-string.ts';
+import type {DirectoryNumber, Entry, FileTime} from '../entry/entry.ts';
+import type {PackedCursor} from '../entry/packed.ts';
+import type {Hlc} from '../time/hlc.ts';
+
+/**
+ * The seam between the rules (who is right: `core/tree`), the queries (`core/query`) and what keeps a view's tree
+ * (`store/tree-store.ts` on LMDB, `test/lib/memory-tree.ts` for tests).
+ *
+ * Directories have numbers. Number 0 is the place above the root: its only entry has the empty name and is the root,
+ * which is directory 1 and always exists. An entry belongs to a directory; a directory's own attributes are in the
+ * entry that its parent has of it, everything else in its `DirectoryRecord`.
+ */
+export const aboveRoot: DirectoryNumber = 0;
+export const rootDirectory: DirectoryNumber = 1;
+export const rootName = '' as ByteString;
+
+/** Sums over everything below a directory, at any depth, itself not included. Kept exact by the store. */
+export type Totals = {
+  files: number;
+  directories: number;
+  /** Symbolic links and everything else. */
+  others: number;
+  /** Sum of the sizes of files. */
+  bytes: number;
+  /** Directories that no complete listing has reached yet, unreadable ones included. */
+  unlisted: number;
+  /** Directories whose last reading failed. */
+  unreadable: number;
+  suspects: number;
+  blindSpots: number;
+  /**
+   * High-water mark of the change times (ctime) of what is or was below, and of deletions: when the newest change was.
+   * It never goes back, also not when the newest entry goes.
+   */
+  newestChange: FileTime;
+  /** High-water mark of `realtimeAt` of all that is or was below: what realtime has seen, a listing may not delete. */
+  newestRealtimeAt: Hlc;
+};
+
+export type DirectoryRecord = {
+  number: DirectoryNumber;
+  parent: DirectoryNumber;
+  name: ByteString;
+  /** Evidence of the last complete listing that counted; 0 if none. */
+  listedAt: Hlc;
+  /** Why it could not be read the last time, or undefined. `EXDEV`: not entered, another file system; counts as listed. */
+  unreadable: string | undefined;
+  /** A listing in ranges that has begun: its evidence, and the name up to which it has come. */
+  partial: {evidence: Hlc; until: ByteString} | undefined;
+  totals: Totals;
+};
+
+/** A deletion that is remembered, so that a scan begun before it cannot bring the entry back. */
+export type Tombstone = {
+  deletedAt: Hlc;
+  /** The deletion's time on the storage's clock. */
+  storageTime: FileTime;
+};
+
+export type Suspect = {directory: DirectoryNumber; name: ByteString; size: number; ctime: FileTime};
+
+export type BlindSpotChange = 'created' | 'modified' | 'deleted';
+
+/** Reads one consistent snapshot. Valid only until the transaction's body returns. */
+export interface TreeRead {
+  /** Number of the last change of the tree: grows by one with each entry that is written, moved or removed. */
+  seq(): number;
+  entry(directory: DirectoryNumber, name: ByteString): Entry | undefined;
+  /** Undefined for a directory that does not exist (any more). The record is not to be changed by the caller. */
+  directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined;
+  /**
+   * Sorted runs that together hold all entries of a directory. With `from`, begins with the run that `from` would be in,
+   * which may begin before it. A run may be memory that changes when the transaction ends: copy what must stay.
+   */
+  runs(directory: DirectoryNumber, from?: ByteString): Iterable<Uint8Array>;
+  tombstone(directory: DirectoryNumber, name: ByteString): Tombstone | undefined;
+  hasTombstones(directory: DirectoryNumber): boolean;
+  tombstones(): Iterable<Tombstone & {directory: DirectoryNumber; name: ByteString}>;
+  /** Suspects whose time comes at or before `until`, earliest first. */
+  suspects(until?: Hlc): Iterable<Suspect & {expiresAt: Hlc}>;
+  blindSpots(): Iterable<{directory: DirectoryNumber; name: ByteString; change: BlindSpotChange; foundAt: Hlc}>;
+  /** A small named value (clock, sessions, phases …), a plain JSON-like object. */
+  state<T>(name: string): T | undefined;
+  /** All states whose name begins so. */
+  states<T>(prefix: string): Iterable<{name: string; value: T}>;
+}
+
+/** What happens with one name of a listing; `suspect` and `blindSpot` may be added to `take` and `reflag`. */
+export const verdicts = {
+  /** Nothing: what is stored stays, what is not stored stays out. */
+  keep: 0,
+  /** The stored entry goes, with its subtree. */
+  remove: 1,
+  /**
+   * The listed attributes count. `realtimeAt` stays; a directory that stays one keeps its number and subtree; one
+   * that was something else gets a new number; what was a directory and is not one any more loses its subtree.
+   */
+  take: 2,
+  /** The stored attributes stay, its two flags become those of the verdict. */
+  reflag: 4,
+  suspect: 0x08,
+  blindSpot: 0x10,
+} as const;
+
+/**
+ * Asked once for each name that is stored, listed or both, in byte order. The cursors stand at that name and may only be
+ * read during the call. Must not write to the tree's entries; other tables may be written.
+ */
+export type Decide = (stored: PackedCursor | undefined, listed: PackedCursor | undefined) => number;
+
+export type NameRange = {after: ByteString | undefined; until: ByteString | undefined};
+
+/** One write transaction. All of it becomes visible and durable together, or nothing does. */
+export interface TreeWrite extends TreeRead {
+  /**
+   * Writes an entry under its name. A directory given with number 0 keeps the number that stands there, or gets a new
+   * one. What was a directory and is replaced by something else, or by a directory of another number, loses its subtree.
+   */
+  put(directory: DirectoryNumber, entry: Entry): Entry;
+  /** Removes an entry and, of a directory, all below it. Undefined if there is none. The subtree's space is freed later. */
+  remove(directory: DirectoryNumber, name: ByteString): Entry | undefined;
+  /** Compares a sorted run with the stored names in a range and does what `decide` says. */
+  merge(directory: DirectoryNumber, range: NameRange, listed: Uint8Array, agent: number, decide: Decide): void;
+  /**
+   * Re-links an entry under another name: the same node with the same subtree. What stood at the new place is removed first.
+   * `changes` are applied on the way. Undefined if there is no such entry. Throws if a directory would come below itself.
+   */
+  move(
+    from: {directory: DirectoryNumber; name: ByteString},
+    to: {directory: DirectoryNumber; name: ByteString},
+    changes: Partial<Pick<Entry, 'realtimeAt' | 'agent' | 'isBlindSpot' | 'isSuspect'>>,
+  ): Entry | undefined;
+  /** Changes what is remembered of a directory; totals follow. */
+  setDirectory(
+    directory: DirectoryNumber,
+    changes: Partial<Pick<DirectoryRecord, 'listedAt' | 'unreadable' | 'partial'>>,
+  ): void;
+  /** Raises the high-water marks of a directory and all above it, for a change that leaves no entry (a deletion). */
+  raise(directory: DirectoryNumber, marks: Partial<Pick<Totals, 'newestChange' | 'newestRealtimeAt'>>): void;
+  putTombstone(directory: DirectoryNumber, name: ByteString, tombstone: Tombstone): void;
+  removeTombstone(directory: DirectoryNumber, name: ByteString): void;
+  putSuspect(expiresAt: Hlc, suspect: Suspect): void;
+  removeSuspect(expiresAt: Hlc, directory: DirectoryNumber, name: ByteString): void;
+  putBlindSpot(directory: DirectoryNumber, name: ByteString, change: BlindSpotChange, foundAt: Hlc): void;
+  removeBlindSpot(directory: DirectoryNumber, name: ByteString): void;
+  putState(name: string, value: unknown): void;
+  removeState(name: string): void;
+  /** Frees up to `blocks` blocks of removed subtrees. False when none are left. */
+  collect(blocks: number): boolean;
+}
+
+type Sync<T> = T extends PromiseLike<unknown> ? never : T;
+
+/** A view's tree, opened by its engine (the only writer) or by a gateway. */
+export interface TreeReader {
+  /** Runs `body` on one snapshot. Keep it short: a snapshot that stays open pins freed pages. */
+  read<T>(body: (txn: TreeRead) => Sync<T>): Sync<T>;
+  close(): Promise<void>;
+}
+
+export interface TreeStore extends TreeReader {
+  /** Runs `body` and commits. Resolves when the commit is durable. If `body` throws, nothing of it remains. */
+  write<T>(body: (txn: TreeWrite) => Sync<T>): Promise<Sync<T>>;
+}
