@@ -1,0 +1,94 @@
+import type {ScanSource} from '../protocol/events.ts';
+import type {SessionRole} from '../protocol/session.ts';
+import type {DirectoryRecord} from '../tree/tree-store.ts';
+import {rootDirectory, type TreeRead} from '../tree/tree-store.ts';
+
+/**
+ * What an engine stores about the view as a whole, and what a gateway tells of it. A gateway reads only the store, so the
+ * answer is the same whether the engine runs or not: an engine that died shows as sessions that were not seen for too long.
+ *
+ * States of the store: `view`, and `session/{id}` for each session.
+ */
+
+/** Times here are wall time of the fusion in milliseconds since 1970; 0 means never. */
+export type ViewState = {
+  /** When the last batch that said anything about the tree was stored. */
+  lastEventAt: number;
+  /** When a first snapshot was completed. */
+  snapshotCompletedAt: number;
+  /** When the last audit was completed. */
+  auditCompletedAt: number;
+  /** Ids of all agents that ever spoke; an agent's number (`Entry.agent`) is its place in this list. */
+  agents: readonly string[];
+};
+
+export type StoredSession = {
+  id: string;
+  role: SessionRole;
+  agent: string;
+  pipe: string;
+  /** Which start of the pipe it is. */
+  instance: string;
+  /** Path of the source on the agent's host. */
+  source: string | undefined;
+  openedAt: number;
+  /** Stored at most every few seconds, so it may lag behind by a third of the session timeout. */
+  seenAt: number;
+  timeoutMs: number;
+  /** Number of the last batch that is stored. */
+  lastBatch: number;
+  /** Events that waited in the pipe when it was last heard. */
+  queued: number;
+  /** Milliseconds between observation and commit of the last realtime event; undefined before the first. */
+  lagMs: number | undefined;
+  /** Why the source cannot be looked at now, or undefined. */
+  unavailable: string | undefined;
+  /** Directories that are watched, and known, when it was last told. */
+  coverage: {watched: number; known: number} | undefined;
+  /** Times that the watcher may have missed something, and the last of them. */
+  gaps: number;
+  lastGap: {path: string; reason: string; at: number} | undefined;
+  /** Scans that have begun and not ended. */
+  scans: readonly {id: string; source: ScanSource; path: string; startedAt: number}[];
+};
+
+export const viewStateName = 'view';
+export const sessionStatePrefix = 'session/';
+
+export const emptyViewState: ViewState = {lastEventAt: 0, snapshotCompletedAt: 0, auditCompletedAt: 0, agents: []};
+
+/**
+ * How the tree stands to the storage. `empty`: nothing has been reported yet. `snapshot`: a leader is there, and the first
+ * full reading is not finished. `live`: it is, and a leader goes on watching. `stale`: nobody watches now; what is known is
+ * as old as `last_event_at`.
+ */
+export type Sync = 'empty' | 'snapshot' | 'live' | 'stale';
+
+export type ViewStatus = {sync: Sync; state: ViewState; leader: StoredSession | undefined; sessions: StoredSession[]};
+
+/** `nowMs` is the fusion's wall time. Sessions not seen for longer than their timeout are left out, oldest session first. */
+export function readViewStatus(txn: TreeRead, nowMs: number): ViewStatus {
+  const state = txn.state<ViewState>(viewStateName) ?? emptyViewState;
+  const sessions = [...txn.states<StoredSession>(sessionStatePrefix)]
+    .map(({value}) => value)
+    .filter(({seenAt, timeoutMs}) => nowMs - seenAt <= timeoutMs + seenAtLagMs(timeoutMs))
+    .sort((a, b) => a.openedAt - b.openedAt);
+  const leader = sessions.find(({role}) => role === 'leader');
+  return {sync: syncOf(txn.directory(rootDirectory), state, leader), state, leader, sessions};
+}
+
+/** How far the stored `seenAt` of a session may lie behind the truth. */
+export function seenAtLagMs(timeoutMs: number): number {
+  return timeoutMs / 3;
+}
+
+function syncOf(
+  root: Readonly<DirectoryRecord> | undefined,
+  state: ViewState,
+  leader: StoredSession | undefined,
+): Sync {
+  const isKnown = state.lastEventAt !== 0 || (root !== undefined && root.listedAt !== 0);
+  if (leader?.unavailable === undefined && leader !== undefined)
+    return state.snapshotCompletedAt === 0 ? 'snapshot' : 'live';
+  return isKnown ? 'stale' : 'empty';
+}
