@@ -45,3 +45,17 @@ export type Entry = ObservedEntry & {
   /** The directory's own number; 0 for all other kinds. */
   directory: DirectoryNumber;
 };
+
+/** An entry that nothing but its attributes is known of. */
+export function newEntryFrom(name: ByteString, attributes: Attributes): Entry {
+  return {
+    ...attributes,
+    name,
+    hasAttributes: true,
+    realtimeAt: 0,
+    agent: 0,
+    isSuspect: false,
+    isBlindSpot: false,
+    directory: 0,
+  };
+}

@@ -31,12 +31,16 @@ export type StoredSession = {
   instance: string;
   /** Path of the source on the agent's host. */
   source: string | undefined;
+  /** Name of the key that opened it. */
+  key: string;
   openedAt: number;
-  /** Stored at most every few seconds, so it may lag behind by a third of the session timeout. */
+  /** The last heartbeat or batch. */
   seenAt: number;
   timeoutMs: number;
   /** Number of the last batch that is stored. */
   lastBatch: number;
+  /** Observation of the newest realtime event told so far, on the view's clock. */
+  observedUntil: Hlc;
   /** Events that waited in the pipe when it was last heard. */
   queued: number;
   /** Milliseconds between observation and commit of the last realtime event; undefined before the first. */
@@ -71,15 +75,10 @@ export function readViewStatus(txn: TreeRead, nowMs: number): ViewStatus {
   const state = txn.state<ViewState>(viewStateName) ?? emptyViewState;
   const sessions = [...txn.states<StoredSession>(sessionStatePrefix)]
     .map(({value}) => value)
-    .filter(({seenAt, timeoutMs}) => nowMs - seenAt <= timeoutMs + seenAtLagMs(timeoutMs))
+    .filter(({seenAt, timeoutMs}) => nowMs - seenAt <= timeoutMs)
     .sort((a, b) => a.openedAt - b.openedAt);
   const leader = sessions.find(({role}) => role === 'leader');
   return {sync: syncOf(txn.directory(rootDirectory), state, leader), state, leader, sessions};
-}
-
-/** How far the stored `seenAt` of a session may lie behind the truth. */
-export function seenAtLagMs(timeoutMs: number): number {
-  return timeoutMs / 3;
 }
 
 function syncOf(

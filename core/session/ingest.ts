@@ -1,0 +1,136 @@
+import {toBytes} from '../entry/byte-string.ts';
+import type {DirectoryNumber} from '../entry/entry.ts';
+import {joinPath, type Path, rootPath} from '../entry/path.ts';
+import type {Batch} from '../protocol/batch.ts';
+import type {SessionProgress} from '../protocol/session.ts';
+import {type Hlc, nextHlc, shiftHlc} from '../time/hlc.ts';
+import {emptyStorageClock, type StorageClock} from '../time/storage-clock.ts';
+import {type Arbitration, arbitrate} from '../tree/arbitrate.ts';
+import type {TreeSettings} from '../tree/context.ts';
+import {rootDirectory, type TreeRead, type TreeWrite} from '../tree/tree-store.ts';
+import {type StoredSession, type ViewState, viewStateName} from '../view/view-status.ts';
+import {agentNumber, applyPhases, getSession, putSession, readViewState} from './session.ts';
+
+/**
+ * A batch and everything that is stored with it: its effects, its number, the clock. A function of the stored state, the
+ * batch, and its arrival, so that the same batches build the same store anywhere.
+ */
+
+const clockStateName = 'clock';
+const storageClockStateName = 'storage-clock';
+
+/** Moves the view's clock to its next timestamp. */
+export function tick(txn: TreeWrite, nowMs: number): Hlc {
+  const now = nextHlc(readClock(txn), nowMs);
+  txn.putState(clockStateName, now);
+  return now;
+}
+
+export function readClock(txn: TreeRead): Hlc {
+  return txn.state<Hlc>(clockStateName) ?? 0;
+}
+
+export type Ingestion = {session: StoredSession; hasSnapshot: boolean; now: Hlc; arbitration: Arbitration | undefined};
+
+/** A batch whose number was stored before changes nothing. `batch.number` is never more than one ahead. */
+export function ingest(
+  txn: TreeWrite,
+  batch: Batch,
+  {arrivedAtMs, settings}: {arrivedAtMs: number; settings: TreeSettings},
+): Ingestion {
+  const session = getSession(txn, batch.session);
+  const now = tick(txn, arrivedAtMs);
+  if (batch.number <= session.lastBatch) return finish(txn, session, now, undefined);
+
+  const stored = txn.state<StorageClock>(storageClockStateName) ?? emptyStorageClock;
+  const arbitration = arbitrate(
+    {
+      txn,
+      settings,
+      now,
+      arrivedAtMs,
+      agent: agentNumber(txn, session.agent),
+      storageClock: stored,
+      sentAt: batch.sentAt,
+      observedUntil: session.observedUntil,
+    },
+    batch.events,
+  );
+  if (arbitration.storageClock !== stored) txn.putState(storageClockStateName, arbitration.storageClock);
+  const saysSomething = batch.events.some(({kind}) => kind !== 'phase');
+  if (saysSomething) txn.putState(viewStateName, {...readViewState(txn), lastEventAt: arrivedAtMs} satisfies ViewState);
+
+  const spoken = applyPhases(txn, session, {events: batch.events, nowMs: arrivedAtMs});
+  const next: StoredSession = {
+    ...spoken,
+    seenAt: arrivedAtMs,
+    lastBatch: batch.number,
+    observedUntil: arbitration.observedUntil,
+    lagMs: oldestAge(batch) ?? spoken.lagMs,
+  };
+  return finish(txn, putSession(txn, next), now, arbitration);
+}
+
+/** A batch that breaks the protocol was kept aside: the stream goes on behind it. */
+export function skipBatch(
+  txn: TreeWrite,
+  {session: id, number}: {session: string; number: number},
+  arrivedAtMs: number,
+): void {
+  const session = getSession(txn, id);
+  tick(txn, arrivedAtMs);
+  if (number === session.lastBatch + 1) putSession(txn, {...session, seenAt: arrivedAtMs, lastBatch: number});
+}
+
+/** What the pipe is told: its role, the clock as evidence for its next look, and how far it was heard. */
+export function progressOf({session, hasSnapshot, now}: Ingestion): Omit<SessionProgress, 'look_at'> {
+  return {role: session.role, hlc: now, last_batch: session.lastBatch, has_snapshot: hasSnapshot};
+}
+
+export function heartbeat(
+  txn: TreeWrite,
+  {session: id, queued, nowMs}: {session: string; queued: number; nowMs: number},
+): Ingestion {
+  const session = putSession(txn, {...getSession(txn, id), seenAt: nowMs, queued});
+  return finish(txn, session, tick(txn, nowMs), undefined);
+}
+
+/** Paths of suspects (base64url of their bytes) that are due within `aheadMs`, for the leader to look at. */
+export function suspectsToLookAt(
+  txn: TreeRead,
+  {now, aheadMs, limit}: {now: Hlc; aheadMs: number; limit: number},
+): string[] {
+  const paths: string[] = [];
+  for (const {directory, name} of txn.suspects(shiftHlc(now, aheadMs))) {
+    const parent = txn.entry(directory, name)?.isSuspect ? pathOf(txn, directory) : undefined;
+    if (parent === undefined) continue;
+    paths.push(toBytes(joinPath(parent, name)).toString('base64url'));
+    if (paths.length === limit) break;
+  }
+  return paths;
+}
+
+function pathOf(txn: TreeRead, directory: DirectoryNumber): Path | undefined {
+  const names: string[] = [];
+  for (let at = directory; at !== rootDirectory; ) {
+    const record = txn.directory(at);
+    if (!record) return undefined;
+    names.push(record.name);
+    at = record.parent;
+  }
+  return names.length === 0 ? rootPath : (`/${names.reverse().join('/')}` as Path);
+}
+
+function finish(txn: TreeRead, session: StoredSession, now: Hlc, arbitration: Arbitration | undefined): Ingestion {
+  return {session, hasSnapshot: readViewState(txn).snapshotCompletedAt !== 0, now, arbitration};
+}
+
+/** Age in milliseconds of the batch's oldest realtime event. */
+function oldestAge({sentAt, events}: Batch): number | undefined {
+  let oldest: number | undefined;
+  for (const event of events) {
+    if (!('observedAt' in event)) continue;
+    oldest = Math.max(oldest ?? 0, Math.round(sentAt - event.observedAt));
+  }
+  return oldest;
+}

@@ -1,0 +1,163 @@
+import {toText} from '../entry/byte-string.ts';
+import {FustorError} from '../errors/fustor-error.ts';
+import type {FsEvent, PhaseEvent} from '../protocol/events.ts';
+import type {OpenSessionRequest, SessionRole} from '../protocol/session.ts';
+import type {TreeRead, TreeWrite} from '../tree/tree-store.ts';
+import {
+  emptyViewState,
+  type StoredSession,
+  sessionStatePrefix,
+  type ViewState,
+  viewStateName,
+} from '../view/view-status.ts';
+import {electLeader} from './leadership.ts';
+
+/**
+ * The sessions of a view, kept in its store: who may speak, up to which batch they were heard, who leads. They change only
+ * inside a write transaction, together with what they speak for, so a restart of the engine loses and repeats nothing.
+ */
+
+export type OpenedSession = {session: StoredSession; isResumed: boolean};
+
+/**
+ * Opens the session of a pipe. A pipe has one session at a time: the same start of the same pipe goes on with the session
+ * that it has; a new start takes its place and its role, so a restarted leader still leads.
+ */
+export function openSession(
+  txn: TreeWrite,
+  request: OpenSessionRequest,
+  {id, key, nowMs, timeoutMs}: {id: string; key: string; nowMs: number; timeoutMs: number},
+): OpenedSession {
+  const earlier = readSessions(txn).find(({agent, pipe}) => agent === request.agent_id && pipe === request.pipe);
+  if (earlier?.instance === request.instance) {
+    return {session: putSession(txn, {...earlier, seenAt: nowMs, timeoutMs, key}), isResumed: true};
+  }
+  if (earlier) txn.removeState(sessionStatePrefix + earlier.id);
+  const session: StoredSession = {
+    id,
+    role: earlier?.role ?? 'follower',
+    agent: request.agent_id,
+    pipe: request.pipe,
+    instance: request.instance,
+    source: request.source,
+    key,
+    openedAt: earlier?.openedAt ?? nowMs,
+    seenAt: nowMs,
+    timeoutMs,
+    lastBatch: 0,
+    observedUntil: 0,
+    queued: 0,
+    lagMs: undefined,
+    unavailable: undefined,
+    coverage: undefined,
+    gaps: 0,
+    lastGap: undefined,
+    scans: [],
+  };
+  putSession(txn, session);
+  appointLeader(txn);
+  return {session: getSession(txn, id), isResumed: false};
+}
+
+/** Throws SESSION_UNKNOWN. */
+export function getSession(txn: TreeRead, id: string): StoredSession {
+  const session = txn.state<StoredSession>(sessionStatePrefix + id);
+  if (session) return session;
+  throw new FustorError('SESSION_UNKNOWN', `The view has no session ${id}: it ended, timed out or was replaced.`, {
+    hint: 'Open a new session.',
+  });
+}
+
+export function putSession(txn: TreeWrite, session: StoredSession): StoredSession {
+  txn.putState(sessionStatePrefix + session.id, session);
+  return session;
+}
+
+export function endSession(txn: TreeWrite, id: string): void {
+  getSession(txn, id);
+  txn.removeState(sessionStatePrefix + id);
+  appointLeader(txn);
+}
+
+/** Ends the sessions that were not heard of for longer than their timeout. Returns them. */
+export function endSilentSessions(txn: TreeWrite, nowMs: number): StoredSession[] {
+  const silent = silentSessions(txn, nowMs);
+  for (const {id} of silent) txn.removeState(sessionStatePrefix + id);
+  if (silent.length > 0) appointLeader(txn);
+  return silent;
+}
+
+export function silentSessions(txn: TreeRead, nowMs: number): StoredSession[] {
+  return readSessions(txn).filter(({seenAt, timeoutMs}) => nowMs - seenAt > timeoutMs);
+}
+
+/** After a restart of the engine: nobody could be heard meanwhile, so everybody gets a full timeout. */
+export function graceAll(txn: TreeWrite, nowMs: number): void {
+  for (const session of readSessions(txn)) putSession(txn, {...session, seenAt: nowMs});
+}
+
+export function readSessions(txn: TreeRead): StoredSession[] {
+  return [...txn.states<StoredSession>(sessionStatePrefix)].map(({value}) => value);
+}
+
+/** The agent's number in the view, given on its first word. */
+export function agentNumber(txn: TreeWrite, agent: string): number {
+  const state = readViewState(txn);
+  const known = state.agents.indexOf(agent);
+  if (known !== -1) return known;
+  txn.putState(viewStateName, {...state, agents: [...state.agents, agent]} satisfies ViewState);
+  return state.agents.length;
+}
+
+export function readViewState(txn: TreeRead): ViewState {
+  return txn.state<ViewState>(viewStateName) ?? emptyViewState;
+}
+
+/** What the phases of a batch say about the session and, for finished scans, about the view. */
+export function applyPhases(
+  txn: TreeWrite,
+  session: StoredSession,
+  {events, nowMs}: {events: readonly FsEvent[]; nowMs: number},
+): StoredSession {
+  return events
+    .filter(event => event.kind === 'phase')
+    .reduce((current, phase) => applyPhase(txn, current, phase, nowMs), session);
+}
+
+function applyPhase(txn: TreeWrite, session: StoredSession, event: PhaseEvent, nowMs: number): StoredSession {
+  switch (event.phase) {
+    case 'scan_begin': {
+      const scan = {id: event.scan, source: event.source, path: toText(event.path).text, startedAt: nowMs};
+      return {...session, scans: [...session.scans.filter(({id}) => id !== event.scan), scan]};
+    }
+    case 'scan_end': {
+      if (event.isComplete && event.path === '/') putScanCompleted(txn, event.source, nowMs);
+      return {...session, scans: session.scans.filter(({id}) => id !== event.scan)};
+    }
+    case 'gap':
+      return {
+        ...session,
+        gaps: session.gaps + 1,
+        lastGap: {path: toText(event.path).text, reason: event.reason, at: nowMs},
+      };
+    case 'coverage':
+      return {...session, coverage: {watched: event.watched, known: event.known}};
+    case 'unavailable':
+      return {...session, unavailable: event.reason};
+    case 'available':
+      return {...session, unavailable: undefined};
+    default:
+      return event satisfies never;
+  }
+}
+
+function putScanCompleted(txn: TreeWrite, source: string, nowMs: number): void {
+  const state = readViewState(txn);
+  if (source === 'snapshot') txn.putState(viewStateName, {...state, snapshotCompletedAt: nowMs} satisfies ViewState);
+  if (source === 'audit') txn.putState(viewStateName, {...state, auditCompletedAt: nowMs} satisfies ViewState);
+}
+
+function appointLeader(txn: TreeWrite): void {
+  const leader = electLeader(readSessions(txn));
+  if (leader && leader.role !== 'leader') putSession(txn, {...leader, role: 'leader' satisfies SessionRole});
+}

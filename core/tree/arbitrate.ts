@@ -1,0 +1,76 @@
+import type {FsEvent} from '../protocol/events.ts';
+import {isRealtime} from '../protocol/events.ts';
+import {type Hlc, hlcToMs, shiftHlc} from '../time/hlc.ts';
+import {voteStorageClock} from '../time/storage-clock.ts';
+import type {RuleContext} from './context.ts';
+import {applyListing, applyUnreadable} from './listing.ts';
+import {applyDelete, applyMove, applyUpsert} from './realtime.ts';
+import {applySentinel} from './sentinel.ts';
+
+/** A context that learns: the storage clock moves with what the batch shows. */
+export type ArbitrationContext = RuleContext & {
+  /** The agent's monotonic clock when the batch was sent, in milliseconds. */
+  sentAt: number;
+  /** Observation of the newest realtime event that this session told before, on the view's clock. */
+  observedUntil: Hlc;
+};
+
+export type Arbitration = Pick<ArbitrationContext, 'storageClock' | 'observedUntil'> & {
+  /** Events that changed what is known, and events that came too late to count. */
+  counted: number;
+  late: number;
+};
+
+/**
+ * Who is right: applies the events of one batch to the tree. Phases say nothing about the tree and are passed over.
+ *
+ * A realtime event's observation is the batch's arrival minus the event's age. Batches are delayed differently, so two
+ * events of one session could seem to swap; its watcher told them in order, so the later one is never put before the earlier.
+ */
+export function arbitrate(context: ArbitrationContext, events: readonly FsEvent[]): Arbitration {
+  const storageClock = voteStorageClock(context.storageClock, differences(context, events));
+  const rules: RuleContext = {...context, storageClock};
+  let {observedUntil} = context;
+  let counted = 0;
+  let late = 0;
+  for (const event of events) {
+    if (event.kind === 'phase') continue;
+    if (isRealtime(event)) observedUntil = Math.max(observedUntil, observationOf(context, event.observedAt));
+    if (apply(rules, event, observedUntil)) counted++;
+    else late++;
+  }
+  return {storageClock, observedUntil, counted, late};
+}
+
+function apply(rules: RuleContext, event: Exclude<FsEvent, {kind: 'phase'}>, observedAt: Hlc): boolean {
+  switch (event.kind) {
+    case 'upsert':
+      return applyUpsert(rules, {...event, observedAt});
+    case 'delete':
+      return applyDelete(rules, {...event, observedAt});
+    case 'move':
+      return applyMove(rules, {...event, observedAt});
+    case 'listing':
+      return applyListing(rules, event);
+    case 'unreadable':
+      return applyUnreadable(rules, event);
+    case 'sentinel':
+      return applySentinel(rules, event);
+    case 'unchanged':
+      return true;
+    default:
+      return event satisfies never;
+  }
+}
+
+function observationOf({now, sentAt}: ArbitrationContext, observedAt: number): Hlc {
+  return shiftHlc(now, -Math.max(0, sentAt - observedAt));
+}
+
+function* differences(context: ArbitrationContext, events: readonly FsEvent[]): Iterable<number> {
+  for (const event of events) {
+    if (event.kind !== 'upsert') continue;
+    const {seconds, nanos} = event.attributes.ctime;
+    yield hlcToMs(observationOf(context, event.observedAt)) / 1000 - (seconds + nanos / 1e9);
+  }
+}

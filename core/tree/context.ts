@@ -1,0 +1,98 @@
+import type {ByteString} from '../entry/byte-string.ts';
+import {type DirectoryNumber, type Entry, kinds, zeroTime} from '../entry/entry.ts';
+import {type Path, pathNames} from '../entry/path.ts';
+import type {Hlc} from '../time/hlc.ts';
+import type {StorageClock} from '../time/storage-clock.ts';
+import {aboveRoot, rootDirectory, rootName, type Tombstone, type TreeWrite} from './tree-store.ts';
+
+/** The settings of a view that its rules need. */
+export type TreeSettings = {hotFileThresholdMs: number; cacheWindowMs: number; tombstoneRetentionMs: number};
+
+/**
+ * What every rule is given. Rules read no clock, no randomness and nothing else from outside, so the same batches with the
+ * same arrival times give the same tree.
+ */
+export type RuleContext = {
+  txn: TreeWrite;
+  settings: TreeSettings;
+  /** The view's clock for this batch. */
+  now: Hlc;
+  /** Fusion's wall time at the arrival of the batch, in milliseconds since 1970. */
+  arrivedAtMs: number;
+  /** The number of the agent that speaks. */
+  agent: number;
+  storageClock: StorageClock;
+};
+
+/** Where an entry is: the directory that holds it, and its name there. The root is the empty name above the root. */
+export type Place = {directory: DirectoryNumber; name: ByteString};
+
+/** Directories on the way to a path that do not exist yet. */
+export type Missing = {
+  /** The last directory that exists, and the name in it from which on nothing does. */
+  at: Place;
+  /** The deletion at that name, if it is remembered. */
+  tombstone: Tombstone | undefined;
+  /** Something else than a directory stands there. */
+  blocker: Entry | undefined;
+};
+
+export type Resolved = {place: Place; missing: undefined} | {place: undefined; missing: Missing};
+
+/** The place of a path; its parent must be known, the entry itself need not be. */
+export function resolvePlace(txn: TreeWrite, path: Path): Resolved {
+  const names = pathNames(path);
+  const name = names.pop();
+  if (name === undefined) return {place: {directory: aboveRoot, name: rootName}, missing: undefined};
+  let directory = rootDirectory;
+  for (const step of names) {
+    const entry = txn.entry(directory, step);
+    if (entry === undefined || entry.directory === 0) {
+      const at = {directory, name: step};
+      return {place: undefined, missing: {at, tombstone: txn.tombstone(directory, step), blocker: entry}};
+    }
+    directory = entry.directory;
+  }
+  return {place: {directory, name}, missing: undefined};
+}
+
+/**
+ * The place of a path, with the directories on the way made where they are missing: somebody looked into them, so they
+ * exist, and their own attributes will come with their parents' listings.
+ */
+export function makePlace(context: RuleContext, path: Path): Place {
+  const names = pathNames(path);
+  const name = names.pop();
+  if (name === undefined) return {directory: aboveRoot, name: rootName};
+  return {directory: makeDirectories(context, names), name};
+}
+
+/** The number of the directory at a path, made with all above it where missing. */
+export function makeDirectory(context: RuleContext, path: Path): DirectoryNumber {
+  return makeDirectories(context, pathNames(path));
+}
+
+function makeDirectories({txn, agent}: RuleContext, names: readonly ByteString[]): DirectoryNumber {
+  let directory = rootDirectory;
+  for (const name of names) {
+    const known = txn.entry(directory, name)?.directory ?? 0;
+    directory = known !== 0 ? known : txn.put(directory, unseenDirectory(name, agent)).directory;
+  }
+  return directory;
+}
+
+function unseenDirectory(name: ByteString, agent: number): Entry {
+  return {
+    name,
+    kind: kinds.directory,
+    size: 0,
+    mtime: zeroTime,
+    ctime: zeroTime,
+    hasAttributes: false,
+    realtimeAt: 0,
+    agent,
+    isSuspect: false,
+    isBlindSpot: false,
+    directory: 0,
+  };
+}

@@ -1,0 +1,222 @@
+import type {ByteString} from '../entry/byte-string.ts';
+import {type Attributes, compareTimes, type DirectoryNumber, type Entry, kinds, newEntryFrom} from '../entry/entry.ts';
+import type {PackedCursor} from '../entry/packed.ts';
+import {type Path, pathNames} from '../entry/path.ts';
+import type {ListingEvent, ScanSource, UnreadableEvent} from '../protocol/events.ts';
+import {type Hlc, shiftHlc} from '../time/hlc.ts';
+import {makeDirectory, makePlace, type Place, type RuleContext, resolvePlace} from './context.ts';
+import {isHot, watchSuspect} from './suspects.ts';
+import {buryAt, isAfterDeletion} from './tombstones.ts';
+import {type Decide, type DirectoryRecord, type NameRange, rootDirectory, verdicts} from './tree-store.ts';
+
+/**
+ * A directory that was read completely (or a sorted range of it), compared with what is stored, name by name. The evidence
+ * E of the listing proves: the agent looked after the view had processed everything up to E. But what it saw may come from
+ * a cache that is up to `cacheWindowMs` (W) old. So:
+ *
+ * 1. A listing of a directory that was deleted, it or one above it, counts only when E is later than the deletion + W.
+ * 2. A name that is not stored comes in, unless a tombstone stands there and it is not provably newer.
+ * 3. A stored name takes what was listed when E is later than the last observation + W, else only with a later ctime.
+ * 4. A stored name that was not listed goes only when E is later than the last complete listing, and neither it nor
+ *    anything below it was seen by a watcher later than E - W.
+ *
+ * Returns whether the listing counted.
+ */
+export function applyListing(context: RuleContext, event: ListingEvent): boolean {
+  const {txn, agent} = context;
+  const directory = findListed(context, event, event.self);
+  if (directory === undefined) return false;
+  const record = txn.directory(directory)!;
+  const range = {after: event.after, until: event.until};
+  txn.merge(directory, range, event.entries, agent, decider(context, event, directory, record));
+  txn.setDirectory(directory, reached(record, range, event.evidence));
+  return true;
+}
+
+/** The directory exists and could not be looked into: nothing below it changes, and it is known to be incomplete. */
+export function applyUnreadable(context: RuleContext, event: UnreadableEvent): boolean {
+  const directory = findListed(context, event, undefined);
+  if (directory === undefined) return false;
+  context.txn.setDirectory(directory, {unreadable: event.error, partial: undefined});
+  return true;
+}
+
+/**
+ * The number of the directory that was looked into, made if nobody knew it; undefined when the look is out of date.
+ * Its own attributes are taken as its parent's listing would take them.
+ */
+function findListed(
+  context: RuleContext,
+  {path, evidence}: {path: Path; evidence: Hlc},
+  self: Attributes | undefined,
+): DirectoryNumber | undefined {
+  const {txn, settings} = context;
+  if (isOfDeletedDirectory(context, path, evidence)) return undefined;
+  const {missing} = resolvePlace(txn, path);
+  const look = {evidence, ctime: undefined};
+  if (missing?.tombstone && !isAfterDeletion(missing.tombstone, look, settings)) return undefined;
+  if (missing?.blocker && !isOutsideDoubt(context, evidence, missing.blocker.realtimeAt)) return undefined;
+
+  const place = makePlace(context, path);
+  const stored = txn.entry(place.directory, place.name);
+  if (stored) return updateListed(context, place, stored, evidence, self);
+  const tombstone = txn.tombstone(place.directory, place.name);
+  if (tombstone && !isAfterDeletion(tombstone, {evidence, ctime: self?.ctime}, settings)) return undefined;
+  if (self === undefined) return makeDirectory(context, path);
+  return txn.put(place.directory, {...newEntryFrom(place.name, self), agent: context.agent}).directory;
+}
+
+function updateListed(
+  context: RuleContext,
+  place: Place,
+  stored: Entry,
+  evidence: Hlc,
+  self: Attributes | undefined,
+): DirectoryNumber | undefined {
+  const {txn, agent} = context;
+  const listedAt = txn.directory(place.directory)?.listedAt ?? 0;
+  const counts =
+    isOutsideDoubt(context, evidence, Math.max(stored.realtimeAt, listedAt)) ||
+    !stored.hasAttributes ||
+    (self !== undefined && compareTimes(self.ctime, stored.ctime) > 0);
+  if (stored.directory === 0) {
+    if (!counts || self === undefined) return undefined;
+    return txn.put(place.directory, {...newEntryFrom(place.name, self), agent}).directory;
+  }
+  if (counts && self !== undefined && !hasAttributesOf(stored, self))
+    txn.put(place.directory, {...stored, ...self, hasAttributes: true, agent});
+  return stored.directory;
+}
+
+/**
+ * A tombstone that stands at a directory which exists again. What was read before or shortly after the deletion may be the
+ * old directory's; only the agent that itself saw the new one being made cannot mistake them.
+ */
+function isOfDeletedDirectory({txn, settings, agent}: RuleContext, path: Path, evidence: Hlc): boolean {
+  let directory: DirectoryNumber = rootDirectory;
+  for (const name of pathNames(path)) {
+    const entry = txn.entry(directory, name);
+    if (!entry?.directory) return false;
+    const tombstone = txn.hasTombstones(directory) ? txn.tombstone(directory, name) : undefined;
+    if (tombstone && !isAfterDeletion(tombstone, {evidence, ctime: undefined}, settings)) {
+      if (entry.agent !== agent || entry.realtimeAt < tombstone.deletedAt) return true;
+    }
+    directory = entry.directory;
+  }
+  return false;
+}
+
+function decider(
+  context: RuleContext,
+  {source, evidence}: ListingEvent,
+  directory: DirectoryNumber,
+  record: Readonly<DirectoryRecord>,
+): Decide {
+  const {txn, settings, now} = context;
+  const {listedAt} = record;
+  const hasTombstones = txn.hasTombstones(directory);
+  const isLaterLook = evidence > listedAt;
+  const seenLimit = shiftHlc(evidence, -settings.cacheWindowMs);
+  const place = (name: ByteString): Place => ({directory, name});
+
+  function addition(listed: PackedCursor): number {
+    const tombstone = hasTombstones ? txn.tombstone(directory, listed.name) : undefined;
+    if (tombstone) {
+      const ctime = listed.hasAttributes ? listed.ctime : undefined;
+      if (!isAfterDeletion(tombstone, {evidence, ctime}, settings)) return verdicts.keep;
+      txn.removeTombstone(directory, listed.name);
+    }
+    const isBlind = bringsBlindSpots(source);
+    if (isBlind) txn.putBlindSpot(directory, listed.name, 'created', now);
+    return verdicts.take | suspicion(listed, false) | (isBlind ? verdicts.blindSpot : 0);
+  }
+
+  function comparison(stored: PackedCursor, listed: PackedCursor): number {
+    if (!listed.hasAttributes) return verdicts.keep;
+    if (isSameVersion(stored, listed)) return confirmation(stored);
+    const isOutside = evidence > shiftHlc(Math.max(stored.realtimeAt, listedAt), settings.cacheWindowMs);
+    const isNewer = compareCtimes(listed, stored) > 0;
+    if (!isOutside && !isNewer && stored.hasAttributes) return verdicts.keep;
+    // The attributes of a directory follow its entries, and these are marked themselves.
+    const isDirectory = listed.kind === kinds.directory && stored.kind === kinds.directory;
+    const isBlind = bringsBlindSpots(source) && stored.hasAttributes && !isDirectory;
+    if (isBlind) txn.putBlindSpot(directory, listed.name, 'modified', now);
+    const staysBlind = stored.isBlindSpot || isBlind;
+    return verdicts.take | suspicion(listed, stored.isSuspect) | (staysBlind ? verdicts.blindSpot : 0);
+  }
+
+  /** Seen again as it is stored: a later look confirms what only a scan had seen. */
+  function confirmation(stored: PackedCursor): number {
+    if (!stored.isBlindSpot || !isLaterLook) return verdicts.keep;
+    txn.removeBlindSpot(directory, stored.name);
+    return verdicts.reflag | (stored.isSuspect ? verdicts.suspect : 0);
+  }
+
+  function absence(stored: PackedCursor): number {
+    if (!isLaterLook || stored.realtimeAt > seenLimit) return verdicts.keep;
+    const below = stored.directory === 0 ? undefined : txn.directory(stored.directory);
+    if (below && below.totals.newestRealtimeAt > seenLimit) return verdicts.keep;
+    txn.putBlindSpot(directory, stored.name, 'deleted', now);
+    buryAt(context, place(stored.name), evidence);
+    return verdicts.remove;
+  }
+
+  function suspicion(listed: PackedCursor, isSuspect: boolean): number {
+    if (listed.kind !== kinds.file || !listed.hasAttributes) return 0;
+    if (isSuspect) return verdicts.suspect;
+    if (!isHot(context, listed.ctimeSeconds)) return 0;
+    watchSuspect(context, place(listed.name), listed.toEntry());
+    return verdicts.suspect;
+  }
+
+  return (stored, listed) => {
+    if (!stored) return addition(listed!);
+    return listed ? comparison(stored, listed) : absence(stored);
+  };
+}
+
+/** The first snapshot finds everything; only what a later scan finds has escaped the watchers. */
+function bringsBlindSpots(source: ScanSource): boolean {
+  return source !== 'snapshot';
+}
+
+/** What a directory's record says after this range of a reading. */
+function reached(
+  {listedAt, partial}: Readonly<DirectoryRecord>,
+  {after, until}: NameRange,
+  evidence: Hlc,
+): Partial<Pick<DirectoryRecord, 'listedAt' | 'unreadable' | 'partial'>> {
+  const continues = after === undefined || (partial?.evidence === evidence && partial.until === after);
+  if (!continues) return {};
+  if (until !== undefined) return {partial: {evidence, until}};
+  return {listedAt: Math.max(listedAt, evidence), unreadable: undefined, partial: undefined};
+}
+
+function isOutsideDoubt({settings}: RuleContext, evidence: Hlc, lastObservation: Hlc): boolean {
+  return evidence > shiftHlc(lastObservation, settings.cacheWindowMs);
+}
+
+function hasAttributesOf(entry: Entry, attributes: Attributes): boolean {
+  return (
+    entry.hasAttributes &&
+    entry.kind === attributes.kind &&
+    entry.size === attributes.size &&
+    compareTimes(entry.mtime, attributes.mtime) === 0 &&
+    compareTimes(entry.ctime, attributes.ctime) === 0
+  );
+}
+
+function isSameVersion(a: PackedCursor, b: PackedCursor): boolean {
+  return (
+    a.kind === b.kind &&
+    a.hasAttributes &&
+    a.size === b.size &&
+    a.mtimeSeconds === b.mtimeSeconds &&
+    a.mtimeNanos === b.mtimeNanos &&
+    compareCtimes(a, b) === 0
+  );
+}
+
+function compareCtimes(a: PackedCursor, b: PackedCursor): number {
+  return a.ctimeSeconds - b.ctimeSeconds || a.ctimeNanos - b.ctimeNanos;
+}
