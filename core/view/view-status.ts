@@ -1,7 +1,7 @@
 import type {ScanSource} from '../protocol/events.ts';
 import type {SessionRole} from '../protocol/session.ts';
-import type {DirectoryRecord} from '../tree/tree-store.ts';
-import {rootDirectory, type TreeRead} from '../tree/tree-store.ts';
+import type {Hlc} from '../time/hlc.ts';
+import {type DirectoryRecord, rootDirectory, type TreeRead} from '../tree/tree-store.ts';
 
 /**
  * What an engine stores about the view as a whole, and what a gateway tells of it. A gateway reads only the store, so the
