@@ -1,0 +1,50 @@
+import type {FsEvent} from '../protocol/events.ts';
+
+export type OutgoingBatch = {number: number; events: readonly FsEvent[]; bytes: Uint8Array};
+
+/**
+ * Batches that were sent and are not confirmed: a small window. They stay here until the view says that they are stored,
+ * so after a lost connection the same bytes are sent again under the same number.
+ */
+export class Outbox {
+  #batches: OutgoingBatch[] = [];
+  #lastNumber = 0;
+
+  get length(): number {
+    return this.#batches.length;
+  }
+
+  get eventCount(): number {
+    return this.#batches.reduce((sum, {events}) => sum + events.length, 0);
+  }
+
+  add(events: readonly FsEvent[], encode: (number: number) => Uint8Array): OutgoingBatch {
+    const number = ++this.#lastNumber;
+    const batch = {number, events, bytes: encode(number)};
+    this.#batches.push(batch);
+    return batch;
+  }
+
+  confirm(number: number): void {
+    this.#batches = this.#batches.filter(batch => batch.number !== number);
+  }
+
+  /** The view stored everything up to here, also where its confirmation was lost. */
+  confirmUntil(number: number): void {
+    this.#batches = this.#batches.filter(batch => batch.number > number);
+  }
+
+  pending(): readonly OutgoingBatch[] {
+    return this.#batches;
+  }
+
+  /** For a new session: the same events, numbered from 1 again. */
+  restart(encode: (number: number, events: readonly FsEvent[]) => Uint8Array): void {
+    this.#batches = this.#batches.map(({events}, index) => ({
+      number: index + 1,
+      events,
+      bytes: encode(index + 1, events),
+    }));
+    this.#lastNumber = this.#batches.length;
+  }
+}

@@ -1,0 +1,359 @@
+import {fromBytes} from '../entry/byte-string.ts';
+import {isPath, type Path, rootPath} from '../entry/path.ts';
+import {FustorError} from '../errors/fustor-error.ts';
+import type {Log} from '../log/log.ts';
+import {encodeBatch} from '../protocol/codec.ts';
+import type {FsEvent, ScanSource} from '../protocol/events.ts';
+import type {OpenSessionAnswer, SessionProgress, SessionRole} from '../protocol/session.ts';
+import type {Sender} from '../sender/sender.ts';
+import type {EventSink, Source, SourceEvent} from '../source/source.ts';
+import type {Clock} from '../time/clock.ts';
+import {type Backoff, backoffMs} from './backoff.ts';
+import {Bus} from './bus.ts';
+import {Outbox, type OutgoingBatch} from './outbox.ts';
+import {Signal} from './signal.ts';
+
+export type PipeSettings = {
+  name: string;
+  view: string;
+  agentId: string;
+  /** New with each start of the process. */
+  instance: string;
+  sourcePath: string;
+  auditIntervalMs: number;
+  sentinelIntervalMs: number;
+  batchEventsMax: number;
+  batchBytesMax: number;
+  batchDelayMs: number;
+  windowBatches: number;
+};
+
+export type PipeParts = {source: Source; sender: Sender; clock: Clock; random: () => number; log: Log};
+
+export type PipeStatus = {
+  role: SessionRole | undefined;
+  session: string | undefined;
+  isConnected: boolean;
+  queued: number;
+  unconfirmed: number;
+  lastError: string | undefined;
+  scan: {source: ScanSource; directories: number; entries: number} | undefined;
+};
+
+const busLimits = {realtimeEventsMax: 500_000, scanBytesMax: 8 * 2 ** 20};
+const retry: Backoff = {minMs: 100, maxMs: 10_000};
+
+/**
+ * From a source to a view: watches first, then scans what its role asks for, and sends everything in numbered batches
+ * until it is confirmed. `run` ends when the signal does, and rejects when the source as a whole cannot work.
+ *
+ * The session survives both sides: a lost connection or a restarted fusion is answered by sending again what is not
+ * confirmed. Only when the view says that it does not know the session is a new one opened, by the same instance, with
+ * the same unconfirmed events.
+ */
+export class Pipe {
+  readonly #settings: PipeSettings;
+  readonly #parts: PipeParts;
+  readonly #bus: Bus;
+  readonly #outbox = new Outbox();
+  readonly #wake = new Signal();
+  #session: OpenSessionAnswer | undefined;
+  #role: SessionRole | undefined;
+  #hlc = 0;
+  #hasSnapshot = false;
+  #isConnected = false;
+  #lastError: string | undefined;
+  #scan: PipeStatus['scan'];
+  #scanCount = 0;
+  /** This instance has looked at everything once, so nothing has escaped its watcher. */
+  #hasScanned = false;
+  #needsRescan = false;
+
+  constructor(settings: PipeSettings, parts: PipeParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#bus = new Bus(busLimits, () => this.#wake.raise());
+  }
+
+  status(): PipeStatus {
+    return {
+      role: this.#role,
+      session: this.#session?.session_id,
+      isConnected: this.#isConnected,
+      queued: this.#bus.length,
+      unconfirmed: this.#outbox.eventCount,
+      lastError: this.#lastError,
+      scan: this.#scan,
+    };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const {source, sender} = this.#parts;
+    const stop = new AbortController();
+    const stopped = AbortSignal.any([signal, stop.signal]);
+    await source.open(this.#sink());
+    try {
+      await Promise.all(
+        [this.#sendAll(stopped), this.#beat(stopped), this.#scanAll(stopped)].map(part =>
+          part.catch(error => {
+            stop.abort();
+            throw error;
+          }),
+        ),
+      );
+    } finally {
+      await source.close();
+      await sender.close();
+    }
+  }
+
+  #sink(): EventSink {
+    return {
+      emit: event => {
+        if (!this.#bus.emit(event)) this.#needsRescan = true;
+      },
+      offer: event => this.#offer(event),
+      evidence: () => this.#hlc,
+      now: () => this.#parts.clock.monotonic(),
+    };
+  }
+
+  /** A follower scans only to place its watches: what it lists is not asked for. */
+  async #offer(event: SourceEvent): Promise<void> {
+    if (this.#role === 'leader') await this.#bus.offer(event);
+  }
+
+  // ── Sending
+
+  async #sendAll(signal: AbortSignal): Promise<void> {
+    const under = new Set<Promise<void>>();
+    while (!signal.aborted) {
+      const session = await this.#ensureSession(signal);
+      if (!session) return;
+      // A lost connection or a refused order ends the round; the next begins with what is not confirmed.
+      const round = new AbortController();
+      const ended = AbortSignal.any([signal, round.signal]);
+      let failure: unknown;
+      const send = (batch: OutgoingBatch) => {
+        const sending = this.#send(session.session_id, batch, ended)
+          .catch(error => {
+            failure ??= error;
+            round.abort();
+          })
+          .finally(() => {
+            under.delete(sending);
+            this.#wake.raise();
+          });
+        under.add(sending);
+      };
+      for (const batch of this.#outbox.pending()) send(batch);
+      while (!ended.aborted) {
+        const seen = this.#wake.count;
+        if (this.#outbox.length >= this.#settings.windowBatches || !(await this.#isBatchDue(ended))) {
+          await this.#wake.wait(ended, seen);
+          continue;
+        }
+        const {batchEventsMax, batchBytesMax} = this.#settings;
+        const events = this.#bus.take({eventsMax: batchEventsMax, bytesMax: batchBytesMax});
+        if (events.length === 0) continue;
+        send(this.#outbox.add(events, number => encodeBatch({session: session.session_id, number, events})));
+      }
+      await Promise.all(under);
+      if (!signal.aborted) await this.#recover(failure, signal);
+    }
+  }
+
+  /** Waits a moment for company, so that a burst travels together. */
+  async #isBatchDue(signal: AbortSignal): Promise<boolean> {
+    if (this.#bus.length === 0) return false;
+    if (this.#bus.length < this.#settings.batchEventsMax) {
+      await this.#parts.clock.sleep(this.#settings.batchDelayMs, signal);
+    }
+    return !signal.aborted;
+  }
+
+  async #send(session: string, batch: OutgoingBatch, signal: AbortSignal): Promise<void> {
+    const {sender, clock, log} = this.#parts;
+    try {
+      const {number, bytes} = batch;
+      const progress = await sender.send({session, number, sentAt: clock.monotonic(), bytes}, signal);
+      this.#outbox.confirm(batch.number);
+      this.#note(progress);
+    } catch (error) {
+      if (!(error instanceof FustorError) || error.code !== 'BATCH_REJECTED') throw error;
+      // The view kept it aside. What it said is looked at again instead.
+      log.error({batch: batch.number, events: batch.events.length, error: error.message}, 'a batch was rejected');
+      this.#outbox.confirm(batch.number);
+      this.#needsRescan = true;
+    }
+  }
+
+  /** After a failed round: a new session when the view does not know this one, else a pause. */
+  async #recover(failure: unknown, signal: AbortSignal): Promise<void> {
+    if (failure instanceof FustorError && failure.code === 'SESSION_UNKNOWN') {
+      this.#loseSession(failure.message);
+      return;
+    }
+    this.#fail(failure);
+    await this.#pause(0, signal);
+  }
+
+  // ── The session
+
+  async #ensureSession(signal: AbortSignal): Promise<OpenSessionAnswer | undefined> {
+    const {agentId, name, view, instance, sourcePath} = this.#settings;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      if (this.#session) return this.#session;
+      try {
+        const request = {view, schema: 'fs' as const, agent_id: agentId, pipe: name, instance, source: sourcePath};
+        const session = await this.#parts.sender.open(request, signal);
+        this.#session = session;
+        if (session.is_resumed) this.#outbox.confirmUntil(session.last_batch);
+        else this.#outbox.restart((number, events) => encodeBatch({session: session.session_id, number, events}));
+        this.#note({...session, look_at: []});
+        const {session_id, role, is_resumed} = session;
+        this.#parts.log.info({session: session_id, role, isResumed: is_resumed}, 'session opened');
+        this.#wake.raise();
+        return session;
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#fail(error);
+        await this.#pause(attempt, signal);
+      }
+    }
+    return undefined;
+  }
+
+  #loseSession(reason: string): void {
+    if (!this.#session) return;
+    this.#parts.log.warn({session: this.#session.session_id, reason}, 'session lost');
+    this.#session = undefined;
+    this.#isConnected = false;
+    this.#wake.raise();
+  }
+
+  #note({role, hlc, has_snapshot}: SessionProgress): void {
+    if (!this.#isConnected && this.#lastError !== undefined) this.#parts.log.info({}, 'connected again');
+    if (this.#role !== role) {
+      this.#parts.log.info({role}, 'role');
+      if (role === 'follower') this.#bus.dropScans();
+    }
+    this.#role = role;
+    this.#hlc = Math.max(this.#hlc, hlc);
+    this.#hasSnapshot = has_snapshot;
+    this.#isConnected = true;
+    this.#lastError = undefined;
+    this.#wake.raise();
+  }
+
+  #fail(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    if (message !== this.#lastError) this.#parts.log.warn({error: message}, 'the view cannot be reached; trying again');
+    this.#lastError = message;
+    this.#isConnected = false;
+  }
+
+  #pause(attempt: number, signal: AbortSignal): Promise<void> {
+    return this.#parts.clock.sleep(backoffMs(retry, attempt, this.#parts.random()), signal);
+  }
+
+  async #beat(signal: AbortSignal): Promise<void> {
+    const {clock, sender} = this.#parts;
+    let lookedAt = clock.monotonic();
+    while (!signal.aborted) {
+      const seen = this.#wake.count;
+      const session = this.#session;
+      if (!session) {
+        await this.#wake.wait(signal, seen);
+        continue;
+      }
+      const isSentinelDue = clock.monotonic() - lookedAt >= this.#settings.sentinelIntervalMs;
+      const wants_suspects = isSentinelDue && this.#role === 'leader' && this.#hasScanned;
+      try {
+        const progress = await sender.heartbeat(session.session_id, {queued: this.#bus.length, wants_suspects}, signal);
+        this.#note(progress);
+        if (wants_suspects) {
+          lookedAt = clock.monotonic();
+          await this.#look(progress.look_at);
+        }
+      } catch (error) {
+        if (signal.aborted) break;
+        if (error instanceof FustorError && error.code === 'SESSION_UNKNOWN') this.#loseSession(error.message);
+        else this.#fail(error);
+      }
+      const intervalMs = Math.min(session.session_timeout_ms / 3, this.#settings.sentinelIntervalMs);
+      await clock.sleep(intervalMs, signal);
+    }
+  }
+
+  /** The sentinel: looks again at what may still be being written, past every cache. */
+  async #look(lookAt: readonly string[]): Promise<void> {
+    const paths = lookAt.map(text => fromBytes(Buffer.from(text, 'base64url'))).filter(isPath);
+    if (paths.length === 0) return;
+    const evidence = this.#hlc;
+    const found = await this.#parts.source.look(paths as Path[]);
+    for (const [path, attributes] of found) await this.#offer({kind: 'sentinel', path, evidence, attributes});
+  }
+
+  // ── Scanning
+
+  /**
+   * First a full reading: the view's first snapshot, or for a view that has one an audit, because changes were missed while
+   * this pipe was not running. Then an audit in each interval, and a rescan after a gap of this pipe's own.
+   */
+  async #scanAll(signal: AbortSignal): Promise<void> {
+    const {clock} = this.#parts;
+    let auditedAt = clock.monotonic();
+    while (!signal.aborted) {
+      const seen = this.#wake.count;
+      const source = this.#role && this.#dueScan(clock.monotonic() - auditedAt);
+      if (!source) {
+        const untilAudit = this.#settings.auditIntervalMs - (clock.monotonic() - auditedAt);
+        await this.#wake.wait(signal, seen, {clock, ms: Math.max(10, untilAudit)});
+        continue;
+      }
+      this.#needsRescan = false;
+      const isDone = await this.#runScan(source, signal);
+      if (isDone) {
+        this.#hasScanned = true;
+        auditedAt = clock.monotonic();
+      } else if (!signal.aborted) {
+        await clock.sleep(retry.maxMs, signal);
+      }
+    }
+  }
+
+  #dueScan(sinceAuditMs: number): ScanSource | undefined {
+    if (this.#role === 'leader' && !this.#hasSnapshot && !this.#isAwaitingSnapshot()) return 'snapshot';
+    if (!this.#hasScanned) return this.#hasSnapshot ? 'audit' : 'snapshot';
+    if (this.#role !== 'leader') return undefined;
+    if (this.#needsRescan) return 'on_demand';
+    return sinceAuditMs >= this.#settings.auditIntervalMs ? 'audit' : undefined;
+  }
+
+  /** The end of the snapshot is on its way, and the view has not said yet that it has it. */
+  #isAwaitingSnapshot(): boolean {
+    return this.#hasScanned && (this.#bus.length > 0 || this.#outbox.length > 0);
+  }
+
+  async #runScan(source: ScanSource, signal: AbortSignal): Promise<boolean> {
+    const scan = `${this.#settings.instance}-${++this.#scanCount}`;
+    const {log} = this.#parts;
+    const path = rootPath;
+    const roleAtStart = this.#role;
+    this.#scan = {source, directories: 0, entries: 0};
+    log.info({source, scan}, 'scan begins');
+    await this.#offer({kind: 'phase', phase: 'scan_begin', source, scan, path});
+    const onProgress = (progress: {directories: number; entries: number}) => {
+      this.#scan = {source, ...progress};
+    };
+    const result = await this.#parts.source.scan({source, path, signal, onProgress});
+    // What could not be read is told directory by directory; the scan itself came to its end.
+    const isComplete = result.reason === undefined && !signal.aborted && this.#role === roleAtStart;
+    const end: FsEvent = {kind: 'phase', phase: 'scan_end', source, scan, path, isComplete, reason: result.reason};
+    if (!signal.aborted) await this.#offer(end);
+    this.#scan = undefined;
+    log.info({source, scan, ...result}, 'scan ends');
+    return isComplete;
+  }
+}
