@@ -1,0 +1,69 @@
+import {type Database, open, type RootDatabase} from 'lmdb';
+import {FustorError} from '../core/errors/fustor-error.ts';
+
+type Table = Database<Buffer, Buffer>;
+
+/**
+ * The tables of a view. Keys (`keys.ts`) and values are bytes.
+ *
+ * - `blocks`: directory, lower bound of the names in it → a run of packed entries. A directory's first block has no name.
+ * - `directories`: number → record (`directory-codec.ts`); 0 is the place above the root.
+ * - `orphans`: numbers of removed directories whose blocks are still to be freed.
+ * - `tombstones`, `blindSpots`: directory, name → value. `suspects`: expiry, directory, name → value.
+ * - `states`: name → CBOR. `meta`: name → f64.
+ */
+export type Databases = {
+  root: RootDatabase<Buffer, Buffer>;
+  blocks: Table;
+  directories: Table;
+  orphans: Table;
+  tombstones: Table;
+  suspects: Table;
+  blindSpots: Table;
+  states: Table;
+  meta: Table;
+};
+
+const tableNames = [
+  'blocks',
+  'directories',
+  'orphans',
+  'tombstones',
+  'suspects',
+  'blindSpots',
+  'states',
+  'meta',
+] as const satisfies (keyof Databases)[];
+
+const binary = {encoding: 'binary', keyEncoding: 'binary'} as const;
+
+/** Read-only: undefined while the tables do not exist yet. */
+export function openDatabases(path: string, {readOnly}: {readOnly: boolean}): Databases | undefined {
+  const root = open<Buffer, Buffer>({path, noSubdir: true, maxDbs: tableNames.length, readOnly, ...binary});
+  const tables = tableNames.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
+  if (tables.some(table => table === undefined)) {
+    void root.close();
+    return undefined;
+  }
+  return {root, ...Object.fromEntries(tableNames.map((name, index) => [name, tables[index]]))} as Databases;
+}
+
+export function getNumber({meta}: Databases, name: string): number | undefined {
+  return meta.get(Buffer.from(name))?.readDoubleLE(0);
+}
+
+export function putNumber({meta}: Databases, name: string, value: number): void {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeDoubleLE(value);
+  void meta.put(Buffer.from(name), bytes);
+}
+
+/** What LMDB and the disk say when there is no room, as an error that tells the operator; others as they come. */
+export function explainWriteError(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || !/MDB_MAP_FULL|No space left|ENOSPC|Disk quota|EDQUOT/.test(error.message))
+    return error;
+  return new FustorError('STORE_FULL', `Cannot write to the store ${path}: ${error.message}`, {
+    cause: error,
+    hint: 'Free space on that disk; writing then goes on by itself.',
+  });
+}

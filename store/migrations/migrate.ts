@@ -1,0 +1,26 @@
+import {FustorError} from '../../core/errors/fustor-error.ts';
+import {type Databases, getNumber, putNumber} from '../databases.ts';
+
+/** Brings a store from the format before its number to its number, inside the write transaction that is current. */
+export type Migration = {to: number; run(db: Databases): void};
+
+/** In order, without gaps. A format never changes without one: a store is years old before it is opened again. */
+const migrations: readonly Migration[] = [];
+export const currentFormat = 1;
+
+/** Throws STORE_FORMAT for a store of a newer program. All steps happen in one transaction, or none does. */
+export function migrate(db: Databases, path: string): void {
+  const found = getNumber(db, 'format');
+  if (found === currentFormat) return;
+  if (found !== undefined && found > currentFormat) {
+    throw new FustorError(
+      'STORE_FORMAT',
+      `Cannot open the store ${path}: format ${found} found, this program reads up to ${currentFormat}.`,
+      {hint: 'Run the newer version that wrote it, or move the directory away: a new one is filled by the agents.'},
+    );
+  }
+  db.root.transactionSync(() => {
+    if (found !== undefined) for (const {to, run} of migrations) if (to > found) run(db);
+    putNumber(db, 'format', currentFormat);
+  });
+}
