@@ -16,3 +16,5 @@ export const schemaName = 'fs';
 export const batchContentType = 'application/cbor';
 /** The `sentAt` of a batch travels beside it, in this header, so that the bytes of a batch that is sent again stay the same. */
 export const sentAtHeader = 'x-fustor-sent-at';
+/** The batch's number, so that batches can be put in order, and skipped, without being decoded. */
+export const batchNumberHeader = 'x-fustor-batch';

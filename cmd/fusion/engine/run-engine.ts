@@ -1,0 +1,73 @@
+import {randomBytes} from 'node:crypto';
+import {mkdir, readdir, rm, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {z} from 'zod';
+import type {Log} from '../../../core/log/log.ts';
+import {openTreeStore} from '../../../store/tree-store.ts';
+import {systemClock} from '../../system-clock.ts';
+import {listenUnix} from '../../unix-socket.ts';
+import {Engine} from './engine.ts';
+import {EngineMetrics} from './engine-metrics.ts';
+import {createEngineServer} from './engine-server.ts';
+
+/** What the shell hands to an engine on its stdin. */
+export const engineConfig = z.strictObject({
+  view: z.string(),
+  directory: z.string(),
+  socket: z.string(),
+  settings: z.strictObject({
+    hotFileThresholdMs: z.number(),
+    cacheWindowMs: z.number(),
+    tombstoneRetentionMs: z.number(),
+    sessionTimeoutMs: z.number(),
+  }),
+});
+export type EngineConfig = z.output<typeof engineConfig>;
+
+const tickMs = 1_000;
+const rejectedMax = 100;
+
+/** The engine process of one view. Resolves when `signal` aborts and everything is stored. */
+export async function runEngine(config: EngineConfig, {log, signal}: {log: Log; signal: AbortSignal}): Promise<void> {
+  const {view, directory, socket, settings} = config;
+  const clock = systemClock;
+  const store = await openTreeStore(directory);
+  const metrics = new EngineMetrics(view);
+  const engine = new Engine(
+    {view, ...settings},
+    {
+      store,
+      clock,
+      log,
+      metrics,
+      randomId: () => randomBytes(12).toString('hex'),
+      keepAside: batch => keepAside(join(directory, 'rejected'), batch),
+    },
+  );
+  await engine.start();
+  const server = createEngineServer(engine, {log, metrics: () => metrics.registry.getMetricsAsJSON()});
+  await listenUnix(server, socket);
+  log.info({view, directory}, 'engine ready');
+  while (!signal.aborted) {
+    await engine.tick();
+    await clock.sleep(tickMs, signal);
+  }
+  server.close();
+  server.closeIdleConnections();
+  await store.close();
+}
+
+/** The newest few: an agent gone mad must not fill the disk. */
+async function keepAside(
+  folder: string,
+  {session, number, bytes, reason}: {session: string; number: number; bytes: Uint8Array; reason: string},
+): Promise<string> {
+  await mkdir(folder, {recursive: true, mode: 0o700});
+  const file = join(folder, `${Date.now()}-${session.replaceAll(/[^\w.-]/g, '_')}-${number}.cbor`);
+  await writeFile(file, bytes, {mode: 0o600});
+  await writeFile(`${file}.txt`, `${reason}\n`, {mode: 0o600});
+  const kept = (await readdir(folder)).sort();
+  for (const old of kept.slice(0, Math.max(0, kept.length - 2 * rejectedMax)))
+    await rm(join(folder, old), {force: true});
+  return file;
+}

@@ -1,0 +1,14 @@
+import {destination, pino} from 'pino';
+import type {LogLevel} from '../core/config/schema.ts';
+import type {Log} from '../core/log/log.ts';
+
+/**
+ * JSON lines on stderr, written at once: the last words of a process that dies are the ones somebody needs. `facts` stand in
+ * every line.
+ */
+export function createLogger(level: LogLevel, facts: object): Log {
+  return pino(
+    {level, base: {...facts, pid: process.pid}, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message'},
+    destination({dest: 2, sync: true}),
+  );
+}
