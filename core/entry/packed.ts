@@ -135,6 +135,11 @@ export class PackedCursor {
     return false;
   }
 
+  /** The bytes that the cursor walks over; offsets count in them. */
+  get run(): Uint8Array {
+    return this.#bytes;
+  }
+
   /** Where the entry begins in the run. */
   get offset(): number {
     return this.#at;

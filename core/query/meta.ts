@@ -1,0 +1,46 @@
+import type {TreeRead} from '../tree/tree-store.ts';
+import {readViewStatus} from '../view/view-status.ts';
+import type {Found} from './resolve.ts';
+
+/** The `meta` of an answer: how fresh and how complete it is. */
+export type Meta = {
+  view: string;
+  /** Number of the tree's last change in the answer; a long answer that began earlier has a lower `seq_from`. */
+  seq: number;
+  seq_from?: number;
+  complete: boolean;
+  sync: 'empty' | 'snapshot' | 'live' | 'stale';
+  /** ISO 8601. */
+  last_event_at: string | null;
+  /** Ids of agents. */
+  leader: string | null;
+  agents: string[];
+  blind_spot: number;
+  suspect: number;
+  next_cursor?: string | null;
+};
+
+export function readMeta(
+  txn: TreeRead,
+  {view, nowMs}: {view: string; nowMs: number},
+  {entry, record, isComplete}: Found,
+): Meta {
+  const {sync, state, leader, sessions} = readViewStatus(txn, nowMs);
+  const own = entry ? {blindSpots: Number(entry.isBlindSpot), suspects: Number(entry.isSuspect)} : undefined;
+  return {
+    view,
+    seq: txn.seq(),
+    complete: isComplete,
+    sync,
+    last_event_at: isoTime(state.lastEventAt),
+    leader: leader?.agent ?? null,
+    agents: sessions.map(({agent}) => agent),
+    blind_spot: (own?.blindSpots ?? 0) + (record?.totals.blindSpots ?? 0),
+    suspect: (own?.suspects ?? 0) + (record?.totals.suspects ?? 0),
+  };
+}
+
+/** Null for 0, which means never. */
+export function isoTime(ms: number): string | null {
+  return ms === 0 ? null : new Date(ms).toISOString();
+}
