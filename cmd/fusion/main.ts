@@ -4,7 +4,45 @@ const name = 'fustor-fusion';
 
 void runProgram({
   name,
+  otherwise: {
+    usage: '--config FILE',
+    load: async () => {
+      const [{missingSection, serveCommand}, {runFusion}] = await Promise.all([
+        import('../serve.ts'),
+        import('./run-fusion.ts'),
+      ]);
+      return serveCommand(
+        name,
+        (config, file) => {
+          if (!config.fusion) throw missingSection(file, 'fusion');
+          return {...config, fusion: config.fusion, logLevel: config.fusion.logLevel};
+        },
+        runFusion,
+      );
+    },
+  },
   commands: {
+    engine: {
+      summary: 'the writer of one view; only the shell starts it',
+      load: async () => {
+        const [{childCommand}, {engineConfig, runEngine}] = await Promise.all([
+          import('../child-main.ts'),
+          import('./engine/run-engine.ts'),
+        ]);
+        return childCommand('engine', engineConfig, runEngine);
+      },
+    },
+    gateway: {
+      summary: 'answers HTTP; only the shell starts it',
+      load: async () => {
+        const [{childCommand}, {gatewayConfig}, {runGateway}] = await Promise.all([
+          import('../child-main.ts'),
+          import('./gateway/gateway-config.ts'),
+          import('./gateway/run-gateway.ts'),
+        ]);
+        return childCommand('gateway', gatewayConfig, runGateway);
+      },
+    },
     'self-check': {
       summary: 'try every part of this executable on this machine',
       load: async () => {

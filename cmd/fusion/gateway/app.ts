@@ -1,0 +1,108 @@
+import {OpenAPIHono} from '@hono/zod-openapi';
+import type {Context, Next} from 'hono';
+import {FustorError} from '../../../core/errors/fustor-error.ts';
+import type {Log} from '../../../core/log/log.ts';
+import type {Clock} from '../../../core/time/clock.ts';
+import {version} from '../../version.ts';
+import {type Key, type KeyRing, mayFeed, mayQuery} from './keys.ts';
+import type {GatewayMetrics} from './metrics.ts';
+import {operationsRoutes} from './routes/operations.ts';
+import {pipeRoutes} from './routes/pipe.ts';
+import {statRoutes} from './routes/stat.ts';
+import {statusRoutes} from './routes/status.ts';
+import {treeRoutes} from './routes/tree.ts';
+import {viewsRoutes} from './routes/views.ts';
+import type {Views} from './views.ts';
+
+export type GatewayParts = {
+  keys: KeyRing;
+  views: Views;
+  clock: Clock;
+  log: Log;
+  metrics: GatewayMetrics;
+  runDirectory: string;
+  isLeaving: () => boolean;
+};
+
+export type GatewayEnv = {Variables: {key: Key}};
+export type GatewayApp = OpenAPIHono<GatewayEnv>;
+export type GatewayContext = Context<GatewayEnv>;
+
+/** The HTTP API of a fusion, made from parts; it does not listen by itself. */
+export function createApp(parts: GatewayParts): GatewayApp {
+  const {keys, log, metrics, isLeaving} = parts;
+  const app: GatewayApp = new OpenAPIHono<GatewayEnv>();
+
+  app.use('*', async (context, next) => {
+    const startedAt = performance.now();
+    await next();
+    if (isLeaving()) context.res.headers.set('connection', 'close');
+    const route = context.get('key') || context.res.status !== 404 ? routeOf(context.req.path) : 'unknown';
+    metrics.requests.inc({route, method: context.req.method, status: context.res.status});
+    metrics.seconds.observe({route}, (performance.now() - startedAt) / 1000);
+  });
+
+  const allow = (isAllowed: (key: Key) => boolean, what: string) => async (context: GatewayContext, next: Next) => {
+    const key = keys.authenticate({
+      authorization: context.req.header('authorization'),
+      apiKey: context.req.header('x-api-key'),
+    });
+    if (!isAllowed(key)) {
+      throw new FustorError('FORBIDDEN', `The key "${key.name}" has the role ${key.role} and may not ${what}.`, {
+        hint: 'Use a key of another role.',
+      });
+    }
+    context.set('key', key);
+    await next();
+  };
+  app.use('/api/v1/pipe/*', allow(mayFeed, 'report changes'));
+  for (const path of ['/api/v1/fs/*', '/api/v1/views', '/api/v1/views/*', '/api/v1/status']) {
+    app.use(path, allow(mayQuery, 'query'));
+  }
+
+  viewsRoutes(app, parts);
+  treeRoutes(app, parts);
+  statRoutes(app, parts);
+  statusRoutes(app, parts);
+  pipeRoutes(app, parts);
+  operationsRoutes(app, parts);
+
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {title: 'Fustor', version, description: 'One consistent, queryable tree of a storage that many hosts mount.'},
+    security: [{bearer: []}, {apiKey: []}],
+  });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {type: 'http', scheme: 'bearer'});
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {type: 'apiKey', in: 'header', name: 'X-API-Key'});
+
+  app.notFound(context => {
+    const error = new FustorError('ROUTE_NOT_FOUND', `There is no ${context.req.method} ${context.req.path}.`, {
+      hint: 'See /openapi.json.',
+    });
+    return context.json(error.toBody(), 404);
+  });
+  app.onError((error, context) => {
+    if (error instanceof FustorError) {
+      const headers: Record<string, string> = error.code === 'ENGINE_UNAVAILABLE' ? {'retry-after': '1'} : {};
+      if (error.status === 401) headers['www-authenticate'] = 'Bearer';
+      return context.json(error.toBody(), error.status as 400, headers);
+    }
+    log.error({error: error.stack ?? String(error), path: context.req.path}, 'internal error');
+    return context.json(new FustorError('INTERNAL', 'The gateway failed; its log has the details.').toBody(), 500);
+  });
+  return app;
+}
+
+/** The route without what varies, so that metrics stay few. */
+function routeOf(path: string): string {
+  return path
+    .replace(/^(\/api\/v1\/views\/)[^/]+/, '$1{view}')
+    .replace(/^(\/api\/v1\/pipe\/sessions\/)[^/]+/, '$1{id}');
+}
+
+/** What follows the first `?` of a request. */
+export function queryOf(context: GatewayContext): string {
+  const {url} = context.req;
+  const at = url.indexOf('?');
+  return at === -1 ? '' : url.slice(at + 1);
+}

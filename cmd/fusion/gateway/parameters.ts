@@ -1,0 +1,91 @@
+import {z} from 'zod';
+import {nearest} from '../../../core/config/nearest.ts';
+import {type ByteString, fromBytes} from '../../../core/entry/byte-string.ts';
+import {normalizePath, type Path, rootPath} from '../../../core/entry/path.ts';
+import {FustorError} from '../../../core/errors/fustor-error.ts';
+
+/** Parameters of a request, percent-decoded to bytes; each at most once. */
+export type RawParameters = Map<string, ByteString>;
+
+/** `+` is itself: only forms write it for a space, and names have it. Throws BAD_REQUEST. */
+export function readParameters(query: string, allowed: readonly string[]): RawParameters {
+  const found: RawParameters = new Map();
+  for (const part of query.split('&')) {
+    if (part === '') continue;
+    const equals = part.indexOf('=');
+    const name = percentDecode(equals === -1 ? part : part.slice(0, equals));
+    if (!allowed.includes(name)) throw unknownParameter(name, allowed);
+    if (found.has(name)) throw new FustorError('BAD_REQUEST', `The parameter "${name}" is given twice.`);
+    found.set(name, percentDecode(equals === -1 ? '' : part.slice(equals + 1)));
+  }
+  return found;
+}
+
+function unknownParameter(name: string, allowed: readonly string[]): FustorError {
+  const near = nearest(name, allowed);
+  const list = allowed.length === 0 ? 'This request has no parameters.' : `It has ${allowed.join(', ')}.`;
+  return new FustorError('BAD_REQUEST', `The parameter "${name}" is not known here.`, {
+    hint: near === undefined ? list : `Did you mean "${near}"? ${list}`,
+    details: {parameter: name},
+  });
+}
+
+function percentDecode(text: string): ByteString {
+  if (!text.includes('%')) return fromBytes(Buffer.from(text, 'utf8'));
+  const decoded = Buffer.from(text, 'utf8')
+    .toString('latin1')
+    .replace(/%([0-9a-f]{2})|%/gi, (match, hex?: string) => {
+      if (hex === undefined)
+        throw new FustorError('BAD_REQUEST', `"${text}" is not percent-encoded: a "%" stands for "%25".`);
+      return match.length === 1 ? match : String.fromCharCode(Number.parseInt(hex, 16));
+    });
+  return decoded as ByteString;
+}
+
+/** The value of each parameter by its schema, which sees text. Throws BAD_REQUEST with the parameter's name. */
+export function parseParameters<T extends z.ZodRawShape>(raw: RawParameters, shape: T): z.output<z.ZodObject<T>> {
+  const values = Object.fromEntries(raw);
+  const result = z.object(shape).safeParse(values);
+  if (result.success) return result.data;
+  const {path, message} = result.error.issues[0]!;
+  const name = String(path[0]);
+  throw new FustorError('BAD_REQUEST', `The parameter "${name}" is "${raw.get(name) ?? ''}"; wanted is ${message}.`, {
+    details: {parameter: name},
+  });
+}
+
+export const booleanParameter = z
+  .enum(['true', 'false'], {error: '"true" or "false"'})
+  .transform(text => text === 'true');
+
+export function integerParameter({min, max}: {min: number; max: number}) {
+  const message = `a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .refine(value => value >= min && value <= max, message);
+}
+
+export const pathParameters = {
+  path: z.string().optional().describe('Path in the view, percent-encoded bytes; default "/".'),
+  path_b64: z
+    .string()
+    .regex(/^[\w-]*={0,2}$/, 'base64url')
+    .optional()
+    .describe('The same as base64url of its bytes, for paths that are not UTF-8.'),
+};
+
+/** The path that a request asks for. Throws BAD_REQUEST. */
+export function requestedPath({path, path_b64}: {path?: string | undefined; path_b64?: string | undefined}): Path {
+  if (path !== undefined && path_b64 !== undefined) {
+    throw new FustorError('BAD_REQUEST', 'Both "path" and "path_b64" are given.', {hint: 'Give one of them.'});
+  }
+  const written =
+    path_b64 === undefined ? ((path ?? rootPath) as ByteString) : fromBytes(Buffer.from(path_b64, 'base64url'));
+  const normal = normalizePath(written);
+  if (normal !== undefined) return normal;
+  throw new FustorError('BAD_REQUEST', `The path ${JSON.stringify(written)} is not a path in a view.`, {
+    hint: 'A path begins with "/" and has no "..", no NUL and no name of more than 255 bytes.',
+  });
+}

@@ -1,0 +1,90 @@
+import {FustorError} from '../../../../core/errors/fustor-error.ts';
+import {batchNumberHeader, sentAtHeader} from '../../../../core/protocol/batch.ts';
+import {requestUnix} from '../../../unix-socket.ts';
+import {keyHeader} from '../../engine-protocol.ts';
+import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {readParameters} from '../parameters.ts';
+import type {View} from '../views.ts';
+import {errorAnswers} from './schemas.ts';
+
+const bodyBytesMax = 80 * 2 ** 20;
+const engineTimeoutMs = 60_000;
+const passedOn = [sentAtHeader, batchNumberHeader, 'content-type'];
+
+/** `/pipe/sessions/…`: what agents say, authenticated here and handed on, undecoded, to the view's engine. */
+export function pipeRoutes(app: GatewayApp, {views}: GatewayParts): void {
+  app.post('/api/v1/pipe/sessions', async context => {
+    const body = await readBody(context);
+    return handOn(context, views.find(context.get('key'), viewIn(body)), {path: '/sessions', body});
+  });
+  const ofSession = (context: GatewayContext) => {
+    readParameters(queryOf(context), []);
+    const id = context.req.param('id')!;
+    return {view: views.find(context.get('key'), viewOf(id)), path: `/sessions/${encodeURIComponent(id)}`};
+  };
+  for (const action of ['heartbeat', 'events']) {
+    app.post(`/api/v1/pipe/sessions/:id/${action}`, async context => {
+      const {view, path} = ofSession(context);
+      return handOn(context, view, {path: `${path}/${action}`, body: await readBody(context)});
+    });
+  }
+  app.delete('/api/v1/pipe/sessions/:id', context => {
+    const {view, path} = ofSession(context);
+    return handOn(context, view, {path, body: new Uint8Array()});
+  });
+  const documented = [
+    {method: 'post', path: '/api/v1/pipe/sessions', summary: 'Opens the session of a pipe, or takes it up again.'},
+    {method: 'post', path: '/api/v1/pipe/sessions/{id}/heartbeat', summary: 'Keeps a session alive.'},
+    {method: 'post', path: '/api/v1/pipe/sessions/{id}/events', summary: 'A batch of events, as CBOR.'},
+    {method: 'delete', path: '/api/v1/pipe/sessions/{id}', summary: 'Ends a session.'},
+  ] as const;
+  for (const route of documented) {
+    app.openAPIRegistry.registerPath({...route, responses: {200: {description: 'Done.'}, ...errorAnswers}});
+  }
+}
+
+/** A session's id begins with its view. */
+function viewOf(id: string): string {
+  return id.slice(0, Math.max(0, id.lastIndexOf('.')));
+}
+
+function viewIn(body: Uint8Array): string {
+  try {
+    const {view} = JSON.parse(Buffer.from(body).toString()) as {view?: unknown};
+    if (typeof view === 'string') return view;
+  } catch {
+    // told below
+  }
+  throw new FustorError('BAD_REQUEST', 'The body is not JSON with a "view".');
+}
+
+async function readBody(context: GatewayContext): Promise<Uint8Array> {
+  const length = Number(context.req.header('content-length') ?? 0);
+  if (length > bodyBytesMax) throw new FustorError('BAD_REQUEST', `The body is larger than ${bodyBytesMax} bytes.`);
+  return new Uint8Array(await context.req.arrayBuffer());
+}
+
+async function handOn(
+  context: GatewayContext,
+  {name, engineSocket}: View,
+  {path, body}: {path: string; body: Uint8Array},
+): Promise<Response> {
+  const headers: Record<string, string> = {[keyHeader]: context.get('key').name};
+  for (const header of passedOn) {
+    const value = context.req.header(header);
+    if (value !== undefined) headers[header] = value;
+  }
+  try {
+    const {method} = context.req;
+    const answer = await requestUnix({socket: engineSocket, method, path, headers, body, timeoutMs: engineTimeoutMs});
+    return new Response(new Uint8Array(answer.body), {
+      status: answer.status,
+      headers: {'content-type': 'application/json'},
+    });
+  } catch (cause) {
+    throw new FustorError('ENGINE_UNAVAILABLE', `The engine of the view "${name}" does not answer now.`, {
+      cause,
+      hint: 'Send it again in a moment; queries go on meanwhile.',
+    });
+  }
+}

@@ -1,0 +1,56 @@
+import {z} from '@hono/zod-openapi';
+
+/** Shapes of answers, for `/openapi.json`. */
+export const meta = z
+  .object({
+    view: z.string(),
+    seq: z.number().int(),
+    seq_from: z.number().int().optional(),
+    complete: z.boolean(),
+    sync: z.enum(['empty', 'snapshot', 'live', 'stale']),
+    last_event_at: z.string().nullable(),
+    leader: z.string().nullable(),
+    agents: z.array(z.string()),
+    blind_spot: z.number().int(),
+    suspect: z.number().int(),
+    next_cursor: z.string().nullable().optional(),
+  })
+  .openapi('Meta');
+
+export const node = z
+  .object({
+    name: z.string(),
+    name_b64: z.string().optional().describe('The bytes of a name that is not valid UTF-8, in base64url.'),
+    path: z.string().optional().describe('Only at the root of an answer.'),
+    path_b64: z.string().optional(),
+    content_type: z.enum(['directory', 'file', 'symlink', 'other']).optional(),
+    size: z.number().int().optional(),
+    modified_time: z.number().optional().describe('Seconds since 1970, exact to the nanosecond.'),
+    integrity_suspect: z.boolean().optional(),
+    continued: z.boolean().optional().describe('Was on an earlier page and only leads to others here.'),
+    children: z.array(z.unknown()).optional().describe('Nodes; present where the answer goes into the directory.'),
+  })
+  .openapi('Node');
+
+export const errorBody = z
+  .object({
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      hint: z.string().optional(),
+      details: z.unknown().optional(),
+    }),
+    meta: meta.optional(),
+  })
+  .openapi('Error');
+
+export function json(schema: z.ZodType, description: string) {
+  return {description, content: {'application/json': {schema}}};
+}
+
+export const errorAnswers = {
+  400: json(errorBody, 'A parameter is unknown or malformed.'),
+  401: json(errorBody, 'No key, or an unknown one.'),
+  403: json(errorBody, 'The key may not do this.'),
+  404: json(errorBody, 'No such view or path; `meta.complete` tells "does not exist" from "not seen yet".'),
+};

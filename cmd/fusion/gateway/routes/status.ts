@@ -1,0 +1,80 @@
+import {z} from '@hono/zod-openapi';
+import {rootPath} from '../../../../core/entry/path.ts';
+import {isoTime, readMeta} from '../../../../core/query/meta.ts';
+import {resolve} from '../../../../core/query/resolve.ts';
+import type {Clock} from '../../../../core/time/clock.ts';
+import {readViewStatus} from '../../../../core/view/view-status.ts';
+import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {readParameters} from '../parameters.ts';
+import type {View} from '../views.ts';
+import {errorAnswers, json, meta} from './schemas.ts';
+
+const status = z.object({
+  snapshot_completed_at: z.string().nullable(),
+  audit_completed_at: z.string().nullable(),
+  files: z.number(),
+  directories: z.number(),
+  others: z.number(),
+  bytes: z.number(),
+  unlisted: z.number().describe('Directories that no complete listing has reached yet.'),
+  unreadable: z.number(),
+  agents: z.array(z.record(z.string(), z.unknown())).describe('The sessions that feed the view.'),
+});
+
+/** `GET …/status`: who feeds this view; coverage, lag, phases. */
+export function statusRoutes(app: GatewayApp, {views, clock}: GatewayParts): void {
+  app.get('/api/v1/status', context => answerStatus(context, views.only(context.get('key')), clock));
+  app.get('/api/v1/views/:view/status', context =>
+    answerStatus(context, views.find(context.get('key'), context.req.param('view')), clock),
+  );
+  app.openAPIRegistry.registerPath({
+    method: 'get',
+    path: '/api/v1/views/{view}/status',
+    summary: 'How fresh and complete the view is, and who feeds it.',
+    request: {params: z.object({view: z.string()})},
+    responses: {200: json(z.object({data: status, meta}), 'The status.'), ...errorAnswers},
+  });
+}
+
+function answerStatus(context: GatewayContext, view: View, clock: Clock): Response {
+  readParameters(queryOf(context), []);
+  const nowMs = clock.now();
+  const body = view.reader.read(txn => {
+    const found = resolve(txn, rootPath);
+    const {state, sessions} = readViewStatus(txn, nowMs);
+    const totals = found.record!.totals;
+    return {
+      data: {
+        snapshot_completed_at: isoTime(state.snapshotCompletedAt),
+        audit_completed_at: isoTime(state.auditCompletedAt),
+        files: totals.files,
+        directories: totals.directories,
+        others: totals.others,
+        bytes: totals.bytes,
+        unlisted: totals.unlisted,
+        unreadable: totals.unreadable,
+        agents: sessions.map(session => ({
+          id: session.agent,
+          pipe: session.pipe,
+          session: session.id,
+          role: session.role,
+          source: session.source ?? null,
+          opened_at: isoTime(session.openedAt),
+          seen_at: isoTime(session.seenAt),
+          queued: session.queued,
+          lag_ms: session.lagMs ?? null,
+          unavailable: session.unavailable ?? null,
+          watched: session.coverage?.watched ?? null,
+          known: session.coverage?.known ?? null,
+          gaps: session.gaps,
+          last_gap: session.lastGap
+            ? {path: session.lastGap.path, reason: session.lastGap.reason, at: isoTime(session.lastGap.at)}
+            : null,
+          scans: session.scans.map(({source, path, startedAt}) => ({source, path, started_at: isoTime(startedAt)})),
+        })),
+      },
+      meta: readMeta(txn, {view: view.name, nowMs}, found),
+    };
+  });
+  return context.json(body);
+}

@@ -1,0 +1,117 @@
+import {z} from '@hono/zod-openapi';
+import {toText} from '../../../../core/entry/byte-string.ts';
+import type {Path} from '../../../../core/entry/path.ts';
+import {FustorError} from '../../../../core/errors/fustor-error.ts';
+import {decodeCursor} from '../../../../core/query/cursor.ts';
+import {readMeta} from '../../../../core/query/meta.ts';
+import {resolve} from '../../../../core/query/resolve.ts';
+import {TreeAnswer} from '../../../../core/query/tree-answer.ts';
+import type {Clock} from '../../../../core/time/clock.ts';
+import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {
+  booleanParameter,
+  integerParameter,
+  parseParameters,
+  pathParameters,
+  readParameters,
+  requestedPath,
+} from '../parameters.ts';
+import type {View} from '../views.ts';
+import {errorAnswers, json, meta, node} from './schemas.ts';
+
+const parameters = {
+  ...pathParameters,
+  recursive: booleanParameter
+    .optional()
+    .describe('Everything below, not only what is in the directory. Default: false.'),
+  max_depth: integerParameter({min: 0, max: 4096}).optional().describe('Levels to go down; 0: only the path itself.'),
+  only_path: booleanParameter.optional().describe('Names alone, without attributes.'),
+  limit: integerParameter({min: 1, max: 10_000_000})
+    .optional()
+    .describe('Entries in one answer; `next_cursor` goes on.'),
+  cursor: z.string().optional().describe('`next_cursor` of the answer before.'),
+};
+const names = Object.keys(parameters);
+
+/** `GET …/fs/tree`. Never answers 503: it tells what is known, and how fresh and complete that is. */
+export function treeRoutes(app: GatewayApp, {views, clock}: GatewayParts): void {
+  app.get('/api/v1/fs/tree', context => answerTree(context, views.only(context.get('key')), clock));
+  app.get('/api/v1/views/:view/fs/tree', context =>
+    answerTree(context, views.find(context.get('key'), context.req.param('view')), clock),
+  );
+  for (const path of ['/api/v1/fs/tree', '/api/v1/views/{view}/fs/tree']) {
+    app.openAPIRegistry.registerPath({
+      method: 'get',
+      path,
+      summary: 'A directory and what is in it, or everything below it.',
+      request: {
+        query: z.object(parameters),
+        ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
+      },
+      responses: {200: json(z.object({data: node, meta}), 'The tree.'), ...errorAnswers},
+    });
+  }
+}
+
+function answerTree(context: GatewayContext, view: View, clock: Clock): Response {
+  const asked = parseParameters(readParameters(queryOf(context), names), parameters);
+  const path = requestedPath(asked);
+  const after = asked.cursor === undefined ? undefined : decodeCursor(path, asked.cursor);
+  if (asked.cursor !== undefined && after === undefined) {
+    throw new FustorError('BAD_REQUEST', 'The cursor does not belong to this path.', {
+      hint: 'Send "next_cursor" of the answer before, with the same "path".',
+    });
+  }
+  const answer = new TreeAnswer({
+    view: view.name,
+    path,
+    after,
+    depthMax: asked.max_depth ?? (asked.recursive ? Number.POSITIVE_INFINITY : 1),
+    onlyPath: asked.only_path ?? false,
+    limit: asked.limit ?? Number.POSITIVE_INFINITY,
+  });
+  const next = () => view.reader.read(txn => answer.next(txn, clock.now()));
+  const first = next();
+  if (first === undefined) return pathNotFound(view, path, clock);
+  const headers = {'content-type': 'application/json'};
+  if (answer.isDone) return new Response(first, {headers: {...headers, 'content-length': String(first.byteLength)}});
+  return new Response(
+    stream(first, () => (answer.isDone ? undefined : next())),
+    {headers},
+  );
+}
+
+/** Asks for the next chunk when the client has taken the one before; a client that hangs up stops the work. */
+function stream(first: Uint8Array, next: () => Uint8Array | undefined): ReadableStream<Uint8Array> {
+  let chunk: Uint8Array | undefined = first;
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async controller => {
+        if (chunk === undefined) return controller.close();
+        controller.enqueue(chunk);
+        // Let smaller requests in between two chunks of a large answer.
+        await new Promise(resolve => setImmediate(resolve));
+        chunk = next();
+      },
+      cancel: () => {
+        chunk = undefined;
+      },
+    },
+    {highWaterMark: 1},
+  );
+}
+
+/** 404 with the `meta` of the place, so that a script can tell "does not exist" from "not seen yet". */
+export function pathNotFound(view: View, path: Path, clock: Clock): Response {
+  const place = {view: view.name, nowMs: clock.now()};
+  const known = view.reader.read(txn => readMeta(txn, place, resolve(txn, path)));
+  const {text} = toText(path);
+  const error = new FustorError(
+    'PATH_NOT_FOUND',
+    known.complete
+      ? `${text} does not exist in the view ${view.name}.`
+      : `${text} has not been seen in the view ${view.name} yet.`,
+    known.complete ? {} : {hint: `The view is not complete (sync: ${known.sync}); ask again later.`},
+  );
+  return Response.json({...error.toBody(), meta: known}, {status: error.status});
+}

@@ -1,0 +1,79 @@
+import {createServer as createHttpServer, type Server} from 'node:http';
+import {Server as NetServer} from 'node:net';
+import {join} from 'node:path';
+import {getRequestListener} from '@hono/node-server';
+import type {Log} from '../../../core/log/log.ts';
+import {openTreeReader} from '../../../store/tree-store.ts';
+import {systemClock} from '../../system-clock.ts';
+import {listenUnix} from '../../unix-socket.ts';
+import {createApp} from './app.ts';
+import type {GatewayConfig} from './gateway-config.ts';
+import {KeyRing} from './keys.ts';
+import {GatewayMetrics} from './metrics.ts';
+import {Views} from './views.ts';
+
+/** How long idle connections stay open after this gateway stopped accepting: a client that is just about to ask is answered. */
+const lingerMs = 2_000;
+/** How long a slow client may take to read the rest of its answer. */
+const drainMs = 8_000;
+
+/**
+ * One gateway process: accepts from the inherited socket beside its siblings, and reads the stores. When `signal` aborts it
+ * stops accepting, marks its answers `Connection: close`, and resolves when its connections are gone or their time is up.
+ */
+export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log; signal: AbortSignal}): Promise<void> {
+  const views = config.views.map(({name, storeDirectory, engineSocket}) => ({
+    name,
+    engineSocket,
+    reader: openTreeReader(storeDirectory),
+  }));
+  const metrics = new GatewayMetrics();
+  const app = createApp({
+    keys: new KeyRing(config.keys),
+    views: new Views(views),
+    clock: systemClock,
+    log,
+    metrics,
+    runDirectory: config.runDirectory,
+    isLeaving: () => signal.aborted,
+  });
+  const control = createControl(metrics);
+  await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));
+  const server = createHttpServer(getRequestListener(app.fetch));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({fd: config.listenFd}, resolve);
+  });
+  log.info({}, 'gateway ready');
+  await new Promise<void>(resolve => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), {once: true});
+  });
+  await drain(server);
+  control.close();
+  control.closeAllConnections();
+  await Promise.all(views.map(({reader}) => reader.close()));
+}
+
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>(resolve => server.once('close', () => resolve()));
+  // Only stops accepting; http's own close would end idle connections that a request is already on its way to.
+  NetServer.prototype.close.call(server);
+  const linger = setTimeout(() => server.closeIdleConnections(), lingerMs);
+  const deadline = setTimeout(() => server.closeAllConnections(), drainMs);
+  await closed;
+  clearTimeout(linger);
+  clearTimeout(deadline);
+}
+
+function createControl(metrics: GatewayMetrics): Server {
+  return createHttpServer(async (request, response) => {
+    const answers = new Map<string | undefined, () => Promise<unknown>>([
+      ['/health', async () => ({data: {part: 'gateway', pid: process.pid}})],
+      ['/metrics', () => metrics.registry.getMetricsAsJSON()],
+    ]);
+    const answer = answers.get(request.url);
+    response.writeHead(answer ? 200 : 404, {'content-type': 'application/json'});
+    response.end(JSON.stringify(answer ? await answer() : null));
+  });
+}
