@@ -20,6 +20,8 @@ export type Program = keyof typeof executableNames;
 /** Worker threads: the source of each, relative to the root of the tree, and the programs that open it. */
 export const threads = {
   'self-check': {source: 'cmd/self-check-thread.ts', programs: ['agent', 'fusion']},
+  walker: {source: 'drivers/source-fs/walker-thread.ts', programs: ['agent']},
+  inotify: {source: 'drivers/source-fs/inotify-thread.ts', programs: ['agent']},
 } as const satisfies Record<string, {source: string; programs: readonly Program[]}>;
 
 export type ThreadName = keyof typeof threads;

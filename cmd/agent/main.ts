@@ -4,7 +4,34 @@ const name = 'fustor-agent';
 
 void runProgram({
   name,
+  otherwise: {
+    usage: '--config FILE',
+    load: async () => {
+      const [{missingSection, serveCommand}, {runAgent}] = await Promise.all([
+        import('../serve.ts'),
+        import('./run-agent.ts'),
+      ]);
+      return serveCommand(
+        name,
+        (config, file) => {
+          if (!config.agent) throw missingSection(file, 'agent');
+          return {...config, agent: config.agent, logLevel: config.agent.logLevel};
+        },
+        runAgent,
+      );
+    },
+  },
   commands: {
+    payload: {
+      summary: 'one pipe; only the shell starts it',
+      load: async () => {
+        const [{childCommand}, {payloadConfig, runPayload}] = await Promise.all([
+          import('../child-main.ts'),
+          import('./run-payload.ts'),
+        ]);
+        return childCommand('payload', payloadConfig, runPayload);
+      },
+    },
     'self-check': {
       summary: 'try every part of this executable on this machine',
       load: async () => {

@@ -1,0 +1,69 @@
+import {join} from 'node:path';
+import type {AgentConfig, FustorConfig, PipeConfig} from '../../core/config/schema.ts';
+import {FustorError} from '../../core/errors/fustor-error.ts';
+import type {Log} from '../../core/log/log.ts';
+import {type Part, supervise} from '../../core/shell/supervisor.ts';
+import {tryLock} from '../../store/file-lock.ts';
+import {prepareLocalDirectory} from '../../store/local-disk.ts';
+import {endSurvivors, startChild} from '../child-process.ts';
+import {systemClock} from '../system-clock.ts';
+import type {PayloadConfig} from './run-payload.ts';
+
+/**
+ * The agent's shell: one payload process for each pipe, started again when it ends. No driver runs here, so a hung mount or
+ * a leak is the trouble of one payload. Resolves when `signal` aborts and all have ended.
+ */
+export async function runAgent(
+  config: FustorConfig & {agent: AgentConfig},
+  {log, signal}: {log: Log; signal: AbortSignal},
+): Promise<void> {
+  const {agent, pipes} = config;
+  prepareLocalDirectory(agent.data);
+  const lock = tryLock(join(agent.data, 'agent.lock'));
+  if (!lock) {
+    throw new FustorError('DATA_DIR_UNUSABLE', `Another agent runs on the data directory ${agent.data}.`, {
+      hint: 'Stop it, or give this one another "data".',
+    });
+  }
+  const runDirectory = join(agent.data, 'run');
+  const survivors = await endSurvivors(runDirectory);
+  if (survivors.length > 0) log.warn({survivors}, 'ended payloads that an earlier shell had left');
+  log.info({agent: agent.id, pipes: pipes.map(({name}) => name)}, 'agent runs');
+  const supervision = {clock: systemClock, random: Math.random, log};
+  await Promise.all(pipes.map(pipe => supervise(payloadPart(config, pipe, runDirectory), signal, supervision)));
+  if (pipes.length === 0) await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()));
+  lock.release();
+  log.info({}, 'agent stopped');
+}
+
+function payloadPart(
+  {agent, sources, senders}: FustorConfig & {agent: AgentConfig},
+  pipe: PipeConfig,
+  runDirectory: string,
+): Part {
+  const config: PayloadConfig = {
+    agentId: agent.id,
+    socket: payloadSocket(runDirectory, pipe.name),
+    pipe,
+    // References were checked when the configuration was read.
+    source: sources.find(({name}) => name === pipe.source)!,
+    sender: senders.find(({name}) => name === pipe.sender)!,
+  };
+  const name = `payload-${pipe.name}`;
+  const {logLevel} = agent;
+  return {
+    name,
+    start: () =>
+      startChild({
+        program: 'agent',
+        command: 'payload',
+        name,
+        config: {...config, logLevel, facts: {pipe: pipe.name}},
+        runDirectory,
+      }),
+  };
+}
+
+export function payloadSocket(runDirectory: string, pipe: string): string {
+  return join(runDirectory, `payload-${pipe}.sock`);
+}

@@ -1,0 +1,89 @@
+import {randomBytes} from 'node:crypto';
+import {createServer} from 'node:http';
+import {z} from 'zod';
+import type {Log} from '../../core/log/log.ts';
+import {Pipe} from '../../core/pipe/pipe.ts';
+import {FusionSender} from '../../drivers/sender-fusion/fusion-sender.ts';
+import {createFsSource} from '../../drivers/source-fs/create-fs-source.ts';
+import {openThread} from '../program.ts';
+import {systemClock} from '../system-clock.ts';
+import {listenUnix} from '../unix-socket.ts';
+
+/** What the shell hands to a payload on its stdin: one pipe with its source and its sender. */
+export const payloadConfig = z.strictObject({
+  agentId: z.string(),
+  socket: z.string(),
+  pipe: z.strictObject({
+    name: z.string(),
+    source: z.string(),
+    sender: z.string(),
+    view: z.string(),
+    auditIntervalMs: z.number(),
+    sentinelIntervalMs: z.number(),
+  }),
+  source: z.strictObject({
+    name: z.string(),
+    driver: z.literal('fs'),
+    path: z.string(),
+    exclude: z.array(z.string()),
+    crossesFileSystems: z.boolean(),
+    maxWatches: z.number().optional(),
+    walkers: z.number(),
+    watcher: z.enum(['auto', 'inotify', 'chokidar']),
+  }),
+  sender: z.strictObject({
+    name: z.string(),
+    driver: z.literal('fusion'),
+    url: z.string(),
+    key: z.string(),
+    batchEventsMax: z.number(),
+    batchBytesMax: z.number(),
+    batchDelayMs: z.number(),
+    windowBatches: z.number(),
+    requestTimeoutMs: z.number(),
+  }),
+});
+export type PayloadConfig = z.output<typeof payloadConfig>;
+
+/** The process of one pipe: a source, the pipe and a sender, and a unix socket on which the shell asks how they are. */
+export async function runPayload(
+  {agentId, socket, pipe: settings, source: sourceConfig, sender: senderConfig}: PayloadConfig,
+  {log, signal}: {log: Log; signal: AbortSignal},
+): Promise<void> {
+  const source = createFsSource({...sourceConfig, maxWatches: sourceConfig.maxWatches}, {openThread, log});
+  const sender = new FusionSender(senderConfig);
+  const {batchEventsMax, batchBytesMax, batchDelayMs, windowBatches} = senderConfig;
+  const pipe = new Pipe(
+    {
+      name: settings.name,
+      view: settings.view,
+      agentId,
+      instance: randomBytes(8).toString('hex'),
+      sourcePath: sourceConfig.path,
+      auditIntervalMs: settings.auditIntervalMs,
+      sentinelIntervalMs: settings.sentinelIntervalMs,
+      batchEventsMax,
+      batchBytesMax,
+      batchDelayMs,
+      windowBatches,
+    },
+    {source, sender, clock: systemClock, random: Math.random, log},
+  );
+  const control = createServer((_, response) => {
+    const body = {
+      part: 'payload',
+      pid: process.pid,
+      pipe: pipe.status(),
+      source: source.status(),
+      memory: process.memoryUsage(),
+    };
+    response.writeHead(200, {'content-type': 'application/json'}).end(JSON.stringify({data: body}));
+  });
+  await listenUnix(control, socket);
+  try {
+    await pipe.run(signal);
+  } finally {
+    control.close();
+    control.closeAllConnections();
+  }
+}

@@ -1,0 +1,87 @@
+import type {Worker} from 'node:worker_threads';
+import type {Path} from '../../core/entry/path.ts';
+import type {DirectoryReading} from './directory-reader.ts';
+import type {OpenThread} from './inotify.ts';
+import type {WalkerData, WalkJob, WalkResult} from './walker-thread.ts';
+
+/** Directories in one message: enough to make a message cheap, few enough that a new directory does not wait behind many. */
+const jobsPerMessage = 16;
+/** Messages that a thread has at once: one to read, one to begin with when it is done. */
+const messagesPerThread = 2;
+
+/** The path is asked for when the job begins, because the directory may be renamed while it waits. */
+type Waiting = {path: () => Path | undefined; done: (reading: DirectoryReading | string) => void};
+
+/** Threads that read directories. Urgent jobs (new directories) overtake those of scans. */
+export class Walkers {
+  readonly #threads: {worker: Worker; messages: number}[];
+  readonly #urgent: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #running = new Map<number, Waiting['done']>();
+  #nextId = 1;
+
+  constructor(openThread: OpenThread, count: number, data: WalkerData, onFailure: (error: Error) => void) {
+    this.#threads = Array.from({length: count}, () => {
+      const thread = {worker: openThread('walker', {workerData: data}), messages: 0};
+      thread.worker.on('message', (results: WalkResult[]) => {
+        thread.messages--;
+        for (const {id, reading} of results) {
+          const done = this.#running.get(id)!;
+          this.#running.delete(id);
+          done(reading);
+        }
+        this.#dispatch();
+      });
+      thread.worker.once('error', onFailure);
+      return thread;
+    });
+  }
+
+  /** Grows with each job that begins. */
+  get lastBegun(): number {
+    return this.#nextId - 1;
+  }
+
+  /** Whether a job that began as number `id` or earlier is still being read. */
+  isReadingSince(id: number): boolean {
+    for (const running of this.#running.keys()) if (running <= id) return true;
+    return false;
+  }
+
+  /** `done` is called with what was read, or with the name of the error, in the turn in which it arrives. */
+  read(path: Waiting['path'], {isUrgent}: {isUrgent: boolean}, done: Waiting['done']): void {
+    (isUrgent ? this.#urgent : this.#waiting).push({path, done});
+    if (this.#urgent.length + this.#waiting.length === 1) queueMicrotask(() => this.#dispatch());
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map(({worker}) => worker.terminate()));
+  }
+
+  #dispatch(): void {
+    for (let round = 0; round < messagesPerThread; round++) {
+      for (const thread of this.#threads) {
+        if (thread.messages > round) continue;
+        const jobs = this.#take();
+        if (jobs.length === 0) return;
+        thread.messages++;
+        thread.worker.postMessage(jobs);
+      }
+    }
+  }
+
+  #take(): WalkJob[] {
+    const taken = this.#urgent.splice(0, jobsPerMessage);
+    taken.push(...this.#waiting.splice(0, jobsPerMessage - taken.length));
+    return taken.flatMap(({path: pathNow, done}) => {
+      const path = pathNow();
+      if (path === undefined) {
+        queueMicrotask(() => done('ENOENT'));
+        return [];
+      }
+      const id = this.#nextId++;
+      this.#running.set(id, done);
+      return [{id, path}];
+    });
+  }
+}
