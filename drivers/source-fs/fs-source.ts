@@ -122,7 +122,7 @@ export class FsSource implements Source {
         this.#read(node, false, read => {
           reading--;
           result.directories++;
-          const children = typeof read === 'string' ? undefined : this.#register(node, read);
+          const children = this.#register(node, read);
           if (children) frontier.push(...children);
           ready.push(async () => {
             if (typeof read === 'string') {
@@ -360,7 +360,8 @@ export class FsSource implements Source {
       return;
     }
     const isDirectory = look.attributes.kind === kinds.directory;
-    const isSame = child !== undefined && isDirectory && (child.identity === '' || child.identity === look.identity);
+    const isKnown = child !== undefined && (child.identity === '' || child.identity === look.identity);
+    const isSame = isKnown && isDirectory && !isReplaced;
     if (!isSame) this.#drop(child);
     if (isReplaced || (child !== undefined && !isSame)) {
       this.#sink.emit({kind: 'delete', path, observedAt: this.#sink.now()});
@@ -369,7 +370,9 @@ export class FsSource implements Source {
     // A name made by link(2) has no writer of its own.
     const isOpen = hasWritten === true || (hasWritten === false && look.links === 1);
     this.#tellUpsert(path, look.attributes, look.attributes.kind !== kinds.file || !isOpen);
-    if (isDirectory && !isSame) this.#readNew(this.#tree.add(node, name, look.identity));
+    if (!isDirectory) return;
+    const directory = isSame ? child : this.#tree.add(node, name, look.identity);
+    if (directory.reading === 'new') this.#readNew(directory);
   }
 
   #tellUpsert(path: Path, attributes: Attributes, isAtomic: boolean): void {
@@ -397,6 +400,7 @@ export class FsSource implements Source {
   // ── Reading directories
 
   #read(node: Node, isUrgent: boolean, done: (reading: DirectoryReading | string) => void): void {
+    if (node.reading === 'new') node.reading = 'due';
     this.#walkers.read(
       () => this.#tree.pathOf(node),
       {isUrgent},
@@ -417,32 +421,37 @@ export class FsSource implements Source {
     this.#read(node, true, reading => {
       this.#urgentReadings--;
       if (this.#abort.signal.aborted) return;
+      const children = this.#register(node, reading);
       const path = this.#tree.pathOf(node);
+      if (path === undefined) return;
       if (typeof reading === 'string') {
-        if (path === undefined || !node.parent) return;
-        if (isGone(reading)) this.#dirty.mark(node.parent, node.name, {isStructural: false, isReplaced: false});
-        else this.#sink.emit({kind: 'unreadable', source: 'snapshot', path, evidence, error: reading});
+        if (!isGone(reading)) this.#sink.emit({kind: 'unreadable', source: 'snapshot', path, evidence, error: reading});
         return;
       }
-      const children = this.#register(node, reading);
-      if (!children || path === undefined) return;
+      if (!children) return;
       for (const range of rangesOf(path, 'snapshot', evidence, reading)) this.#sink.emit(range);
-      for (const child of children) this.#readNew(child);
+      for (const child of children) if (child.reading === 'new') this.#readNew(child);
     });
   }
 
   /**
-   * Takes over what a reading found: the watch, and the directories in it, which are returned. Undefined when it was
-   * another directory than the node, or the node has gone.
+   * Takes over what a reading found: the watch, and the directories in it, which are returned. Undefined when it failed, was
+   * of another directory than the node, or the node has gone: its name is then looked at again.
    */
-  #register(node: Node, reading: DirectoryReading): Node[] | undefined {
-    const {identity, watch, directories} = reading;
-    const isSame = node.identity === '' || node.identity === identity;
-    if (this.#tree.pathOf(node) === undefined || !isSame) {
-      if (watch !== -1 && !this.#tree.byWatch(watch)) this.#inotify.removeWatch(watch);
-      if (node.parent) this.#dirty.mark(node.parent, node.name, {isStructural: false, isReplaced: true});
+  #register(node: Node, reading: DirectoryReading | string): Node[] | undefined {
+    const hasFailed = typeof reading === 'string';
+    const isSame = !hasFailed && (node.identity === '' || node.identity === reading.identity);
+    if (!isSame || this.#tree.pathOf(node) === undefined) {
+      if (!hasFailed && reading.watch !== -1 && !this.#tree.byWatch(reading.watch))
+        this.#inotify.removeWatch(reading.watch);
+      const isOutOfDate = !hasFailed || isGone(reading);
+      node.reading = isOutOfDate ? 'new' : 'done';
+      if (isOutOfDate && node.parent)
+        this.#dirty.mark(node.parent, node.name, {isStructural: false, isReplaced: false});
       return undefined;
     }
+    const {identity, watch, directories} = reading;
+    node.reading = 'done';
     node.identity = identity;
     if (watch !== -1) this.#tree.setWatch(node, watch);
     const children: Node[] = [];

@@ -8,6 +8,8 @@ export type Node = {
   /** Inode and device; empty when they could not be read. */
   identity: string;
   children: Map<ByteString, Node> | undefined;
+  /** Whether it was read, or a reading is due. A `new` one is read when its name is looked at. */
+  reading: 'new' | 'due' | 'done';
   /** -1 without a watch. */
   watch: number;
   /** When it, or where it hangs, last changed; see `WatchTree.version`. */
@@ -123,6 +125,7 @@ function newNode(parent: Node | undefined, name: ByteString, identity: string, c
     name,
     identity,
     children: undefined,
+    reading: 'new',
     watch: -1,
     changedAt,
     writing: undefined,

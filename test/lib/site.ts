@@ -1,0 +1,176 @@
+import {type ChildProcess, spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {createServer} from 'node:net';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {difference, linesOfFind, linesOfTree} from './tree-lines.ts';
+import {until} from './until.ts';
+
+const dist = join(import.meta.dirname, '../../dist');
+
+type Status = {
+  data: {audit_completed_at: string | null; agents: {session: string; role: string; gaps: number}[]} & Record<
+    string,
+    unknown
+  >;
+  meta: {sync: string; complete: boolean; seq: number; leader: string | null; suspect: number} & Record<
+    string,
+    unknown
+  >;
+};
+
+/** A fusion and an agent, as built, on one directory, with everything they write in a temporary folder. */
+export class Site {
+  readonly folder = mkdtempSync(join(tmpdir(), 'fustor-site-'));
+  readonly directory: string;
+  readonly settings: string;
+  port = 0;
+  #processes = new Map<'fusion' | 'agent', ChildProcess>();
+
+  constructor(directory: string, settings: {view?: string; pipe?: string; source?: string} = {}) {
+    this.directory = directory;
+    this.settings = JSON.stringify(settings);
+    this.#settings = settings;
+  }
+  readonly #settings: {view?: string; pipe?: string; source?: string};
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get config(): string {
+    return join(this.folder, 'fustor.yaml');
+  }
+
+  async start(): Promise<this> {
+    this.port = await freePort();
+    const {view = '', pipe = '', source = ''} = this.#settings;
+    writeFileSync(
+      this.config,
+      `fusion:  { listen: "127.0.0.1:${this.port}", data: ./fusion }
+keys:
+  - { name: agents,  role: agent,  key: key-of-the-agents,  views: [site] }
+  - { name: scripts, role: reader, key: key-of-the-scripts, views: [site] }
+views:   { site: { driver: fs ${view} } }
+agent:   { id: node-a, data: ./agent }
+sources: { mount: { driver: fs, path: ${JSON.stringify(this.directory)} ${source} } }
+senders: { main: { driver: fusion, url: "${this.url}", key: key-of-the-agents } }
+pipes:   { site: { source: mount, sender: main, view: site ${pipe} } }
+`,
+    );
+    await this.startFusion();
+    this.run('agent');
+    return this;
+  }
+
+  async startFusion(): Promise<void> {
+    this.run('fusion');
+    await until(
+      () =>
+        this.get('/livez').then(
+          ({status}) => status === 200,
+          () => false,
+        ),
+      {what: 'an answer of the fusion'},
+    );
+  }
+
+  run(role: 'fusion' | 'agent'): ChildProcess {
+    const log = join(this.folder, `${role}.log`);
+    const child = spawn(
+      '/bin/sh',
+      ['-c', `exec "$0" --config "$1" 2>>"$2"`, join(dist, `fustor-${role}`), this.config, log],
+      {
+        stdio: 'ignore',
+      },
+    );
+    this.#processes.set(role, child);
+    return child;
+  }
+
+  log(role: 'fusion' | 'agent'): string {
+    return readFileSync(join(this.folder, `${role}.log`), 'utf8');
+  }
+
+  async get(path: string): Promise<{status: number; text: string}> {
+    const response = await fetch(`${this.url}${path}`, {headers: {authorization: 'Bearer key-of-the-scripts'}});
+    return {status: response.status, text: await response.text()};
+  }
+
+  async status(): Promise<Status> {
+    return JSON.parse((await this.get('/api/v1/status')).text);
+  }
+
+  /** Waits until a first snapshot is complete. */
+  async live(timeoutMs = 60_000): Promise<void> {
+    await until(async () => (await this.status()).meta.sync === 'live', {
+      timeoutMs,
+      everyMs: 50,
+      what: 'the view to be live',
+    });
+  }
+
+  /** What differs between the directory, as `find` tells it, and the view; count 0 when they are the same. */
+  async compare(): Promise<ReturnType<typeof difference> & {entries: number}> {
+    const {text} = await this.get('/api/v1/fs/tree?recursive=true');
+    const {lines} = linesOfTree(text);
+    const wanted = await linesOfFind(this.directory);
+    return {...difference(lines, wanted), entries: wanted.length};
+  }
+
+  /** Waits until the view equals the directory; rejects with what differs. */
+  async same(timeoutMs = 20_000): Promise<number> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const {entries, ...different} = await this.compare();
+      if (different.count === 0) return entries;
+      if (performance.now() > deadline) throw new Error(`the view differs: ${JSON.stringify(different, undefined, 1)}`);
+      await new Promise(resolve => setTimeout(resolve, 250));
+    }
+  }
+
+  /** Numbers of all processes of a role: its shell and the parts that it recorded. */
+  pids(role: 'fusion' | 'agent'): number[] {
+    const run = join(this.folder, role, 'run');
+    mkdirSync(run, {recursive: true});
+    const parts = readdirSync(run)
+      .filter(name => name.endsWith('.pid'))
+      .map(name => (JSON.parse(readFileSync(join(run, name), 'utf8')) as {pid: number}).pid);
+    return [this.#processes.get(role)!.pid!, ...parts];
+  }
+
+  /** `kill -9` of the shell and every part of it, at once. */
+  async kill(role: 'fusion' | 'agent'): Promise<void> {
+    const child = this.#processes.get(role)!;
+    const pids = this.pids(role);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+
+  /** SIGTERM; resolves to the exit code. */
+  async stop(role: 'fusion' | 'agent'): Promise<number | null> {
+    const child = this.#processes.get(role);
+    if (!child) return null;
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }
+    return child.exitCode;
+  }
+
+  async dispose(): Promise<void> {
+    await this.stop('agent');
+    await this.stop('fusion');
+    rmSync(this.folder, {recursive: true, force: true});
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const {port} = server.address() as {port: number};
+  server.close();
+  await once(server, 'close');
+  return port;
+}
