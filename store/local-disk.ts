@@ -1,4 +1,5 @@
-import {mkdirSync, statfsSync} from 'node:fs';
+import {existsSync, mkdirSync, statfsSync} from 'node:fs';
+import {dirname} from 'node:path';
 import {FustorError, systemErrorCode} from '../core/errors/fustor-error.ts';
 
 /** Magic numbers of statfs(2). LMDB maps its file and locks it with shared memory: over a network both break silently. */
@@ -17,7 +18,7 @@ const networkFileSystems: Record<number, string> = {
 /** Makes the directory (mode 700) when it is missing. Throws DATA_DIR_UNUSABLE. */
 export function prepareLocalDirectory(directory: string): void {
   try {
-    mkdirSync(directory, {recursive: true, mode: 0o700});
+    makeDirectories(directory);
   } catch (cause) {
     throw new FustorError(
       'DATA_DIR_UNUSABLE',
@@ -37,4 +38,11 @@ export function prepareLocalDirectory(directory: string): void {
       hint: 'Choose a "data" directory on a local disk.',
     },
   );
+}
+
+/** Node's own `recursive` goes round for ever where a name cannot be made though its parent exists, as in `/proc`. */
+function makeDirectories(directory: string): void {
+  if (existsSync(directory)) return;
+  makeDirectories(dirname(directory));
+  mkdirSync(directory, {mode: 0o700});
 }
