@@ -7,7 +7,7 @@ import {FustorError} from '../../../core/errors/fustor-error.ts';
 /** Parameters of a request, percent-decoded to bytes; each at most once. */
 export type RawParameters = Map<string, ByteString>;
 
-/** `+` is itself: only forms write it for a space, and names have it. Throws BAD_REQUEST. */
+/** `+` is a space, as every library that writes queries has it; a plus is `%2B`. Throws BAD_REQUEST. */
 export function readParameters(query: string, allowed: readonly string[]): RawParameters {
   const found: RawParameters = new Map();
   for (const part of query.split('&')) {
@@ -31,13 +31,12 @@ function unknownParameter(name: string, allowed: readonly string[]): FustorError
 }
 
 function percentDecode(text: string): ByteString {
-  if (!text.includes('%')) return fromBytes(Buffer.from(text, 'utf8'));
-  const decoded = Buffer.from(text, 'utf8')
+  if (!/[%+]/.test(text)) return fromBytes(Buffer.from(text, 'utf8'));
+  const decoded = Buffer.from(text.replaceAll('+', ' '), 'utf8')
     .toString('latin1')
-    .replace(/%([0-9a-f]{2})|%/gi, (match, hex?: string) => {
-      if (hex === undefined)
-        throw new FustorError('BAD_REQUEST', `"${text}" is not percent-encoded: a "%" stands for "%25".`);
-      return match.length === 1 ? match : String.fromCharCode(Number.parseInt(hex, 16));
+    .replace(/%([0-9a-f]{2})?/gi, (_, hex?: string) => {
+      if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
+      throw new FustorError('BAD_REQUEST', `"${text}" is not percent-encoded: a "%" is written "%25".`);
     });
   return decoded as ByteString;
 }
