@@ -1,7 +1,8 @@
 import {type Database, open, type RootDatabase} from 'lmdb';
 import {FustorError} from '../core/errors/fustor-error.ts';
 
-type Table = Database<Buffer, Buffer>;
+export type Table = Database<Buffer, Buffer>;
+type Range = {start?: Buffer; exclusiveStart?: boolean; end?: Buffer};
 
 /**
  * The tables of a view. Keys (`keys.ts`) and values are bytes.
@@ -35,6 +36,9 @@ const tableNames = [
   'meta',
 ] as const satisfies (keyof Databases)[];
 
+const portionMin = 4;
+const portionMax = 64;
+
 const binary = {encoding: 'binary', keyEncoding: 'binary'} as const;
 
 /** Read-only: undefined while the tables do not exist yet. */
@@ -46,6 +50,20 @@ export function openDatabases(path: string, {readOnly}: {readOnly: boolean}): Da
     return undefined;
   }
   return {root, ...Object.fromEntries(tableNames.map((name, index) => [name, tables[index]]))} as Databases;
+}
+
+/**
+ * Rows in order, read in portions. An iterator of LMDB that is not walked to its end would pin its snapshot for good, and
+ * does not outlive a write; here each portion is complete before its first row is given.
+ */
+export function* rowsOf(table: Table, range: Range): Iterable<{key: Buffer; value: Buffer}> {
+  let rest = range;
+  for (let limit = portionMin; ; limit = Math.min(2 * limit, portionMax)) {
+    const rows = [...table.getRange({...rest, limit})];
+    yield* rows;
+    if (rows.length < limit) return;
+    rest = {...range, start: rows.at(-1)!.key, exclusiveStart: true};
+  }
 }
 
 export function getNumber({meta}: Databases, name: string): number | undefined {

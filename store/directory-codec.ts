@@ -50,6 +50,11 @@ export function encodeDirectory(record: StoredDirectory): Buffer {
   return bytes;
 }
 
+/** Only the number of blocks, for a reader who wants nothing else. */
+export function storedBlocks(bytes: Buffer): number {
+  return bytes.readDoubleLE(16);
+}
+
 export function decodeDirectory(number: number, bytes: Buffer): StoredDirectory {
   const f64 = (index: number) => bytes.readDoubleLE(index * 8);
   const [nameLength, unreadableLength, untilLength] = [bytes[116]!, bytes[117]!, bytes[118]!];

@@ -1,17 +1,16 @@
 import type {ByteString} from '../core/entry/byte-string.ts';
 import {type DirectoryNumber, kinds} from '../core/entry/entry.ts';
-import {flags, kindMask, PackedCursor} from '../core/entry/packed.ts';
+import {fixedBytes, flags, kindMask, PackedCursor} from '../core/entry/packed.ts';
 import {type Decide, type NameRange, type Totals, verdicts} from '../core/tree/tree-store.ts';
+import {type Block, boundOf} from './block-table.ts';
 import type {BlockWriter} from './block-writer.ts';
-import {numberBytes} from './keys.ts';
 import {addEntry} from './totals.ts';
-import type {Block} from './tree-read.ts';
 
 /** The directory that is merged into, as far as a merge needs it. */
 export type MergeTarget = {
-  findBlock(name: ByteString): Block | undefined;
-  blocksFrom(key: Buffer): Iterable<{key: Buffer; value: Buffer}>;
-  /** Puts what the writer holds in place of a block. */
+  /** The blocks that a range of names touches, all read before the first is replaced. */
+  blocks: readonly Block[];
+  /** Puts what the writer holds in place of a block, or as the directory's first. */
   replace(block: Block | undefined, isAppended: boolean): void;
   newDirectory(name: ByteString): DirectoryNumber;
   unlink(directory: DirectoryNumber): void;
@@ -20,47 +19,37 @@ export type MergeTarget = {
   delta: Totals;
 };
 
-type Listing = {isEmpty: boolean; range: NameRange; listed: Uint8Array; agent: number; decide: Decide};
+export type Listing = {range: NameRange; listed: Uint8Array; agent: number; decide: Decide};
+
+const markMask = flags.suspect | flags.blindSpot;
+const noEntries = Buffer.alloc(0);
 
 /**
- * Compares a sorted run with the stored blocks that its range touches, block by block: each takes the listed names up to
- * where the next block begins, and only a block that changed is written. Makes no object for an entry. Returns how many
- * entries changed.
+ * Compares a sorted run with the stored blocks that its range touches. Each block takes the listed names up to where the
+ * next block begins, and only a block in which something changes is written. Makes no object for an entry. Returns how
+ * many entries changed.
  */
-export function mergeListing(target: MergeTarget, {isEmpty, range, listed, agent, decide}: Listing): number {
+export function mergeListing(target: MergeTarget, {range, listed, agent, decide}: Listing): number {
   const {after, until} = range;
   const found = new PackedCursor(listed);
+  if (after !== undefined && !found.isAtEnd && found.compareName(after) <= 0) throw outOfRange(found);
   const merge = new Merge(target, agent, decide);
-  if (isEmpty) {
-    merge.block(new PackedCursor(new Uint8Array()), found, undefined, range);
-    merge.finish(undefined, true);
-    return merge.changes;
-  }
-  const first = target.findBlock(after ?? ('' as ByteString))!;
-  // Collected before anything is written: a cursor of LMDB does not outlive changes below it.
-  const blocks: Block[] = [];
-  for (const {key, value} of target.blocksFrom(first.key)) {
-    if (until !== undefined && blocks.length > 0 && boundOf(key) > until) break;
-    blocks.push({key, bytes: value});
-  }
+  const blocks = target.blocks.length === 0 ? [undefined] : target.blocks;
   for (const [index, block] of blocks.entries()) {
     const next = blocks[index + 1];
-    merge.block(new PackedCursor(block.bytes), found, next && boundOf(next.key), range);
-    merge.finish(block, next === undefined && until === undefined);
+    const isChanged = merge.block(block?.bytes ?? noEntries, found, next && boundOf(next.key), range);
+    if (isChanged) target.replace(block, next === undefined && until === undefined);
   }
   return merge.changes;
-}
-
-function boundOf(key: Buffer): ByteString {
-  return key.toString('latin1', numberBytes) as ByteString;
 }
 
 class Merge {
   readonly #target: MergeTarget;
   readonly #agent: number;
   readonly #decide: Decide;
-  readonly #written = new PackedCursor();
-  #changesBefore = 0;
+  readonly #stored = new PackedCursor();
+  /** Where in the stored block the entries begin that stay and are not copied yet. */
+  #keptFrom = 0;
   changes = 0;
 
   constructor(target: MergeTarget, agent: number, decide: Decide) {
@@ -69,81 +58,93 @@ class Merge {
     this.#decide = decide;
   }
 
-  /** One block, and the listed names that come before `bound`. */
-  block(stored: PackedCursor, listed: PackedCursor, bound: ByteString | undefined, {after, until}: NameRange): void {
-    const {writer} = this.#target;
-    writer.clear();
-    this.#changesBefore = this.changes;
-    while (after !== undefined && !stored.isAtEnd && stored.compareName(after) <= 0) {
-      writer.copy(stored);
-      stored.next();
-    }
+  /** One block, and the listed names that come before `bound`. True when the writer holds another block now. */
+  block(run: Buffer, listed: PackedCursor, bound: ByteString | undefined, {after, until}: NameRange): boolean {
+    const stored = this.#stored.reset(run);
+    const changesBefore = this.changes;
+    this.#target.writer.clear();
+    this.#keptFrom = 0;
+    if (after !== undefined && stored.seek(after)) stored.next();
     for (;;) {
       const hasListed = !listed.isAtEnd && (bound === undefined || listed.compareName(bound) < 0);
       const hasStored = !stored.isAtEnd && (until === undefined || stored.compareName(until) <= 0);
       if (!hasListed && !hasStored) break;
+      if (hasListed && until !== undefined && listed.compareName(until) > 0) throw outOfRange(listed);
       const order = !hasStored ? 1 : !hasListed ? -1 : stored.compareNameTo(listed);
-      const storedHere = order <= 0 ? stored : undefined;
-      const listedHere = order >= 0 ? listed : undefined;
-      this.#settle(storedHere, listedHere);
-      storedHere?.next();
-      listedHere?.next();
+      this.#settle(order <= 0, order >= 0 ? listed : undefined);
+      if (order <= 0) stored.next();
+      if (order >= 0) listed.next();
     }
-    for (; !stored.isAtEnd; stored.next()) writer.copy(stored);
+    if (this.changes === changesBefore) return false;
+    this.#target.writer.copy(run, this.#keptFrom, run.byteLength);
+    return true;
   }
 
-  /** Writes the block if anything in it changed. */
-  finish(block: Block | undefined, isAppended: boolean): void {
-    if (this.changes > this.#changesBefore) this.#target.replace(block, isAppended);
-  }
-
-  #settle(stored: PackedCursor | undefined, listed: PackedCursor | undefined): void {
-    const {writer, delta} = this.#target;
+  #settle(isStored: boolean, listed: PackedCursor | undefined): void {
+    const stored = isStored ? this.#stored : undefined;
     const verdict = this.#decide(stored, listed);
-    const marks = verdict & (flags.suspect | flags.blindSpot);
+    const marks = verdict & markMask;
     switch (verdict & kindMask) {
       case verdicts.take:
         if (listed) this.#take(stored, listed, marks);
-        else if (stored) writer.copy(stored);
         return;
-      case verdicts.reflag: {
-        if (!stored) return;
-        const current = stored.flags & (flags.suspect | flags.blindSpot);
-        if (current === marks) {
-          writer.copy(stored);
-          return;
-        }
-        addEntry(delta, stored, -1);
-        this.#wrote(() => writer.reflag(stored, marks));
+      case verdicts.reflag:
+        if (stored && (stored.flags & markMask) !== marks) this.#reflag(stored, marks);
         return;
-      }
       case verdicts.remove:
-        if (!stored) return;
-        addEntry(delta, stored, -1);
-        if (stored.directory !== 0) this.#target.unlink(stored.directory);
-        this.changes++;
+        if (stored) this.#remove(stored);
         return;
-      default:
-        if (stored) writer.copy(stored);
     }
   }
 
   #take(stored: PackedCursor | undefined, listed: PackedCursor, marks: number): void {
     const {writer, delta} = this.#target;
+    if (stored && this.#isSame(stored, listed, marks)) return;
     const isDirectory = listed.kind === kinds.directory;
     const known = stored?.directory ?? 0;
-    if (stored) addEntry(delta, stored, -1);
     if (known !== 0 && !isDirectory) this.#target.unlink(known);
     const directory = !isDirectory ? 0 : known !== 0 ? known : this.#target.newDirectory(listed.name);
     const realtimeAt = stored?.realtimeAt ?? 0;
-    this.#wrote(() => writer.adopt(listed, {flags: marks, agent: this.#agent, realtimeAt, directory}));
+    this.#leave(stored);
+    writer.adopt(listed, {marks, agent: this.#agent, realtimeAt, directory});
+    addEntry(delta, listed, 1, marks);
   }
 
-  #wrote(write: () => void): void {
+  #reflag(stored: PackedCursor, marks: number): void {
     const {writer, delta} = this.#target;
-    const start = writer.length;
-    write();
-    addEntry(delta, this.#written.reset(writer.bytes, start), 1);
-    this.changes++;
+    this.#leave(stored);
+    writer.reflag(stored, marks);
+    addEntry(delta, stored, 1, marks);
   }
+
+  #remove(stored: PackedCursor): void {
+    if (stored.directory !== 0) this.#target.unlink(stored.directory);
+    this.#leave(stored);
+  }
+
+  /** The stored entry does not stay as it is, or a new one comes before it: copies what stays in front of it. */
+  #leave(stored: PackedCursor | undefined): void {
+    const {writer, delta} = this.#target;
+    this.changes++;
+    const at = this.#stored.offset;
+    writer.copy(this.#stored.run, this.#keptFrom, at);
+    this.#keptFrom = at;
+    if (!stored) return;
+    addEntry(delta, stored, -1);
+    this.#keptFrom += stored.byteLength;
+  }
+
+  /** Whether taking the listed entry would write what is there. The names are known to be equal. */
+  #isSame(stored: PackedCursor, listed: PackedCursor, marks: number): boolean {
+    const given = stored.flags & ~(flags.realtime | flags.directory);
+    if (given !== (listed.flags | marks) || stored.agent !== this.#agent || stored.kind !== listed.kind) return false;
+    const a = stored.run;
+    const b = listed.run;
+    for (let i = 2; i < fixedBytes - 2; i++) if (a[stored.offset + i] !== b[listed.offset + i]) return false;
+    return true;
+  }
+}
+
+function outOfRange(listed: PackedCursor): Error {
+  return new Error(`The listed name ${JSON.stringify(listed.name)} is outside the range of its listing.`);
 }

@@ -15,21 +15,26 @@ export const zeroTotals: Totals = {
   newestRealtimeAt: 0,
 };
 
+export function newTotals(): Totals {
+  return {...zeroTotals};
+}
+
 /**
  * Totals are sums of differences: what an entry added is taken away again when it goes. Only the two high-water marks
- * (`newestChange`, `newestRealtimeAt`) are never lowered.
+ * (`newestChange`, `newestRealtimeAt`) are never lowered. `marks` are the flags to count, where they are not the cursor's.
  */
-export function addEntry(sum: Totals, cursor: PackedCursor, sign: 1 | -1): void {
-  const {kind, flags: bits} = cursor;
+export function addEntry(sum: Totals, cursor: PackedCursor, sign: 1 | -1, marks = cursor.flags): void {
+  const {kind} = cursor;
   if (kind === kinds.file) {
     sum.files += sign;
     sum.bytes += sign * cursor.size;
   } else if (kind === kinds.directory) sum.directories += sign;
   else sum.others += sign;
-  if (bits & flags.suspect) sum.suspects += sign;
-  if (bits & flags.blindSpot) sum.blindSpots += sign;
+  if (marks & flags.suspect) sum.suspects += sign;
+  if (marks & flags.blindSpot) sum.blindSpots += sign;
   if (sign < 0) return;
-  raise(sum, cursor.ctime, cursor.realtimeAt);
+  if (cursor.ctimeSeconds >= sum.newestChange.seconds) raise(sum, cursor.ctime, 0);
+  if (cursor.realtimeAt > sum.newestRealtimeAt) sum.newestRealtimeAt = cursor.realtimeAt;
 }
 
 /** A directory's own record and everything below it, as its parents count it. */

@@ -11,22 +11,14 @@ import {
   type Tombstone,
   type TreeRead,
 } from '../core/tree/tree-store.ts';
-import {type Databases, getNumber} from './databases.ts';
-import {decodeDirectory, type StoredDirectory} from './directory-codec.ts';
-import {
-  behindDirectory,
-  behindExpiry,
-  directoryKey,
-  nameKey,
-  numberBytes,
-  parseExpiryKey,
-  parseNameKey,
-} from './keys.ts';
+import {type BlockOwner, blocksFrom, findBlock} from './block-table.ts';
+import {type Databases, getNumber, rowsOf} from './databases.ts';
+import {storedBlocks} from './directory-codec.ts';
+import {readDirectory} from './directory-table.ts';
+import {behindDirectory, behindExpiry, directoryKey, nameKey, parseExpiryKey, parseNameKey} from './keys.ts';
 import {blindSpotRow, suspectRow, tombstoneRow} from './rows.ts';
 
 export const stateCodec = new Encoder({useRecords: false, tagUint8Array: false});
-
-export type Block = {key: Buffer; bytes: Buffer};
 
 /** Reads the tables in whatever transaction is current. */
 export class LmdbTreeRead implements TreeRead {
@@ -42,29 +34,21 @@ export class LmdbTreeRead implements TreeRead {
   }
 
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined {
-    const record = this.record(directory);
-    const block = record && this.findBlock(record, name);
+    const owner = this.owner(directory);
+    const block = owner && findBlock(this.db.blocks, owner, name);
     if (!block) return undefined;
     const cursor = this.#cursor.reset(block.bytes);
     return cursor.seek(name) ? cursor.toEntry() : undefined;
   }
 
   directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined {
-    return directory === aboveRoot ? undefined : this.record(directory);
+    return directory === aboveRoot ? undefined : readDirectory(this.db.directories, directory);
   }
 
   *runs(directory: DirectoryNumber, from?: ByteString): Iterable<Uint8Array> {
-    const record = this.record(directory);
-    if (!record || record.blocks === 0) return;
-    const first = this.findBlock(record, from ?? ('' as ByteString))!;
-    yield first.bytes;
-    if (record.blocks === 1) return;
-    const range = this.db.blocks.getRange({start: first.key, end: behindDirectory(directory)});
-    let isFirst = true;
-    for (const {value} of range) {
-      if (!isFirst) yield value;
-      isFirst = false;
-    }
+    const owner = this.owner(directory);
+    if (!owner) return;
+    for (const {bytes} of blocksFrom(this.db.blocks, owner, from)) yield bytes;
   }
 
   tombstone(directory: DirectoryNumber, name: ByteString): Tombstone | undefined {
@@ -74,23 +58,22 @@ export class LmdbTreeRead implements TreeRead {
 
   hasTombstones(directory: DirectoryNumber): boolean {
     const range = {start: directoryKey(directory), end: behindDirectory(directory), limit: 1};
-    for (const _ of this.db.tombstones.getKeys(range)) return true;
-    return false;
+    return [...this.db.tombstones.getKeys(range)].length > 0;
   }
 
   *tombstones(): Iterable<Tombstone & {directory: DirectoryNumber; name: ByteString}> {
-    for (const {key, value} of this.db.tombstones.getRange({}))
+    for (const {key, value} of rowsOf(this.db.tombstones, {}))
       yield {...parseNameKey(key), ...tombstoneRow.decode(value)};
   }
 
   *suspects(until?: Hlc): Iterable<Suspect & {expiresAt: Hlc}> {
     const range = until === undefined ? {} : {end: behindExpiry(until)};
-    for (const {key, value} of this.db.suspects.getRange(range))
+    for (const {key, value} of rowsOf(this.db.suspects, range))
       yield {...parseExpiryKey(key), ...suspectRow.decode(value)};
   }
 
   *blindSpots(): Iterable<{directory: DirectoryNumber; name: ByteString; change: BlindSpotChange; foundAt: Hlc}> {
-    for (const {key, value} of this.db.blindSpots.getRange({}))
+    for (const {key, value} of rowsOf(this.db.blindSpots, {}))
       yield {...parseNameKey(key), ...blindSpotRow.decode(value)};
   }
 
@@ -100,29 +83,15 @@ export class LmdbTreeRead implements TreeRead {
   }
 
   *states<T>(prefix: string): Iterable<{name: string; value: T}> {
-    const start = Buffer.from(prefix);
-    for (const {key, value} of this.db.states.getRange({start})) {
+    for (const {key, value} of rowsOf(this.db.states, {start: Buffer.from(prefix)})) {
       const name = key.toString();
       if (!name.startsWith(prefix)) return;
       yield {name, value: stateCodec.decode(value) as T};
     }
   }
 
-  protected record(directory: DirectoryNumber): StoredDirectory | undefined {
+  protected owner(directory: DirectoryNumber): BlockOwner | undefined {
     const bytes = this.db.directories.get(directoryKey(directory));
-    return bytes && decodeDirectory(directory, bytes);
-  }
-
-  /** The block that a name is in or would be put in; undefined only when the directory has no blocks. */
-  protected findBlock({number, blocks}: StoredDirectory, name: ByteString): Block | undefined {
-    if (blocks === 0) return undefined;
-    if (blocks === 1 || name === '') {
-      const key = directoryKey(number);
-      return {key, bytes: this.db.blocks.get(key)!};
-    }
-    for (const {key, value} of this.db.blocks.getRange({start: nameKey(number, name), reverse: true, limit: 1})) {
-      if (key.readUIntBE(0, numberBytes) === number) return {key, bytes: value};
-    }
-    throw new Error(`Directory ${number} has ${blocks} blocks, but none for ${JSON.stringify(name)}.`);
+    return bytes && {number: directory, blocks: storedBlocks(bytes)};
   }
 }

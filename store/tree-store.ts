@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {type Entry, kinds, zeroTime} from '../core/entry/entry.ts';
 import {FustorError} from '../core/errors/fustor-error.ts';
 import {rootName, type TreeRead, type TreeReader, type TreeStore, type TreeWrite} from '../core/tree/tree-store.ts';
-import {type Databases, explainWriteError, getNumber, openDatabases, putNumber} from './databases.ts';
+import {type Databases, explainWriteError, getNumber, openDatabases} from './databases.ts';
 import {emptyTree} from './empty-tree.ts';
 import {tryLock} from './file-lock.ts';
 import {prepareLocalDirectory} from './local-disk.ts';
@@ -93,7 +93,7 @@ class LmdbTreeStore implements TreeStore {
     this.#db = db;
     this.#directory = directory;
     this.#release = release;
-    this.#tree = new LmdbTreeWrite(db, storedNumbers(db));
+    this.#tree = new LmdbTreeWrite(db);
     // A reader that was killed would pin its snapshot, and the file would grow for good.
     this.#readerCheck = setInterval(() => db.root.readerCheck(), readerCheckMs).unref();
   }
@@ -130,7 +130,7 @@ class LmdbTreeStore implements TreeStore {
         for (const body of bodies) outcomes.push(this.#runBody(body));
       });
     } catch (error) {
-      this.#tree.forget(storedNumbers(this.#db));
+      this.#tree.forget();
       const explained = explainWriteError(error, this.#directory);
       for (const {reject} of bodies) reject(explained);
       return;
@@ -147,7 +147,7 @@ class LmdbTreeStore implements TreeStore {
       });
       return () => resolve(value.result);
     } catch (error) {
-      this.#tree.forget(storedNumbers(this.#db));
+      this.#tree.forget();
       return () => reject(explainWriteError(error, this.#directory));
     }
   }
@@ -166,18 +166,13 @@ function readSnapshot<T>(db: Databases, body: (txn: TreeRead) => T): T {
   }
 }
 
-function storedNumbers(db: Databases): {seq: number; nextDirectory: number} {
-  return {seq: getNumber(db, 'seq') ?? 0, nextDirectory: getNumber(db, 'nextDirectory') ?? 0};
-}
-
 /** A new store has a root of which nothing is known. */
 function plant(db: Databases): void {
   if (getNumber(db, 'nextDirectory') !== undefined) return;
   db.root.transactionSync(() => {
-    const tree = new LmdbTreeWrite(db, {seq: 0, nextDirectory: 0});
+    const tree = new LmdbTreeWrite(db);
     tree.plant(unknownRoot);
     tree.flush();
-    putNumber(db, 'seq', 0);
   });
 }
 
