@@ -9,8 +9,8 @@ export type ProgramDefinition = {
   /** One line each for `--help`, and the command, imported only when it is called so that `--version` stays fast. */
   commands: Record<string, {summary: string; load: () => Promise<Command>}>;
   /**
-   * Handles a command line that begins with no known command. Without it such a line is refused, which matters: an
-   * executable that starts itself with wrong arguments must not become a second service.
+   * Handles a command line that begins with an option, or with anything where there are no commands. An unknown command is
+   * always refused, which matters: an executable that starts itself with wrong arguments must not become a second service.
    */
   otherwise?: {usage: string; load: () => Promise<Command>};
   /** What `--help` says below the commands. */
@@ -36,7 +36,9 @@ async function dispatch(definition: ProgramDefinition, argv: string[]): Promise<
   if (command) return (await command.load())(rest);
 
   const isOption = first?.startsWith('-') ?? false;
-  if (definition.otherwise && (isOption || first === undefined)) return (await definition.otherwise.load())(argv);
+  const hasCommands = Object.keys(definition.commands).length > 0;
+  if (definition.otherwise && (isOption || first === undefined || !hasCommands))
+    return (await definition.otherwise.load())(argv);
   throw new FustorError(
     'USAGE',
     first === undefined ? 'No command given.' : `Unknown ${isOption ? 'option' : 'command'} "${first}".`,
@@ -53,7 +55,8 @@ function help({name, commands, otherwise, notes}: ProgramDefinition): string {
   const width = Math.max(...rows.map(([command]) => command!.length)) + 2;
   const usage = otherwise ? [`${name} ${otherwise.usage}`] : [];
   const list = rows.map(([command, text]) => `  ${command!.padEnd(width)}${text}`);
-  return [...usage, `${name} COMMAND`, '', ...list, ...(notes === undefined ? [] : ['', notes])].join('\n');
+  const commandUsage = Object.keys(commands).length === 0 ? [] : [`${name} COMMAND`];
+  return [...usage, ...commandUsage, '', ...list, ...(notes === undefined ? [] : ['', notes])].join('\n');
 }
 
 function print(text: string): number {
