@@ -41,6 +41,7 @@ export type PipeStatus = {
 };
 
 const busLimits = {realtimeEventsMax: 500_000, scanBytesMax: 8 * 2 ** 20};
+const quietFailureMs = 3_000;
 const retry: Backoff = {minMs: 100, maxMs: 10_000};
 
 /**
@@ -63,6 +64,8 @@ export class Pipe {
   #hasSnapshot = false;
   #isConnected = false;
   #lastError: string | undefined;
+  #failingSince: number | undefined;
+  #hasWarned = false;
   #scan: PipeStatus['scan'];
   #scanCount = 0;
   /** This instance has looked at everything once, so nothing has escaped its watcher. */
@@ -233,7 +236,9 @@ export class Pipe {
   }
 
   #note({role, hlc, has_snapshot}: SessionProgress): void {
-    if (!this.#isConnected && this.#lastError !== undefined) this.#parts.log.info({}, 'connected again');
+    if (this.#hasWarned) this.#parts.log.info({}, 'connected again');
+    this.#hasWarned = false;
+    this.#failingSince = undefined;
     if (this.#role !== role) {
       this.#parts.log.info({role}, 'role');
       if (role === 'follower') this.#bus.dropScans();
@@ -246,9 +251,16 @@ export class Pipe {
     this.#wake.raise();
   }
 
+  /** A fusion that starts or changes its gateways is not worth a warning; one that stays away is. */
   #fail(error: unknown): void {
+    const {clock, log} = this.#parts;
     const message = error instanceof Error ? error.message : String(error);
-    if (message !== this.#lastError) this.#parts.log.warn({error: message}, 'the view cannot be reached; trying again');
+    this.#failingSince ??= clock.monotonic();
+    const isWorthIt = clock.monotonic() - this.#failingSince >= quietFailureMs;
+    if (isWorthIt && !(this.#hasWarned && message === this.#lastError)) {
+      this.#hasWarned = true;
+      log.warn({error: message}, 'the view cannot be reached; trying again');
+    }
     this.#lastError = message;
     this.#isConnected = false;
   }

@@ -44,6 +44,14 @@ export class Site {
   }
 
   async start(): Promise<this> {
+    await this.prepare();
+    await this.startFusion();
+    this.run('agent');
+    return this;
+  }
+
+  /** Writes the configuration, and starts nothing. */
+  async prepare(): Promise<void> {
     this.port = await freePort();
     const {view = '', pipe = '', source = ''} = this.#settings;
     writeFileSync(
@@ -59,9 +67,6 @@ senders: { main: { driver: fusion, url: "${this.url}", key: key-of-the-agents } 
 pipes:   { site: { source: mount, sender: main, view: site ${pipe} } }
 `,
     );
-    await this.startFusion();
-    this.run('agent');
-    return this;
   }
 
   async startFusion(): Promise<void> {
@@ -137,7 +142,11 @@ pipes:   { site: { source: mount, sender: main, view: site ${pipe} } }
     const parts = readdirSync(run)
       .filter(name => name.endsWith('.pid'))
       .map(name => (JSON.parse(readFileSync(join(run, name), 'utf8')) as {pid: number}).pid);
-    return [this.#processes.get(role)!.pid!, ...parts];
+    return [this.#processes.get(role)?.pid, ...parts].filter(pid => pid !== undefined);
+  }
+
+  partPid(role: 'fusion' | 'agent', part: string): number {
+    return JSON.parse(readFileSync(join(this.folder, role, 'run', `${part}.pid`), 'utf8')).pid;
   }
 
   /** `kill -9` of the shell and every part of it, at once. */
