@@ -1,0 +1,74 @@
+import {expect, test} from 'vitest';
+import {fromBytes, fromText} from '../entry/byte-string.ts';
+import {kinds, newEntryFrom} from '../entry/entry.ts';
+import {packRun} from '../entry/packed.ts';
+import type {Path} from '../entry/path.ts';
+import {decodeBatch, encodeBatch} from './codec.ts';
+import type {FsEvent} from './events.ts';
+
+const strange = fromBytes(Buffer.from('/\xff\n"%', 'latin1')) as Path;
+const attributes = {
+  kind: kinds.directory,
+  size: 2 ** 40,
+  mtime: {seconds: -5, nanos: 7},
+  ctime: {seconds: 2 ** 33, nanos: 0},
+};
+const listing = {
+  kind: 'listing',
+  source: 'audit',
+  path: strange,
+  self: attributes,
+  evidence: 2 ** 50,
+  after: fromText('a'),
+  until: undefined,
+  entries: packRun([newEntryFrom(fromText('b'), attributes), newEntryFrom(fromText('c'), attributes)]),
+} as const;
+const events: FsEvent[] = [
+  {kind: 'upsert', path: strange, attributes, isAtomic: false, observedAt: 1.5},
+  {kind: 'delete', path: strange, observedAt: 2},
+  {kind: 'move', from: strange, to: fromText('/b') as Path, observedAt: 3},
+  listing,
+  {kind: 'unchanged', source: 'audit', path: strange, evidence: 1},
+  {kind: 'unreadable', source: 'snapshot', path: strange, evidence: 1, error: 'EACCES'},
+  {kind: 'sentinel', path: strange, evidence: 1, attributes: undefined},
+  {kind: 'phase', phase: 'scan_begin', source: 'snapshot', scan: 's', path: strange},
+  {kind: 'phase', phase: 'scan_end', source: 'snapshot', scan: 's', path: strange, isComplete: true, reason: undefined},
+  {kind: 'phase', phase: 'gap', path: strange, reason: 'overflow'},
+  {kind: 'phase', phase: 'coverage', watched: 1, known: 2},
+  {kind: 'phase', phase: 'unavailable', reason: 'gone'},
+  {kind: 'phase', phase: 'available'},
+];
+const batch = {session: 'v.1', number: 7, events};
+
+test('every kind of event survives the way, bytes and all', () => {
+  const plain = (list: readonly FsEvent[]) =>
+    list.map(event => (event.kind === 'listing' ? {...event, entries: [...event.entries]} : event));
+  const decoded = decodeBatch(encodeBatch(batch), 42);
+  expect({...decoded, events: plain(decoded.events)}).toEqual({...batch, sentAt: 42, events: plain(events)});
+});
+
+test.each([
+  [
+    'an unsorted listing',
+    {...listing, entries: packRun([newEntryFrom(fromText('c'), attributes), newEntryFrom(fromText('b'), attributes)])},
+    'does not come after',
+  ],
+  ['a listing that is cut off', {...listing, entries: listing.entries.subarray(0, 40)}, 'cut off'],
+  ['a path with ..', {kind: 'delete', path: fromText('/a/../b') as Path, observedAt: 1}, 'normal form'],
+  [
+    'a name with a slash',
+    {...listing, entries: packRun([newEntryFrom(fromText('a/b'), attributes)])},
+    'impossible name',
+  ],
+])('%s is refused, with its place in the batch', (_, event, message) => {
+  expect(() => decodeBatch(encodeBatch({...batch, events: [events[1]!, event as FsEvent]}), 0)).toThrow(
+    expect.objectContaining({
+      code: 'BATCH_REJECTED',
+      message: expect.stringMatching(new RegExp(`Event 1 .*${message}`)),
+    }),
+  );
+});
+
+test('what is not CBOR is refused', () => {
+  expect(() => decodeBatch(Buffer.from([0xff, 0x00]), 0)).toThrow(expect.objectContaining({code: 'BATCH_REJECTED'}));
+});

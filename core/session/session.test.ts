@@ -1,0 +1,122 @@
+import {expect, test} from 'vitest';
+import {openMemoryTree} from '../../test/lib/memory-tree.ts';
+import {fromText} from '../entry/byte-string.ts';
+import {kinds, zeroTime} from '../entry/entry.ts';
+import {type Path, rootPath} from '../entry/path.ts';
+import type {FsEvent} from '../protocol/events.ts';
+import {resolve} from '../query/resolve.ts';
+import {readViewStatus} from '../view/view-status.ts';
+import {heartbeat, ingest, skipBatch} from './ingest.ts';
+import {endSession, endSilentSessions, graceAll, openSession, readSessions} from './session.ts';
+
+const settings = {hotFileThresholdMs: 30_000, cacheWindowMs: 120_000, tombstoneRetentionMs: 3_600_000};
+const start = Date.UTC(2026, 0, 1);
+const timeoutMs = 30_000;
+
+function view() {
+  const store = openMemoryTree();
+  let made = 0;
+  return {
+    store,
+    open: (agent_id: string, instance: string, nowMs = start) =>
+      store.write(txn =>
+        openSession(
+          txn,
+          {view: 'v', schema: 'fs', agent_id, pipe: 'p', instance},
+          {id: `v.${++made}`, key: 'k', nowMs, timeoutMs},
+        ),
+      ),
+    send: (session: string, number: number, events: FsEvent[], arrivedAtMs = start) =>
+      store.write(txn => ingest(txn, {session, number, sentAt: 0, events}, {arrivedAtMs, settings})),
+    roles: () => store.read(txn => Object.fromEntries(readSessions(txn).map(({agent, role}) => [agent, role]))),
+  };
+}
+
+const upsert = (at: string): FsEvent => ({
+  kind: 'upsert',
+  path: fromText(at) as Path,
+  attributes: {kind: kinds.file, size: 1, mtime: zeroTime, ctime: zeroTime},
+  isAtomic: true,
+  observedAt: 0,
+});
+const remove = (at: string): FsEvent => ({kind: 'delete', path: fromText(at) as Path, observedAt: 0});
+
+test('the first session leads, and the lead passes only when it ends', async () => {
+  const {store, open, roles} = view();
+  const {session} = await open('a', '1');
+  await open('b', '1', start + 1);
+  await open('c', '1', start + 2);
+  expect(roles()).toEqual({a: 'leader', b: 'follower', c: 'follower'});
+  await store.write(txn => endSession(txn, session.id));
+  expect(roles()).toEqual({b: 'leader', c: 'follower'});
+  await open('a', '1', start + 3);
+  expect(roles()).toEqual({a: 'follower', b: 'leader', c: 'follower'});
+});
+
+test('a pipe that lost its connection goes on with its session; one that was started again keeps its role', async () => {
+  const {open, send, roles} = view();
+  const first = await open('a', '1');
+  await open('b', '1', start + 1);
+  await send(first.session.id, 1, [upsert('/f')]);
+  const again = await open('a', '1');
+  expect(again).toMatchObject({isResumed: true, session: {id: first.session.id, lastBatch: 1, role: 'leader'}});
+  const restarted = await open('a', '2');
+  expect(restarted).toMatchObject({isResumed: false, session: {lastBatch: 0, role: 'leader'}});
+  expect(roles()).toEqual({a: 'leader', b: 'follower'});
+  await expect(send(first.session.id, 2, [])).rejects.toMatchObject({code: 'SESSION_UNKNOWN'});
+});
+
+test('a session that is not heard of ends, but after a restart of the engine all get a full timeout', async () => {
+  const {store, open, roles} = view();
+  await open('a', '1');
+  const b = await open('b', '1', start + 1);
+  const later = start + timeoutMs + 2;
+  await store.write(txn => heartbeat(txn, {session: b.session.id, queued: 0, nowMs: start + 20_000}));
+  await store.write(txn => graceAll(txn, later));
+  expect(await store.write(txn => endSilentSessions(txn, later + 1))).toEqual([]);
+  expect(await store.write(txn => endSilentSessions(txn, later + timeoutMs))).toEqual([]);
+  expect((await store.write(txn => endSilentSessions(txn, later + timeoutMs + 1))).length).toBe(2);
+  expect(roles()).toEqual({});
+});
+
+test('a batch that is sent again changes nothing', async () => {
+  const {store, open, send} = view();
+  const {id} = (await open('a', '1')).session;
+  await send(id, 1, [upsert('/f')]);
+  await send(id, 2, [remove('/f')]);
+  const seq = store.read(txn => txn.seq());
+  const repeated = await send(id, 1, [upsert('/f')]);
+  expect(repeated.arbitration).toBeUndefined();
+  expect(store.read(txn => [txn.seq(), resolve(txn, fromText('/f') as Path).entry])).toEqual([seq, undefined]);
+});
+
+test('behind a batch that was kept aside the stream goes on', async () => {
+  const {store, open, send} = view();
+  const {id} = (await open('a', '1')).session;
+  await store.write(txn => skipBatch(txn, {session: id, number: 1}, start));
+  expect((await send(id, 2, [upsert('/f')])).session.lastBatch).toBe(2);
+});
+
+test("the view's clock never goes back, whatever the wall clock does", async () => {
+  const {open, send} = view();
+  const {id} = (await open('a', '1')).session;
+  const first = await send(id, 1, [], start + 10_000);
+  const second = await send(id, 2, [], start - 86_400_000);
+  expect(second.now).toBeGreaterThan(first.now);
+});
+
+test('a view is empty, in snapshot, live and stale', async () => {
+  const {store, open, send} = view();
+  const sync = (nowMs = start) => store.read(txn => readViewStatus(txn, nowMs).sync);
+  expect(sync()).toBe('empty');
+  const {id} = (await open('a', '1')).session;
+  expect(sync()).toBe('snapshot');
+  const scan = {kind: 'phase', source: 'snapshot', scan: 's', path: rootPath} as const;
+  await send(id, 1, [{...scan, phase: 'scan_begin'}, upsert('/f')]);
+  expect(store.read(txn => readSessions(txn)[0]!.scans)).toMatchObject([{id: 's', source: 'snapshot'}]);
+  await send(id, 2, [{...scan, phase: 'scan_end', isComplete: true, reason: undefined}]);
+  expect(sync()).toBe('live');
+  expect(sync(start + timeoutMs + 1)).toBe('stale');
+  await send(id, 3, [{kind: 'phase', phase: 'unavailable', reason: 'unmounted'}]);
+  expect(sync()).toBe('stale');
+});
