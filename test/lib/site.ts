@@ -81,15 +81,12 @@ pipes:   { site: { source: mount, sender: main, view: site ${pipe} } }
     );
   }
 
-  run(role: 'fusion' | 'agent'): ChildProcess {
+  /** As root, also as another user. */
+  run(role: 'fusion' | 'agent', {user}: {user?: string} = {}): ChildProcess {
     const log = join(this.folder, `${role}.log`);
-    const child = spawn(
-      '/bin/sh',
-      ['-c', `exec "$0" --config "$1" 2>>"$2"`, join(dist, `fustor-${role}`), this.config, log],
-      {
-        stdio: 'ignore',
-      },
-    );
+    const program = [join(dist, `fustor-${role}`), '--config', this.config];
+    const command = user === undefined ? program : ['setpriv', `--reuid=${user}`, '--clear-groups', ...program];
+    const child = spawn('/bin/sh', ['-c', 'exec 2>>"$0"; exec "$@"', log, ...command], {stdio: 'ignore'});
     this.#processes.set(role, child);
     return child;
   }
