@@ -2,45 +2,123 @@ import type {ByteString} from '../core/entry/byte-string.ts';
 import type {DirectoryNumber} from '../core/entry/entry.ts';
 import {PackedCursor} from '../core/entry/packed.ts';
 import {type BlockWriter, blockBytesMax} from './block-writer.ts';
-import {rowsOf, type Table} from './databases.ts';
+import {keysOf, peek, type Table} from './databases.ts';
 import {behindDirectory, directoryKey, nameKey, numberBytes} from './keys.ts';
+import {Slab} from './slab.ts';
 
-/**
- * A run of packed entries, and the key that it is stored under.
- *
- * 1. A block's key is its directory and a lower bound of the names in it; its names come before the next block's bound.
- * 2. A directory's first block has no bound: its key is the bare directory. It exists, perhaps empty, while others do.
- * 3. No other block is empty.
- */
+/** A run of packed entries, and the key that it is stored under. */
 export type Block = {key: Buffer; bytes: Buffer};
 
-/** The directory whose blocks are meant; `blocks` is how many it has. */
-export type BlockOwner = {readonly number: DirectoryNumber; blocks: number};
+export type BlockOwner = {
+  readonly number: DirectoryNumber;
+  /** How many blocks the directory has. */
+  blocks: number;
+  /** The lower bounds of them all, where somebody keeps them: they are this table's to fill and to forget. */
+  bounds?: readonly ByteString[] | undefined;
+};
 
 /** Below this a block is joined to the one before it when both fit into one. */
 const blockBytesMin = blockBytesMax / 4;
+const boundsMax = 256;
+const firstBound = '' as ByteString;
 
-/** The block that a name is in or would be put in; undefined only when the directory has no blocks. */
-export function findBlock(table: Table, {number, blocks}: BlockOwner, name: ByteString | undefined): Block | undefined {
-  if (blocks === 0) return undefined;
-  if (blocks === 1 || name === undefined) {
-    const key = directoryKey(number);
-    return {key, bytes: table.get(key)!};
-  }
-  for (const {key, value} of table.getRange({start: nameKey(number, name), reverse: true, limit: 1})) {
-    if (key.readUIntBE(0, numberBytes) === number) return {key, bytes: value};
-  }
-  throw new Error(`Directory ${number} has ${blocks} blocks, but none for ${JSON.stringify(name)}.`);
-}
+/**
+ * The leaf blocks.
+ *
+ * 1. A block's key is its directory and a lower bound of the names in it; its names come before the next block's bound.
+ * 2. A directory's first block has the empty bound: its key is the bare directory. It exists, perhaps empty, while others do.
+ * 3. No other block is empty.
+ */
+export class BlockTable {
+  readonly #table: Table;
+  readonly #keepsBounds: boolean;
+  readonly #slab = new Slab();
 
-/** All blocks in order, beginning with the one that `from` would be in. */
-export function* blocksFrom(table: Table, owner: BlockOwner, from?: ByteString): Iterable<Block> {
-  const first = findBlock(table, owner, from);
-  if (!first) return;
-  yield first;
-  if (owner.blocks === 1) return;
-  const behind = {start: first.key, exclusiveStart: true, end: behindDirectory(owner.number)};
-  for (const {key, value} of rowsOf(table, behind)) yield {key, bytes: value};
+  /** With `keepsBounds`, for the writer alone: bounds are kept with their owner, so that finding a block takes one read. */
+  constructor(table: Table, {keepsBounds}: {keepsBounds: boolean}) {
+    this.#table = table;
+    this.#keepsBounds = keepsBounds;
+  }
+
+  /** The block that a name is in or would be put in; undefined only when the directory has none. */
+  find(owner: BlockOwner, name: ByteString | undefined): Block | undefined {
+    const key = this.#keyOf(owner, name);
+    return key && {key, bytes: this.#read(key)};
+  }
+
+  /** Only its bytes, and only until the next read of any table. */
+  peek(owner: BlockOwner, name: ByteString): Buffer | undefined {
+    const key = this.#keyOf(owner, name);
+    return key && peek(this.#table, key);
+  }
+
+  /** All blocks in order, beginning with the one that `from` would be in. */
+  *from(owner: BlockOwner, from?: ByteString): Iterable<Block> {
+    const first = this.find(owner, from);
+    if (!first) return;
+    yield first;
+    if (owner.blocks === 1) return;
+    const behind = {start: first.key, exclusiveStart: true, end: behindDirectory(owner.number)};
+    for (const key of keysOf(this.#table, behind)) yield {key, bytes: this.#read(key)};
+  }
+
+  /** Puts what a writer holds in place of a block, or as the first one. Changes the owner's number of blocks. */
+  replace(
+    owner: BlockOwner,
+    {block, writer, isAppended}: {block: Block | undefined; writer: BlockWriter; isAppended: boolean},
+  ): void {
+    const key = block?.key ?? directoryKey(owner.number);
+    const before = owner.blocks;
+    if (block) owner.blocks--;
+    this.#put(owner, key, writer, isAppended);
+    if (owner.blocks !== before) owner.bounds = undefined;
+  }
+
+  #put(owner: BlockOwner, key: Buffer, writer: BlockWriter, isAppended: boolean): void {
+    const isFirst = key.length === numberBytes;
+    if (!isFirst && writer.length < blockBytesMin && this.#joinToEarlier(key, writer)) return;
+    if (writer.length === 0 && (!isFirst || owner.blocks === 0)) {
+      void this.#table.remove(key);
+      return;
+    }
+    const cursor = new PackedCursor();
+    let at: Buffer | undefined = key;
+    for (const bytes of writer.blocks(isAppended)) {
+      void this.#table.put(at ?? nameKey(owner.number, cursor.reset(bytes).name), bytes);
+      at = undefined;
+      owner.blocks++;
+    }
+  }
+
+  /** By 2, a block that is not the first has one of the same directory before it. */
+  #joinToEarlier(key: Buffer, writer: BlockWriter): boolean {
+    const [, earlier] = [...this.#table.getKeys({start: key, reverse: true, limit: 2})];
+    const bytes = this.#read(earlier!);
+    if (bytes.length + writer.length > blockBytesMax) return false;
+    void this.#table.put(earlier!, Buffer.concat([bytes, writer.bytes]));
+    void this.#table.remove(key);
+    return true;
+  }
+
+  #keyOf(owner: BlockOwner, name: ByteString | undefined): Buffer | undefined {
+    const {number, blocks} = owner;
+    if (blocks === 0) return undefined;
+    if (blocks === 1 || name === undefined) return directoryKey(number);
+    if (this.#keepsBounds && blocks <= boundsMax) {
+      owner.bounds ??= [...keysOf(this.#table, {start: directoryKey(number), end: behindDirectory(number)})].map(
+        boundOf,
+      );
+      return nameKey(number, lastNotBehind(owner.bounds, name));
+    }
+    const [key] = [...this.#table.getKeys({start: nameKey(number, name), reverse: true, limit: 1})];
+    return key;
+  }
+
+  #read(key: Buffer): Buffer {
+    const bytes = peek(this.#table, key);
+    if (bytes) return this.#slab.keep(bytes);
+    throw new Error(`There is no block ${key.toString('hex')}.`);
+  }
 }
 
 /** The bound in a block's key. */
@@ -48,34 +126,13 @@ export function boundOf(key: Buffer): ByteString {
   return key.toString('latin1', numberBytes) as ByteString;
 }
 
-/** Puts what a writer holds in place of a block, or as the first one. Changes the owner's number of blocks. */
-export function replaceBlock(
-  table: Table,
-  owner: BlockOwner,
-  {block, writer, isAppended}: {block: Block | undefined; writer: BlockWriter; isAppended: boolean},
-): void {
-  const key = block?.key ?? directoryKey(owner.number);
-  const isFirst = key.length === numberBytes;
-  if (block) owner.blocks--;
-  if (!isFirst && writer.length < blockBytesMin && joinToEarlier(table, key, writer)) return;
-  if (writer.length === 0 && (!isFirst || owner.blocks === 0)) {
-    void table.remove(key);
-    return;
+/** The greatest bound that is not behind a name. */
+function lastNotBehind(bounds: readonly ByteString[], name: ByteString): ByteString {
+  let low = 0;
+  for (let high = bounds.length; high - low > 1; ) {
+    const middle = (low + high) >> 1;
+    if (bounds[middle]! <= name) low = middle;
+    else high = middle;
   }
-  const cursor = new PackedCursor();
-  let at: Buffer | undefined = key;
-  for (const bytes of writer.blocks(isAppended)) {
-    void table.put(at ?? nameKey(owner.number, cursor.reset(bytes).name), bytes);
-    at = undefined;
-    owner.blocks++;
-  }
-}
-
-/** By 2, a block that is not the first has one of the same directory before it. */
-function joinToEarlier(table: Table, key: Buffer, writer: BlockWriter): boolean {
-  const [, earlier] = [...table.getRange({start: key, reverse: true, limit: 2})];
-  if (earlier === undefined || earlier.value.length + writer.length > blockBytesMax) return false;
-  void table.put(earlier.key, Buffer.concat([earlier.value, writer.bytes]));
-  void table.remove(key);
-  return true;
+  return bounds[low] ?? firstBound;
 }

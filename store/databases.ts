@@ -52,6 +52,12 @@ export function openDatabases(path: string, {readOnly}: {readOnly: boolean}): Da
   return {root, ...Object.fromEntries(tableNames.map((name, index) => [name, tables[index]]))} as Databases;
 }
 
+/** A value in memory that all reads share: valid only until the next read of any table. */
+export function peek(table: Table, key: Buffer): Buffer | undefined {
+  const shared = table.getBinaryFast(key);
+  return shared?.subarray(0, shared.length); // lmdb-js tells the value's end only by setting `length`
+}
+
 /**
  * Rows in order, read in portions. An iterator of LMDB that is not walked to its end would pin its snapshot for good, and
  * does not outlive a write; here each portion is complete before its first row is given.
@@ -66,8 +72,19 @@ export function* rowsOf(table: Table, range: Range): Iterable<{key: Buffer; valu
   }
 }
 
+/** Like `rowsOf`, without the values. */
+export function* keysOf(table: Table, range: Range): Iterable<Buffer> {
+  let rest = range;
+  for (let limit = portionMin; ; limit = Math.min(2 * limit, portionMax)) {
+    const keys = [...table.getKeys({...rest, limit})];
+    yield* keys;
+    if (keys.length < limit) return;
+    rest = {...range, start: keys.at(-1)!, exclusiveStart: true};
+  }
+}
+
 export function getNumber({meta}: Databases, name: string): number | undefined {
-  return meta.get(Buffer.from(name))?.readDoubleLE(0);
+  return peek(meta, Buffer.from(name))?.readDoubleLE(0);
 }
 
 export function putNumber({meta}: Databases, name: string, value: number): void {
@@ -76,12 +93,28 @@ export function putNumber({meta}: Databases, name: string, value: number): void 
   void meta.put(Buffer.from(name), bytes);
 }
 
+/**
+ * lmdb-js keeps one read transaction for all reads of a turn of the event loop. Ended before, so that a body sees the newest
+ * commit, and after, so that nothing pins old pages.
+ */
+export function readSnapshot<T>({root}: Databases, body: () => T): T {
+  root.resetReadTxn();
+  try {
+    return body();
+  } finally {
+    root.resetReadTxn();
+  }
+}
+
 /** What LMDB and the disk say when there is no room, as an error that tells the operator; others as they come. */
 export function explainWriteError(error: unknown, path: string): unknown {
-  if (!(error instanceof Error) || !/MDB_MAP_FULL|No space left|ENOSPC|Disk quota|EDQUOT/.test(error.message))
-    return error;
-  return new FustorError('STORE_FULL', `Cannot write to the store ${path}: ${error.message}`, {
+  const found = error instanceof Error && noRoom.exec(error.message);
+  if (!found) return error;
+  return new FustorError('STORE_FULL', `Cannot write to the store ${path}: ${found[0]}.`, {
     cause: error,
     hint: 'Free space on that disk; writing then goes on by itself.',
   });
 }
+
+/** ENOSPC, EDQUOT and EFBIG (a limit on the size of a file), as the C library words them. */
+const noRoom = /MDB_MAP_FULL|No space left on device|Disk quota exceeded|File too large/;

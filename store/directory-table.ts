@@ -1,7 +1,7 @@
 import type {ByteString} from '../core/entry/byte-string.ts';
 import type {DirectoryNumber} from '../core/entry/entry.ts';
 import {aboveRoot, type Totals} from '../core/tree/tree-store.ts';
-import type {Table} from './databases.ts';
+import {peek, type Table} from './databases.ts';
 import {decodeDirectory, encodeDirectory, type StoredDirectory} from './directory-codec.ts';
 import {directoryKey} from './keys.ts';
 import {addSums, newTotals} from './totals.ts';
@@ -10,7 +10,7 @@ import {addSums, newTotals} from './totals.ts';
 const keptMax = 50_000;
 
 export function readDirectory(table: Table, number: DirectoryNumber): StoredDirectory | undefined {
-  const bytes = table.get(directoryKey(number));
+  const bytes = peek(table, directoryKey(number));
   return bytes && decodeDirectory(number, bytes);
 }
 

@@ -11,8 +11,8 @@ import {
   type Tombstone,
   type TreeRead,
 } from '../core/tree/tree-store.ts';
-import {type BlockOwner, blocksFrom, findBlock} from './block-table.ts';
-import {type Databases, getNumber, rowsOf} from './databases.ts';
+import {type BlockOwner, BlockTable} from './block-table.ts';
+import {type Databases, getNumber, peek, rowsOf} from './databases.ts';
 import {storedBlocks} from './directory-codec.ts';
 import {readDirectory} from './directory-table.ts';
 import {behindDirectory, behindExpiry, directoryKey, nameKey, parseExpiryKey, parseNameKey} from './keys.ts';
@@ -23,10 +23,12 @@ export const stateCodec = new Encoder({useRecords: false, tagUint8Array: false})
 /** Reads the tables in whatever transaction is current. */
 export class LmdbTreeRead implements TreeRead {
   protected readonly db: Databases;
+  protected readonly blocks: BlockTable;
   readonly #cursor = new PackedCursor();
 
-  constructor(db: Databases) {
+  constructor(db: Databases, {keepsBounds} = {keepsBounds: false}) {
     this.db = db;
+    this.blocks = new BlockTable(db.blocks, {keepsBounds});
   }
 
   seq(): number {
@@ -35,9 +37,9 @@ export class LmdbTreeRead implements TreeRead {
 
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined {
     const owner = this.owner(directory);
-    const block = owner && findBlock(this.db.blocks, owner, name);
-    if (!block) return undefined;
-    const cursor = this.#cursor.reset(block.bytes);
+    const run = owner && this.blocks.peek(owner, name);
+    if (!run) return undefined;
+    const cursor = this.#cursor.reset(run);
     return cursor.seek(name) ? cursor.toEntry() : undefined;
   }
 
@@ -48,11 +50,11 @@ export class LmdbTreeRead implements TreeRead {
   *runs(directory: DirectoryNumber, from?: ByteString): Iterable<Uint8Array> {
     const owner = this.owner(directory);
     if (!owner) return;
-    for (const {bytes} of blocksFrom(this.db.blocks, owner, from)) yield bytes;
+    for (const {bytes} of this.blocks.from(owner, from)) yield bytes;
   }
 
   tombstone(directory: DirectoryNumber, name: ByteString): Tombstone | undefined {
-    const row = this.db.tombstones.get(nameKey(directory, name));
+    const row = peek(this.db.tombstones, nameKey(directory, name));
     return row && tombstoneRow.decode(row);
   }
 
@@ -91,7 +93,7 @@ export class LmdbTreeRead implements TreeRead {
   }
 
   protected owner(directory: DirectoryNumber): BlockOwner | undefined {
-    const bytes = this.db.directories.get(directoryKey(directory));
+    const bytes = peek(this.db.directories, directoryKey(directory));
     return bytes && {number: directory, blocks: storedBlocks(bytes)};
   }
 }

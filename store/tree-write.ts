@@ -15,7 +15,7 @@ import {
   type Totals,
   type TreeWrite,
 } from '../core/tree/tree-store.ts';
-import {type Block, type BlockOwner, blocksFrom, boundOf, findBlock, replaceBlock} from './block-table.ts';
+import {type Block, type BlockOwner, boundOf} from './block-table.ts';
 import {BlockWriter} from './block-writer.ts';
 import {type Databases, getNumber, putNumber} from './databases.ts';
 import type {StoredDirectory} from './directory-codec.ts';
@@ -48,7 +48,7 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
   #flushedNextDirectory = 0;
 
   constructor(db: Databases) {
-    super(db);
+    super(db, {keepsBounds: true});
     this.#directories = new DirectoryTable(db.directories);
     this.forget();
   }
@@ -72,7 +72,7 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
 
   put(directory: DirectoryNumber, entry: Entry): Entry {
     const owner = this.#directories.existing(directory);
-    const block = findBlock(this.db.blocks, owner, entry.name);
+    const block = this.blocks.find(owner, entry.name);
     const stored = this.#stored.reset(block?.bytes ?? noEntries);
     const isKnown = stored.seek(entry.name);
     const known = isKnown ? stored.directory : 0;
@@ -244,7 +244,7 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
   /** Takes an entry out of its block; what it points to is left to the caller. */
   #takeOut({directory, name}: Place, delta: Totals): Entry | undefined {
     const owner = this.#directories.get(directory);
-    const block = owner && findBlock(this.db.blocks, owner, name);
+    const block = owner && this.blocks.find(owner, name);
     if (!block) return undefined;
     const stored = this.#stored.reset(block.bytes);
     if (!stored.seek(name)) return undefined;
@@ -283,7 +283,7 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
   /** Read before anything is written: a merge looks at them one by one while it replaces them. */
   #blocksOf(owner: BlockOwner, {after, until}: NameRange): Block[] {
     const blocks: Block[] = [];
-    for (const block of blocksFrom(this.db.blocks, owner, after)) {
+    for (const block of this.blocks.from(owner, after)) {
       if (until !== undefined && blocks.length > 0 && boundOf(block.key) > until) break;
       blocks.push(block);
     }
@@ -293,7 +293,7 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
   /** Puts what the writer holds in place of a block. */
   #replace(owner: StoredDirectory, block: Block | undefined, isAppended: boolean): void {
     const {blocks} = owner;
-    replaceBlock(this.db.blocks, owner, {block, writer: this.#writer, isAppended});
+    this.blocks.replace(owner, {block, writer: this.#writer, isAppended});
     if (owner.blocks !== blocks) this.#directories.changed(owner);
   }
 }

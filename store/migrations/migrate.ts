@@ -9,18 +9,26 @@ const migrations: readonly Migration[] = [];
 export const currentFormat = 1;
 
 /** Throws STORE_FORMAT for a store of a newer program. All steps happen in one transaction, or none does. */
-export function migrate(db: Databases, path: string): void {
+export function migrate(db: Databases, path: string, {to = currentFormat, steps = migrations} = {}): void {
   const found = getNumber(db, 'format');
-  if (found === currentFormat) return;
-  if (found !== undefined && found > currentFormat) {
-    throw new FustorError(
-      'STORE_FORMAT',
-      `Cannot open the store ${path}: format ${found} found, this program reads up to ${currentFormat}.`,
-      {hint: 'Run the newer version that wrote it, or move the directory away: a new one is filled by the agents.'},
-    );
-  }
+  if (found === to) return;
+  if (found !== undefined && found > to) throw unreadableFormat(path, found, to);
   db.root.transactionSync(() => {
-    if (found !== undefined) for (const {to, run} of migrations) if (to > found) run(db);
-    putNumber(db, 'format', currentFormat);
+    if (found !== undefined) for (const step of steps) if (step.to > found) step.run(db);
+    putNumber(db, 'format', to);
+  });
+}
+
+export function unreadableFormat(path: string, found: number, readable = currentFormat): FustorError {
+  return new FustorError(
+    'STORE_FORMAT',
+    `Cannot open the store ${path}: format ${found} found, this program reads up to ${readable}.`,
+    {hint: 'Run the newer version that wrote it, or move the directory away: a new one is filled by the agents.'},
+  );
+}
+
+export function notOurs(path: string): FustorError {
+  return new FustorError('STORE_FORMAT', `Cannot open the store ${path}: the file is not an LMDB environment.`, {
+    hint: 'Move it away: a new one is filled by the agents.',
   });
 }
