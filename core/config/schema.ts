@@ -110,7 +110,7 @@ const sender = group({
   key: apiKey,
   batch_events: integer({min: 1, max: 100_000}).default(2_000),
   batch_bytes: byteSize({min: '64KiB', max: '64MiB'}).default(2 ** 20),
-  batch_delay: duration({min: '0ms', max: '1m'}).default(20),
+  batch_delay: duration({min: '0ms', max: '1m'}).default(5),
   window: integer({min: 1, max: 64}).default(4),
   request_timeout: duration({min: '1s', max: '10m'}).default(30_000),
 }).transform(settings => ({

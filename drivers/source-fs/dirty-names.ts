@@ -7,11 +7,11 @@ type Flags = {
   /** The directory of this name went: one that stands there now is another. */
   isReplaced: boolean;
 };
-export type Mark = Flags & {node: Node; name: ByteString};
+export type Mark = Flags & {node: Node; name: ByteString; isMoved: boolean};
 
 /** Names that something happened to, to be looked at. Marks of one name are one. */
 export class DirtyNames {
-  #marks = new Map<Node, Map<ByteString, Flags>>();
+  #marks = new Map<Node, Map<ByteString, Flags & {times: number; isMoved: boolean}>>();
   #isRootMarked = false;
   #count = 0;
 
@@ -29,10 +29,18 @@ export class DirtyNames {
     if (known) {
       known.isStructural ||= isStructural;
       known.isReplaced ||= isReplaced;
+      known.times++;
+      known.isMoved = false;
       return;
     }
-    names.set(name, {isStructural, isReplaced});
+    names.set(name, {isStructural, isReplaced, times: 1, isMoved: false});
     this.#count++;
+  }
+
+  /** What stood at a marked name is told to have moved: that it has gone needs no telling, if nothing else happened. */
+  markMoved(node: Node, name: ByteString): void {
+    const known = this.#marks.get(node)?.get(name);
+    if (known) known.isMoved = known.times === 1;
   }
 
   markRoot(): void {
@@ -47,7 +55,9 @@ export class DirtyNames {
   take(): Mark[] {
     const taken: Mark[] = [];
     for (const [node, names] of this.#marks) {
-      for (const [name, flags] of names) taken.push({node, name, ...flags});
+      for (const [name, {isStructural, isReplaced, isMoved}] of names) {
+        taken.push({node, name, isStructural, isReplaced, isMoved});
+      }
     }
     this.#marks = new Map();
     this.#count = 0;

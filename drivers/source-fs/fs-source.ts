@@ -1,10 +1,7 @@
-import {type Stats, statfsSync, statSync} from 'node:fs';
 import type {SourceConfig} from '../../core/config/schema.ts';
 import type {ByteString} from '../../core/entry/byte-string.ts';
 import {type Attributes, kinds} from '../../core/entry/entry.ts';
-import {PackedCursor} from '../../core/entry/packed.ts';
 import {joinPath, type Path, pathNames, rootPath, splitPath} from '../../core/entry/path.ts';
-import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
 import type {ListingEvent, ScanSource} from '../../core/protocol/events.ts';
 import type {EventSink, ScanRequest, ScanResult, Source, SourceStatus} from '../../core/source/source.ts';
@@ -13,14 +10,14 @@ import {DirtyNames} from './dirty-names.ts';
 import {createExclude, type Exclude, isSillyName} from './exclude.ts';
 import {Inotify, inotifyBits, type KernelEvent, type OpenThread, watchMask} from './inotify.ts';
 import {atEmptyPath, atStatxForceSync, atSymlinkNoFollow, Libc, pathBytesMax} from './libc.ts';
+import {rangesOf} from './listing-ranges.ts';
+import {isGone, type Mount, mountOf, mountProblem, unusable} from './mount.ts';
 import {StatxBuffer} from './statx.ts';
 import {Walkers} from './walkers.ts';
 import {type Node, WatchTree} from './watch-tree.ts';
 
 export type FsSourceParts = {openThread: OpenThread; log: Log};
 
-/** Entries in one listing event: bounds what a queue and a batch must hold at once. */
-const rangeEntriesMax = 4_000;
 /** Readings that a scan has under way. */
 const scanReadingsMax = 128;
 /** How long events gather before their names are looked at: a burst on one name costs one look. */
@@ -62,7 +59,7 @@ export class FsSource implements Source {
   #tree!: WatchTree;
   #inotify!: Inotify;
   #walkers!: Walkers;
-  #mount: {device: number; type: number} | undefined;
+  #mount: Mount | undefined;
   #guard: NodeJS.Timeout | undefined;
   #unavailable: string | undefined;
   #queue: QueuedEvent[] = [];
@@ -266,6 +263,7 @@ export class FsSource implements Source {
     if (move) this.#moves = this.#moves.filter(pending => pending !== move);
     if (move && from !== undefined && to !== undefined) {
       this.#sink.emit({kind: 'move', from, to, observedAt: this.#sink.now()});
+      this.#dirty.markMoved(move.node, move.name);
       if (move.child) this.#tree.attach(move.child, node, name);
       if (move.writing !== undefined) this.#setWriting(node, name, move.writing);
       this.#dirty.mark(node, name, {isStructural: true, isReplaced: false});
@@ -326,12 +324,13 @@ export class FsSource implements Source {
     }
     if (this.#abort.signal.aborted || !this.#checkMount()) return;
     if (rootLook && typeof rootLook === 'object') this.#tellUpsert(rootPath, rootLook.attributes, true);
-    for (const {node, name, isReplaced, look} of looks) {
+    for (const {node, name, isReplaced, isMoved, look} of looks) {
       const again = () => this.#dirty.mark(node, name, {isStructural: false, isReplaced});
       if (look === undefined) {
         if (this.#isInTransit(node)) again();
       } else if (!this.#tree.isUnchangedSince(node, version) || this.#isMoving(node, name)) again();
       else if (this.#dirty.isStructural(node, name)) again();
+      else if (isMoved && typeof look === 'string' && isGone(look)) this.#drop(node.children?.get(name));
       else this.#tell(node, name, look, isReplaced);
     }
     for (const move of this.#moves) move.age++;
@@ -510,7 +509,7 @@ export class FsSource implements Source {
 
   /** False while another file system, or nothing, is where the storage was mounted. */
   #checkMount(): boolean {
-    const reason = this.#mountProblem();
+    const reason = mountProblem(this.#config.path, this.#mount!);
     if (reason === this.#unavailable) return reason === undefined;
     this.#unavailable = reason;
     if (reason === undefined) {
@@ -518,16 +517,6 @@ export class FsSource implements Source {
       this.#planRescan('the source was not available');
     } else this.#sink.emit({kind: 'phase', phase: 'unavailable', reason});
     return reason === undefined;
-  }
-
-  #mountProblem(): string | undefined {
-    try {
-      const {device, type} = mountOf(this.#config.path);
-      const isSame = device === this.#mount!.device && type === this.#mount!.type;
-      return isSame ? undefined : `${this.#config.path} is another file system than when it was opened`;
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
   }
 
   #onOverflow(): void {
@@ -564,57 +553,3 @@ export class FsSource implements Source {
 
 /** What stands at a path, or the name of the error. */
 type Look = {attributes: Attributes; identity: string; links: number} | string;
-
-function isGone(error: string): boolean {
-  return error === 'ENOENT' || error === 'ENOTDIR';
-}
-
-/** One reading as listing events of a bounded number of entries each. */
-function* rangesOf(
-  path: Path,
-  source: ScanSource,
-  evidence: number,
-  {self, run, count}: DirectoryReading,
-): Iterable<ListingEvent> {
-  const base = {kind: 'listing', source, path, self, evidence} as const;
-  if (count <= rangeEntriesMax) {
-    yield {...base, after: undefined, until: undefined, entries: run};
-    return;
-  }
-  const cursor = new PackedCursor(run);
-  let after: ByteString | undefined;
-  while (!cursor.isAtEnd) {
-    const from = cursor.offset;
-    let last = cursor.name;
-    for (let taken = 0; taken < rangeEntriesMax && !cursor.isAtEnd; taken++) {
-      if (taken === rangeEntriesMax - 1) last = cursor.name;
-      cursor.next();
-    }
-    const entries = run.slice(from, cursor.isAtEnd ? undefined : cursor.offset);
-    const until: ByteString | undefined = cursor.isAtEnd ? undefined : last;
-    yield {...base, after, until, entries};
-    after = until;
-  }
-}
-
-function mountOf(path: string): {device: number; type: number} {
-  let stats: Stats;
-  try {
-    stats = statSync(path);
-  } catch (cause) {
-    throw unusable(path, systemErrorCode(cause) ?? String(cause));
-  }
-  if (!stats.isDirectory()) throw unusable(path, 'ENOTDIR');
-  return {device: stats.dev, type: statfsSync(path).type};
-}
-
-function unusable(path: string, code: string): FustorError {
-  const reasons: Record<string, string> = {
-    ENOENT: 'it does not exist',
-    ENOTDIR: 'it is not a directory',
-    EACCES: 'this user may not read it',
-  };
-  return new FustorError('SOURCE_UNUSABLE', `Cannot observe ${path}: ${reasons[code] ?? code}.`, {
-    hint: 'Check "path" of the source, and that the storage is mounted.',
-  });
-}
