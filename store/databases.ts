@@ -112,9 +112,9 @@ export function explainWriteError(error: unknown, path: string): unknown {
   if (!found) return error;
   return new FustorError('STORE_FULL', `Cannot write to the store ${path}: ${found[0]}.`, {
     cause: error,
-    hint: 'Free space on that disk; writing then goes on by itself.',
+    hint: "Free space on that disk (if there is, the kernel's log tells what it suffers from); writing then goes on by itself.",
   });
 }
 
-/** ENOSPC, EDQUOT and EFBIG (a limit on the size of a file), as the C library words them. */
-const noRoom = /MDB_MAP_FULL|No space left on device|Disk quota exceeded|File too large/;
+/** ENOSPC, EDQUOT, EFBIG (a limit on files), and EIO, which is what LMDB makes of a write that was cut short. */
+const noRoom = /MDB_MAP_FULL|No space left on device|Disk quota exceeded|File too large|Input\/output error/;

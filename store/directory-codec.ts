@@ -1,6 +1,7 @@
 import type {ByteString} from '../core/entry/byte-string.ts';
 import type {FileTime} from '../core/entry/entry.ts';
 import type {DirectoryRecord, Totals} from '../core/tree/tree-store.ts';
+import type {BlockOwner} from './block-table.ts';
 
 /**
  * A directory's record as it is stored, without its number, which is the key.
@@ -13,10 +14,13 @@ import type {DirectoryRecord, Totals} from '../core/tree/tree-store.ts';
  *
  * Numbers are little-endian and below 2^53.
  */
-export type StoredDirectory = DirectoryRecord & {
-  /** Leaf blocks that its entries take. */
-  blocks: number;
-};
+export type StoredDirectory = DirectoryRecord & BlockOwner;
+
+/** What others are told of it: a copy, which does not follow what is written later. */
+export function toRecord(stored: StoredDirectory): DirectoryRecord {
+  const {number, parent, name, listedAt, unreadable, partial, totals} = stored;
+  return {number, parent, name, listedAt, unreadable, partial, totals: {...totals}};
+}
 
 const fixedBytes = 119;
 const unreadableBytesMax = 255;
@@ -83,5 +87,6 @@ export function decodeDirectory(number: number, bytes: Buffer): StoredDirectory 
     unreadable: unreadableLength === 0 ? undefined : bytes.toString('latin1', unreadableAt, untilAt),
     partial: untilLength === 0 ? undefined : {evidence: f64(13), until},
     totals,
+    bounds: undefined,
   };
 }

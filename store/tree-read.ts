@@ -13,7 +13,7 @@ import {
 } from '../core/tree/tree-store.ts';
 import {type BlockOwner, BlockTable} from './block-table.ts';
 import {type Databases, getNumber, peek, rowsOf} from './databases.ts';
-import {storedBlocks} from './directory-codec.ts';
+import {type StoredDirectory, storedBlocks, toRecord} from './directory-codec.ts';
 import {readDirectory} from './directory-table.ts';
 import {behindDirectory, behindExpiry, directoryKey, nameKey, parseExpiryKey, parseNameKey} from './keys.ts';
 import {blindSpotRow, suspectRow, tombstoneRow} from './rows.ts';
@@ -44,7 +44,8 @@ export class LmdbTreeRead implements TreeRead {
   }
 
   directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined {
-    return directory === aboveRoot ? undefined : readDirectory(this.db.directories, directory);
+    const stored = directory === aboveRoot ? undefined : this.stored(directory);
+    return stored && toRecord(stored);
   }
 
   *runs(directory: DirectoryNumber, from?: ByteString): Iterable<Uint8Array> {
@@ -90,6 +91,10 @@ export class LmdbTreeRead implements TreeRead {
       if (!name.startsWith(prefix)) return;
       yield {name, value: stateCodec.decode(value) as T};
     }
+  }
+
+  protected stored(directory: DirectoryNumber): StoredDirectory | undefined {
+    return readDirectory(this.db.directories, directory);
   }
 
   protected owner(directory: DirectoryNumber): BlockOwner | undefined {

@@ -66,10 +66,6 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
     return this.#seq;
   }
 
-  override directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined {
-    return directory === aboveRoot ? undefined : this.#directories.get(directory);
-  }
-
   put(directory: DirectoryNumber, entry: Entry): Entry {
     const owner = this.#directories.existing(directory);
     const block = this.blocks.find(owner, entry.name);
@@ -212,6 +208,10 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
     this.#directories.forget();
     this.#seq = this.#flushedSeq = getNumber(this.db, 'seq') ?? 0;
     this.#nextDirectory = this.#flushedNextDirectory = getNumber(this.db, 'nextDirectory') ?? 0;
+  }
+
+  protected override stored(directory: DirectoryNumber): StoredDirectory | undefined {
+    return this.#directories.get(directory);
   }
 
   protected override owner(directory: DirectoryNumber): BlockOwner | undefined {

@@ -67,7 +67,7 @@ export interface TreeRead {
   /** Number of the last change of the tree: grows by one with each entry that is written, moved or removed. */
   seq(): number;
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined;
-  /** Undefined for a directory that does not exist (any more). The record is not to be changed by the caller. */
+  /** Undefined for a directory that does not exist (any more). A copy: it does not follow what is written later. */
   directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined;
   /**
    * Sorted runs that together hold all entries of a directory. With `from`, begins with the run that `from` would be in,
