@@ -62,7 +62,7 @@ describe('a valid file', () => {
         key: 'agent-key-1',
         batchEventsMax: 2000,
         batchBytesMax: 1_048_576,
-        batchDelayMs: 20,
+        batchDelayMs: 5,
         windowBatches: 4,
         requestTimeoutMs: 30_000,
       },

@@ -26,6 +26,7 @@ export class TreeWalk {
   readonly #options: WalkOptions;
   readonly #frames: Frame[] = [];
   #written = 0;
+  #lastNames: readonly ByteString[] = [];
 
   /** Begins below `directory`. */
   constructor(directory: DirectoryNumber, options: WalkOptions) {
@@ -42,8 +43,8 @@ export class TreeWalk {
   }
 
   /** Names from the start to the last entry that was written. */
-  get lastNames(): ByteString[] {
-    return this.#frames.flatMap(({last}) => (last === undefined ? [] : [last]));
+  get lastNames(): readonly ByteString[] {
+    return this.#lastNames;
   }
 
   /** Goes to where an earlier answer ended: opens the directories on the way, marked `continued`. */
@@ -72,6 +73,7 @@ export class TreeWalk {
       if (cursor) this.#writeEntry(out, frame, cursor);
       else this.#close(out);
     }
+    this.#lastNames = this.#frames.flatMap(({last}) => (last === undefined ? [] : [last]));
     // At the limit: nothing may follow that would deserve another page.
     while (this.isAtLimit && this.#frames.length > 0 && !this.#nextIn(txn, this.#frames.at(-1)!)) this.#close(out);
   }

@@ -15,7 +15,8 @@ export function readParameters(query: string, allowed: readonly string[]): RawPa
     const equals = part.indexOf('=');
     const name = percentDecode(equals === -1 ? part : part.slice(0, equals));
     if (!allowed.includes(name)) throw unknownParameter(name, allowed);
-    if (found.has(name)) throw new FustorError('BAD_REQUEST', `The parameter "${name}" is given twice.`);
+    if (found.has(name))
+      throw new FustorError('BAD_REQUEST', `The parameter "${name}" is given twice.`, {hint: 'Give it once.'});
     found.set(name, percentDecode(equals === -1 ? '' : part.slice(equals + 1)));
   }
   return found;
@@ -36,7 +37,7 @@ function percentDecode(text: string): ByteString {
     .toString('latin1')
     .replace(/%([0-9a-f]{2})?/gi, (_, hex?: string) => {
       if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
-      throw new FustorError('BAD_REQUEST', `"${text}" is not percent-encoded: a "%" is written "%25".`);
+      throw new FustorError('BAD_REQUEST', `"${text}" is not percent-encoded.`, {hint: 'Write a "%" as "%25".'});
     });
   return decoded as ByteString;
 }
@@ -50,6 +51,7 @@ export function parseParameters<T extends z.ZodRawShape>(raw: RawParameters, sha
   const name = String(path[0]);
   throw new FustorError('BAD_REQUEST', `The parameter "${name}" is "${raw.get(name) ?? ''}"; wanted is ${message}.`, {
     details: {parameter: name},
+    hint: 'All parameters are described in /openapi.json.',
   });
 }
 
