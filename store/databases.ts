@@ -1,5 +1,6 @@
 import {type Database, open, type RootDatabase} from 'lmdb';
 import {FustorError} from '../core/errors/fustor-error.ts';
+import {locked} from './file-lock.ts';
 
 export type Table = Database<Buffer, Buffer>;
 type Range = {start?: Buffer; exclusiveStart?: boolean; end?: Buffer};
@@ -41,15 +42,29 @@ const portionMax = 64;
 
 const binary = {encoding: 'binary', keyEncoding: 'binary'} as const;
 
-/** Read-only: undefined while the tables do not exist yet. */
+/**
+ * Undefined when the environment has other tables. Processes open and close one after another: LMDB sets up the lock file
+ * with the first and takes it down with the last, and lmdb-js fails for good if two of them meet there.
+ */
 export function openDatabases(path: string, {readOnly}: {readOnly: boolean}): Databases | undefined {
-  const root = open<Buffer, Buffer>({path, noSubdir: true, maxDbs: tableNames.length, readOnly, ...binary});
-  const tables = tableNames.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
-  if (tables.some(table => table === undefined)) {
+  return locked(doorOf(path), () => {
+    const root = open<Buffer, Buffer>({path, noSubdir: true, maxDbs: tableNames.length, readOnly, ...binary});
+    const tables = tableNames.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
+    if (!tables.includes(undefined)) {
+      return {root, ...Object.fromEntries(tableNames.map((name, index) => [name, tables[index]]))} as Databases;
+    }
     void root.close();
     return undefined;
-  }
-  return {root, ...Object.fromEntries(tableNames.map((name, index) => [name, tables[index]]))} as Databases;
+  });
+}
+
+/** Nothing may be waiting to be written. */
+export function closeDatabases(path: string, {root}: Databases): Promise<void> {
+  return locked(doorOf(path), () => root.close());
+}
+
+function doorOf(path: string): string {
+  return `${path}-open`;
 }
 
 /** A value in memory that all reads share: valid only until the next read of any table. */

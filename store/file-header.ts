@@ -7,8 +7,8 @@ const magic = 0xbeef_c0de;
 const dataVersion = 2;
 
 /**
- * What a file is, told from its first bytes. lmdb-js does not survive opening one that is no environment (it ends the
- * process), nor reading one that is just being made, so this comes first. `new`: missing, or its first pages are not written yet.
+ * What a file is, told from its first bytes: lmdb-js ends the process when it opens one that is no environment. `new` is one
+ * that is missing, or not written yet.
  */
 export function fileKind(path: string): 'new' | 'lmdb' | 'foreign' {
   const descriptor = openOrUndefined(path);

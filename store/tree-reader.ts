@@ -1,6 +1,6 @@
 import {statSync} from 'node:fs';
 import type {TreeRead, TreeReader} from '../core/tree/tree-store.ts';
-import {type Databases, getNumber, openDatabases, readSnapshot} from './databases.ts';
+import {closeDatabases, type Databases, getNumber, openDatabases, readSnapshot} from './databases.ts';
 import {emptyTree} from './empty-tree.ts';
 import {fileKind} from './file-header.ts';
 import {currentFormat, unreadableFormat} from './migrations/migrate.ts';
@@ -44,15 +44,14 @@ export class LmdbTreeReader implements TreeReader {
     this.#db = this.#open();
   }
 
-  /** Undefined while the engine is making it, or bringing an older format up to date. */
+  /** Undefined until the engine has made the tree, or brought an older format up to date. */
   #open(): Databases | undefined {
     if (fileKind(this.#path) !== 'lmdb') return undefined;
     const db = openDatabases(this.#path, {readOnly: true});
     if (!db) return undefined;
     const format = this.#formatOf(db) ?? 0;
-    const isPlanted = readSnapshot(db, () => getNumber(db, 'nextDirectory')) !== undefined;
-    if (format === currentFormat && isPlanted) return db;
-    void db.root.close();
+    if (format === currentFormat) return db;
+    void closeDatabases(this.#path, db);
     if (format > currentFormat) throw unreadableFormat(this.#path, format);
     return undefined;
   }
@@ -64,6 +63,6 @@ export class LmdbTreeReader implements TreeReader {
   async #leave(): Promise<void> {
     const db = this.#db;
     this.#db = undefined;
-    await db?.root.close();
+    if (db) await closeDatabases(this.#path, db);
   }
 }

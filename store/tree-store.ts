@@ -3,7 +3,14 @@ import {kinds, newEntryFrom, zeroTime} from '../core/entry/entry.ts';
 import {FustorError} from '../core/errors/fustor-error.ts';
 import {rootName, type TreeRead, type TreeReader, type TreeStore, type TreeWrite} from '../core/tree/tree-store.ts';
 import {CommitQueue} from './commit-queue.ts';
-import {type Databases, explainWriteError, getNumber, openDatabases, readSnapshot} from './databases.ts';
+import {
+  closeDatabases,
+  type Databases,
+  explainWriteError,
+  getNumber,
+  openDatabases,
+  readSnapshot,
+} from './databases.ts';
 import {fileKind} from './file-header.ts';
 import {tryLock} from './file-lock.ts';
 import {prepareLocalDirectory} from './local-disk.ts';
@@ -36,11 +43,11 @@ export async function openTreeStore(directory: string): Promise<TreeStore> {
     if (fileKind(path) === 'foreign') throw notOurs(path);
     const db = openDatabases(path, {readOnly: false})!;
     try {
-      migrate(db, path);
       plant(db);
-      return new LmdbTreeStore(db, directory, () => lock.release());
+      migrate(db, path);
+      return new LmdbTreeStore(db, {directory, path}, () => lock.release());
     } catch (error) {
-      await db.root.close();
+      await closeDatabases(path, db);
       throw error;
     }
   } catch (error) {
@@ -56,17 +63,17 @@ export function openTreeReader(directory: string): TreeReader {
 
 class LmdbTreeStore implements TreeStore {
   readonly #db: Databases;
-  readonly #directory: string;
+  readonly #place: {directory: string; path: string};
   readonly #release: () => void;
   readonly #queue: CommitQueue;
   readonly #readerCheck: NodeJS.Timeout;
   #isClosed = false;
 
-  constructor(db: Databases, directory: string, release: () => void) {
+  constructor(db: Databases, place: {directory: string; path: string}, release: () => void) {
     this.#db = db;
-    this.#directory = directory;
+    this.#place = place;
     this.#release = release;
-    this.#queue = new CommitQueue(db, new LmdbTreeWrite(db), error => explainWriteError(error, directory));
+    this.#queue = new CommitQueue(db, new LmdbTreeWrite(db), error => explainWriteError(error, place.directory));
     // A reader that was killed would pin its snapshot, and the file would grow for good.
     this.#readerCheck = setInterval(() => db.root.readerCheck(), readerCheckMs).unref();
   }
@@ -76,7 +83,7 @@ class LmdbTreeStore implements TreeStore {
   }
 
   async write<T>(body: (txn: TreeWrite) => T): Promise<T> {
-    if (this.#isClosed) throw new Error(`The store ${this.#directory} is closed.`);
+    if (this.#isClosed) throw new Error(`The store ${this.#place.directory} is closed.`);
     return this.#queue.write(body);
   }
 
@@ -85,12 +92,12 @@ class LmdbTreeStore implements TreeStore {
     this.#isClosed = true;
     clearInterval(this.#readerCheck);
     this.#queue.drain();
-    await this.#db.root.close();
+    await closeDatabases(this.#place.path, this.#db);
     this.#release();
   }
 }
 
-/** A new store has a root of which nothing is known. */
+/** A new store has a root of which nothing is known. Its format is written after it: a reader waits for that. */
 function plant(db: Databases): void {
   if (getNumber(db, 'nextDirectory') !== undefined) return;
   const attributes = {kind: kinds.directory, size: 0, mtime: zeroTime, ctime: zeroTime};

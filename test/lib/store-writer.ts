@@ -7,8 +7,8 @@ import {openTreeStore} from '../../store/tree-store.ts';
 import {Prng} from './prng.ts';
 
 /**
- * A program that writes to a store until somebody kills it: `node store-writer.ts FOLDER`. It goes on from the step that
- * is stored, and tells each step that is acknowledged, one to a line.
+ * A program that writes to a store until somebody kills it, or to its last step: `node store-writer.ts FOLDER
+ * [LAST]`. It goes on from the step that is stored, and tells each step that is acknowledged, one to a line.
  */
 const stepName = 'step';
 const namesMax = 40;
@@ -70,11 +70,13 @@ function entryOf(name: ByteString, random: Prng, mayBeDirectory: boolean): Entry
 
 if (import.meta.main) {
   const store = await openTreeStore(process.argv[2]!);
-  for (let step = store.read(storedStep) + 1; ; step++) {
+  const last = Number(process.argv[3] ?? Number.POSITIVE_INFINITY);
+  for (let step = store.read(storedStep) + 1; step <= last; step++) {
     // Some steps share a commit.
     const together = [store.write(txn => doStep(txn, step))];
     if (step % 5 === 0) together.push(store.write(txn => doStep(txn, ++step)));
     await Promise.all(together);
     writeSync(1, `${step}\n`);
   }
+  await store.close();
 }
