@@ -15,7 +15,10 @@ export const aboveRoot: DirectoryNumber = 0;
 export const rootDirectory: DirectoryNumber = 1;
 export const rootName = '' as ByteString;
 
-/** Sums over everything below a directory, at any depth, itself not included. Kept exact by the store. */
+/**
+ * Sums over everything below a directory, at any depth, itself not included. Kept exact by the store. So all below a
+ * directory is known when it is listed and readable itself, and `unlisted` and `unreadable` are 0.
+ */
 export type Totals = {
   files: number;
   directories: number;
@@ -23,9 +26,12 @@ export type Totals = {
   others: number;
   /** Sum of the sizes of files. */
   bytes: number;
-  /** Directories that no complete listing has reached yet, unreadable ones included. */
+  /**
+   * Directories that no complete listing has reached yet (`listedAt` 0), whether they could be read or not. Other file
+   * systems that are not entered (`EXDEV`) count neither here nor as unreadable.
+   */
   unlisted: number;
-  /** Directories whose last reading failed. */
+  /** Directories whose last reading failed, listed before or not. */
   unreadable: number;
   suspects: number;
   blindSpots: number;
@@ -118,9 +124,17 @@ export interface TreeWrite extends TreeRead {
    * one. What was a directory and is replaced by something else, or by a directory of another number, loses its subtree.
    */
   put(directory: DirectoryNumber, entry: Entry): Entry;
-  /** Removes an entry and, of a directory, all below it. Undefined if there is none. The subtree's space is freed later. */
+  /**
+   * Removes an entry and, of a directory, all below it. Undefined if there is none. Takes no longer for a large subtree: the
+   * directory itself is gone at once, what was below it is only out of reach, until `collect` has freed it all, with its
+   * tombstones and blind spots. Till then the numbers of directories below it may still answer, and nothing leads to them.
+   * Rows of suspects stay until somebody removes them: one whose entry is gone means nothing.
+   */
   remove(directory: DirectoryNumber, name: ByteString): Entry | undefined;
-  /** Compares a sorted run with the stored names in a range and does what `decide` says. */
+  /**
+   * Compares a sorted run with the stored names in a range and does what `decide` says. Taking what is stored already changes
+   * nothing. Throws if a listed name is outside the range.
+   */
   merge(directory: DirectoryNumber, range: NameRange, listed: Uint8Array, agent: number, decide: Decide): void;
   /**
    * Re-links an entry under another name: the same node with the same subtree. What stood at the new place is removed first.
