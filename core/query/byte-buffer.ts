@@ -16,6 +16,39 @@ export class ByteBuffer {
     this.length = at;
   }
 
+  /** Bytes that were made once, for what is written again and again. */
+  constant(bytes: Uint8Array): void {
+    this.#reserve(bytes.byteLength);
+    this.#bytes.set(bytes, this.length);
+    this.length += bytes.byteLength;
+  }
+
+  /** A whole number from 0, in decimal digits, with zeros in front up to `width`. */
+  digits(value: number, width = 1): void {
+    if (value >= 1e9) {
+      const high = Math.floor(value / 1e9);
+      this.digits(high, Math.max(1, width - 9));
+      this.digits(value - high * 1e9, 9);
+      return;
+    }
+    let count = width;
+    while (value >= powersOfTen[count]!) count++;
+    this.#reserve(count);
+    const bytes = this.#bytes;
+    // Two at a time: half the divisions.
+    let rest = value;
+    let at = this.length + count - 1;
+    for (; at > this.length; at -= 2) {
+      const next = (rest / 100) | 0;
+      const two = rest - next * 100;
+      bytes[at] = onesOf[two]!;
+      bytes[at - 1] = tensOf[two]!;
+      rest = next;
+    }
+    if (at === this.length) bytes[at] = 0x30 + rest;
+    this.length += count;
+  }
+
   text(text: string): void {
     this.#reserve(text.length * 3);
     this.length += this.#bytes.write(text, this.length);
@@ -50,3 +83,7 @@ export class ByteBuffer {
     this.#bytes = larger;
   }
 }
+
+const powersOfTen = Array.from({length: 10}, (_, exponent) => 10 ** exponent);
+const onesOf = Uint8Array.from({length: 100}, (_, two) => 0x30 + (two % 10));
+const tensOf = Uint8Array.from({length: 100}, (_, two) => 0x30 + Math.floor(two / 10));

@@ -13,6 +13,23 @@ export function timeText(seconds: number, nanos: number): string {
   return `-${-seconds - 1}.${decimals(1e9 - nanos)}`;
 }
 
+/** The same, written as bytes. */
+export function writeTime(out: ByteBuffer, seconds: number, nanos: number): void {
+  if (seconds < 0) {
+    out.ascii(timeText(seconds, nanos));
+    return;
+  }
+  out.digits(seconds);
+  if (nanos === 0) return;
+  out.byte(0x2e);
+  let [value, width] = [nanos, 9];
+  while (value % 10 === 0) {
+    value /= 10;
+    width--;
+  }
+  out.digits(value, width);
+}
+
 function decimals(nanos: number): string {
   let end = 9;
   const digits = String(nanos).padStart(9, '0');
@@ -24,8 +41,14 @@ function decimals(nanos: number): string {
  * Writes `"<key>":"…"` for a name that is part of other bytes, and, when it is not valid UTF-8, `"<key>_b64":"…"` with
  * the true bytes: the text is then only good for display.
  */
-export function writeName(out: ByteBuffer, key: string, bytes: Uint8Array, start: number, end: number): void {
-  out.ascii(`"${key}":`);
+export function writeName(
+  out: ByteBuffer,
+  key: keyof typeof keyBytes,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  out.constant(keyBytes[key]);
   if (isPlain(bytes, start, end)) {
     out.byte(0x22);
     out.copy(bytes, start, end);
@@ -37,6 +60,8 @@ export function writeName(out: ByteBuffer, key: string, bytes: Uint8Array, start
   out.text(JSON.stringify(buffer.toString('utf8')));
   if (!isUtf8(name)) out.ascii(`,"${key}_b64":"${buffer.toString('base64url')}"`);
 }
+
+const keyBytes = {name: Buffer.from('"name":')} as const;
 
 /** The same for a byte string. */
 export function nameFields(key: string, value: ByteString): Record<string, string> {

@@ -24,13 +24,15 @@ const chunkBytes = 64 * 1024;
  */
 export class TreeAnswer {
   readonly #query: TreeQuery;
-  readonly #out = new ByteBuffer(chunkBytes + 16 * 1024);
+  readonly #out: ByteBuffer;
   #walk: TreeWalk | undefined;
   #seqFrom: number | undefined;
   isDone = false;
 
-  constructor(query: TreeQuery) {
+  /** `out` may be shared by all answers of a process: it is empty between two chunks. */
+  constructor(query: TreeQuery, out = new ByteBuffer(chunkBytes + 16 * 1024)) {
     this.#query = query;
+    this.#out = out;
   }
 
   /** The next chunk; undefined, in place of the first, when the path is not known: then ask `missingMeta`. */

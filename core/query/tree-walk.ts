@@ -3,7 +3,7 @@ import {type DirectoryNumber, kindNames, kinds} from '../entry/entry.ts';
 import {PackedCursor} from '../entry/packed.ts';
 import type {TreeRead} from '../tree/tree-store.ts';
 import type {ByteBuffer} from './byte-buffer.ts';
-import {timeText, writeName} from './json-values.ts';
+import {writeName, writeTime} from './json-values.ts';
 
 export type WalkOptions = {
   /** Levels below the start: 0 none, 1 its children. */
@@ -13,9 +13,12 @@ export type WalkOptions = {
   limit: number;
 };
 
-/** A directory that is open in the output; `last` is the newest name that was written in it. */
+/**
+ * A directory that is open in the output. Between two snapshots only `last` counts, the newest name that was written in it;
+ * within one, `place` knows the entry itself.
+ */
 type Frame = {directory: DirectoryNumber; last: ByteString | undefined; isEmpty: boolean; place: Place | undefined};
-type Place = {runs: Iterator<Uint8Array>; cursor: PackedCursor};
+type Place = {runs: Iterator<Uint8Array>; cursor: PackedCursor; isWritten: boolean};
 
 /**
  * Writes the children of a directory, depth first, as JSON bytes straight from packed entries. It can stop after any entry
@@ -66,16 +69,17 @@ export class TreeWalk {
 
   /** Writes until the end, the limit, or about `bytesMax` bytes. Closes what it opened when it has come to the end. */
   write(txn: TreeRead, out: ByteBuffer, bytesMax: number): void {
-    for (const frame of this.#frames) frame.place = undefined;
     while (this.#frames.length > 0 && !this.isAtLimit && out.length < bytesMax) {
       const frame = this.#frames.at(-1)!;
       const cursor = this.#nextIn(txn, frame);
       if (cursor) this.#writeEntry(out, frame, cursor);
       else this.#close(out);
     }
+    for (const frame of this.#frames) if (frame.place?.isWritten) frame.last = frame.place.cursor.name;
     this.#lastNames = this.#frames.flatMap(({last}) => (last === undefined ? [] : [last]));
     // At the limit: nothing may follow that would deserve another page.
     while (this.isAtLimit && this.#frames.length > 0 && !this.#nextIn(txn, this.#frames.at(-1)!)) this.#close(out);
+    for (const frame of this.#frames) frame.place = undefined;
   }
 
   /** Closes all that is open, for an answer that ends before the walk does. */
@@ -91,7 +95,7 @@ export class TreeWalk {
   #writeEntry(out: ByteBuffer, frame: Frame, cursor: PackedCursor): void {
     if (!frame.isEmpty) out.byte(0x2c);
     frame.isEmpty = false;
-    frame.last = cursor.name;
+    frame.place!.isWritten = true;
     this.#written++;
     writeNode(out, cursor, this.#options.onlyPath);
     const isEntered = cursor.directory !== 0 && this.#frames.length < this.#options.depthMax;
@@ -99,25 +103,34 @@ export class TreeWalk {
       out.byte(0x7d);
       return;
     }
-    out.ascii(',"children":[');
+    out.constant(childrenKey);
     this.#frames.push({directory: cursor.directory, last: undefined, isEmpty: true, place: undefined});
   }
 
-  /** The entry behind the frame's last name, or undefined behind the last. */
+  /** The first entry of the frame that was not written, or undefined behind the last. */
   #nextIn(txn: TreeRead, frame: Frame): PackedCursor | undefined {
     const {last} = frame;
     if (!frame.place) {
       const runs = txn.runs(frame.directory, last)[Symbol.iterator]();
-      frame.place = {runs, cursor: new PackedCursor(new Uint8Array())};
+      frame.place = {runs, cursor: new PackedCursor(new Uint8Array()), isWritten: false};
     }
-    const {runs, cursor} = frame.place;
+    const {place} = frame;
+    const {runs, cursor} = place;
+    if (place.isWritten) cursor.next();
+    place.isWritten = false;
     for (;;) {
-      while (!cursor.isAtEnd && last !== undefined && cursor.compareName(last) <= 0) cursor.next();
-      if (!cursor.isAtEnd) return cursor;
+      if (last !== undefined && this.#isBehind(cursor, last)) return cursor;
+      if (last === undefined && !cursor.isAtEnd) return cursor;
       const next = runs.next();
       if (next.done) return undefined;
       cursor.reset(next.value);
     }
+  }
+
+  /** Goes on to the first entry behind a name; false at the end of the run. */
+  #isBehind(cursor: PackedCursor, last: ByteString): boolean {
+    while (!cursor.isAtEnd && cursor.compareName(last) <= 0) cursor.next();
+    return !cursor.isAtEnd;
   }
 }
 
@@ -126,16 +139,25 @@ export function writeNode(out: ByteBuffer, cursor: PackedCursor, onlyPath: boole
   out.byte(0x7b);
   writeName(out, 'name', cursor.run, cursor.nameOffset, cursor.nameOffset + cursor.nameLength);
   if (onlyPath) return;
-  out.ascii(prefixes[cursor.kind]);
+  out.constant(types[cursor.kind]);
   if (cursor.hasAttributes) {
-    out.ascii(`,"size":${cursor.size},"modified_time":${timeText(cursor.mtimeSeconds, cursor.mtimeNanos)}`);
+    out.constant(sizeKey);
+    out.digits(cursor.size);
+    out.constant(timeKey);
+    writeTime(out, cursor.mtimeSeconds, cursor.mtimeNanos);
   }
-  out.ascii(cursor.isSuspect ? ',"integrity_suspect":true' : ',"integrity_suspect":false');
+  out.constant(cursor.isSuspect ? suspect : unsuspect);
 }
 
-const prefixes = {
-  [kinds.file]: `,"content_type":"${kindNames[kinds.file]}"`,
-  [kinds.directory]: `,"content_type":"${kindNames[kinds.directory]}"`,
-  [kinds.symlink]: `,"content_type":"${kindNames[kinds.symlink]}"`,
-  [kinds.other]: `,"content_type":"${kindNames[kinds.other]}"`,
+const typeBytes = (name: string) => Buffer.from(`,"content_type":"${name}"`);
+const types = {
+  [kinds.file]: typeBytes(kindNames[kinds.file]),
+  [kinds.directory]: typeBytes(kindNames[kinds.directory]),
+  [kinds.symlink]: typeBytes(kindNames[kinds.symlink]),
+  [kinds.other]: typeBytes(kindNames[kinds.other]),
 } as const;
+const sizeKey = Buffer.from(',"size":');
+const timeKey = Buffer.from(',"modified_time":');
+const suspect = Buffer.from(',"integrity_suspect":true');
+const unsuspect = Buffer.from(',"integrity_suspect":false');
+const childrenKey = Buffer.from(',"children":[');

@@ -440,6 +440,26 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
         expect(store.read(txn => ({seq: txn.seq(), entries: entriesIn(txn, rootDirectory)}))).toEqual(before);
       });
 
+      test('taking what is known from another agent, with other marks, or without attributes is a change', async () => {
+        await write(txn => {
+          const merge = (found: Entry, agent: number, verdict: number) => {
+            txn.merge(rootDirectory, everything, listed(found), agent, () => verdict);
+            return {...txn.entry(rootDirectory, name('f'))!, seq: txn.seq()};
+          };
+          const nothing = {size: 0, mtime: {seconds: 0, nanos: 0}, ctime: {seconds: 0, nanos: 0}};
+          merge(entry('f', nothing), 1, verdicts.take);
+          expect(merge(entry('f', nothing), 2, verdicts.take)).toMatchObject({agent: 2, seq: 2});
+          const suspected = merge(entry('f', nothing), 2, verdicts.take | verdicts.suspect);
+          expect(suspected).toMatchObject({isSuspect: true, seq: 3});
+          const cleared = merge(entry('f', nothing), 2, verdicts.take | verdicts.blindSpot);
+          expect(cleared).toMatchObject({isSuspect: false, isBlindSpot: true, seq: 4});
+          const unread = merge(entry('f', {...nothing, hasAttributes: false}), 2, verdicts.take | verdicts.blindSpot);
+          expect(unread).toMatchObject({hasAttributes: false, seq: 5});
+          expect(merge(entry('f', {...nothing, kind: kinds.other}), 2, verdicts.take)).toMatchObject({seq: 6});
+          expect(totals(txn)).toMatchObject({files: 0, others: 1, suspects: 0, blindSpots: 0});
+        });
+      });
+
       test('a directory that stays one keeps number and subtree; one that is new gets a number; one that is none any more loses all', async () => {
         await write(txn => {
           const stays = txn.put(rootDirectory, directory('stays')).directory;

@@ -1,4 +1,5 @@
 import {expect, test} from 'vitest';
+import {z} from 'zod';
 import {integerParameter, parseParameters, readParameters, requestedPath} from './parameters.ts';
 
 const path = (query: string) => requestedPath(Object.fromEntries(readParameters(query, ['path', 'path_b64'])));
@@ -23,7 +24,7 @@ test.each([
 });
 
 test('a value out of range is refused with the name of the parameter and what is wanted', () => {
-  const shape = {limit: integerParameter({min: 1, max: 10})};
-  expect(() => parseParameters(new Map([['limit', '11' as never]]), shape)).toThrow(/"limit" is "11".*from 1 to 10/);
-  expect(parseParameters(new Map([['limit', '7' as never]]), shape)).toEqual({limit: 7});
+  const schema = z.object({limit: integerParameter({min: 1, max: 10})});
+  expect(() => parseParameters(new Map([['limit', '11' as never]]), schema)).toThrow(/"limit" is "11".*from 1 to 10/);
+  expect(parseParameters(new Map([['limit', '7' as never]]), schema)).toEqual({limit: 7});
 });

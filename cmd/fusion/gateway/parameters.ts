@@ -43,9 +43,8 @@ function percentDecode(text: string): ByteString {
 }
 
 /** The value of each parameter by its schema, which sees text. Throws BAD_REQUEST with the parameter's name. */
-export function parseParameters<T extends z.ZodRawShape>(raw: RawParameters, shape: T): z.output<z.ZodObject<T>> {
-  const values = Object.fromEntries(raw);
-  const result = z.object(shape).safeParse(values);
+export function parseParameters<T extends z.ZodObject>(raw: RawParameters, schema: T): z.output<T> {
+  const result = schema.safeParse(Object.fromEntries(raw));
   if (result.success) return result.data;
   const {path, message} = result.error.issues[0]!;
   const name = String(path[0]);

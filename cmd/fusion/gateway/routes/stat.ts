@@ -7,6 +7,9 @@ import type {View} from '../views.ts';
 import {errorAnswers, json, meta, node} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 
+const parameters = z.object(pathParameters);
+const names = Object.keys(pathParameters);
+
 const entry = node.omit({children: true, continued: true}).extend({
   changed_time: z.number().optional().describe('ctime, as modified_time.'),
   blind_spot: z.boolean(),
@@ -30,7 +33,7 @@ export function statRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
       path,
       summary: 'Everything known about one entry.',
       request: {
-        query: z.object(pathParameters),
+        query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
       responses: {200: json(z.object({data: entry, meta}), 'The entry.'), ...errorAnswers},
@@ -39,7 +42,7 @@ export function statRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
 }
 
 function answerStat(context: GatewayContext, view: View, clock: Clock): Response {
-  const asked = parseParameters(readParameters(queryOf(context), Object.keys(pathParameters)), pathParameters);
+  const asked = parseParameters(readParameters(queryOf(context), names), parameters);
   const path = requestedPath(asked);
   const place = {view: view.name, path, nowMs: clock.now()};
   const {isKnown, json: text} = view.reader.read(txn => entryAnswer(txn, place));

@@ -2,6 +2,7 @@ import {z} from '@hono/zod-openapi';
 import {toText} from '../../../../core/entry/byte-string.ts';
 import type {Path} from '../../../../core/entry/path.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
+import {ByteBuffer} from '../../../../core/query/byte-buffer.ts';
 import {decodeCursor} from '../../../../core/query/cursor.ts';
 import {readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
@@ -19,7 +20,7 @@ import {
 import type {View} from '../views.ts';
 import {errorAnswers, json, meta, node} from './schemas.ts';
 
-const parameters = {
+const parameters = z.object({
   ...pathParameters,
   recursive: booleanParameter
     .optional()
@@ -30,14 +31,15 @@ const parameters = {
     .optional()
     .describe('Entries in one answer; `next_cursor` goes on.'),
   cursor: z.string().optional().describe('`next_cursor` of the answer before.'),
-};
-const names = Object.keys(parameters);
+});
+const names = Object.keys(parameters.shape);
 
 /** `GET …/fs/tree`. Never answers 503: it tells what is known, and how fresh and complete that is. */
 export function treeRoutes(app: GatewayApp, {views, clock}: GatewayParts): void {
-  app.get('/api/v1/fs/tree', context => answerTree(context, views.only(context.get('key')), clock));
+  const parts = {clock, out: new ByteBuffer()};
+  app.get('/api/v1/fs/tree', context => answerTree(context, views.only(context.get('key')), parts));
   app.get('/api/v1/views/:view/fs/tree', context =>
-    answerTree(context, views.find(context.get('key'), context.req.param('view')), clock),
+    answerTree(context, views.find(context.get('key'), context.req.param('view')), parts),
   );
   for (const path of ['/api/v1/fs/tree', '/api/v1/views/{view}/fs/tree']) {
     app.openAPIRegistry.registerPath({
@@ -45,7 +47,7 @@ export function treeRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
       path,
       summary: 'A directory and what is in it, or everything below it.',
       request: {
-        query: z.object(parameters),
+        query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
       responses: {200: json(z.object({data: node, meta}), 'The tree.'), ...errorAnswers},
@@ -53,7 +55,7 @@ export function treeRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
   }
 }
 
-function answerTree(context: GatewayContext, view: View, clock: Clock): Response {
+function answerTree(context: GatewayContext, view: View, {clock, out}: {clock: Clock; out: ByteBuffer}): Response {
   const asked = parseParameters(readParameters(queryOf(context), names), parameters);
   const path = requestedPath(asked);
   const after = asked.cursor === undefined ? undefined : decodeCursor(path, asked.cursor);
@@ -62,14 +64,15 @@ function answerTree(context: GatewayContext, view: View, clock: Clock): Response
       hint: 'Send "next_cursor" of the answer before, with the same "path".',
     });
   }
-  const answer = new TreeAnswer({
+  const query = {
     view: view.name,
     path,
     after,
     depthMax: asked.max_depth ?? (asked.recursive ? Number.POSITIVE_INFINITY : 1),
     onlyPath: asked.only_path ?? false,
     limit: asked.limit ?? Number.POSITIVE_INFINITY,
-  });
+  };
+  const answer = new TreeAnswer(query, out);
   const next = () => view.reader.read(txn => answer.next(txn, clock.now()));
   const first = next();
   if (first === undefined) return pathNotFound(view, path, clock);
