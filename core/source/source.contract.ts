@@ -154,7 +154,7 @@ export function sourceContract(name: string, open: (directory: string) => Source
 }
 
 /** A source and the tree that its events make. */
-class Observed {
+export class Observed {
   readonly directory: string;
   readonly source: Source;
   readonly told: FsEvent[] = [];

@@ -116,10 +116,10 @@ export class FsSource implements Source {
         const node = frontier.pop()!;
         const evidence = this.#sink.evidence();
         reading++;
-        this.#read(node, false, read => {
+        this.#read(node, false, (read, begunAt) => {
           reading--;
           result.directories++;
-          const children = this.#register(node, read);
+          const children = this.#register(node, read, begunAt);
           if (children) frontier.push(...children);
           ready.push(async () => {
             if (typeof read === 'string') {
@@ -398,16 +398,17 @@ export class FsSource implements Source {
 
   // ── Reading directories
 
-  #read(node: Node, isUrgent: boolean, done: (reading: DirectoryReading | string) => void): void {
+  #read(node: Node, isUrgent: boolean, done: (reading: DirectoryReading | string, begunAt: number) => void): void {
     if (node.reading === 'new') node.reading = 'due';
-    this.#walkers.read(
-      () => this.#tree.pathOf(node),
-      {isUrgent},
-      reading => {
-        done(reading);
-        this.#handleQueue();
-      },
-    );
+    let begunAt = 0;
+    const begin = () => {
+      begunAt = this.#tree.version;
+      return this.#tree.pathOf(node);
+    };
+    this.#walkers.read(begin, {isUrgent}, reading => {
+      done(reading, begunAt);
+      this.#handleQueue();
+    });
   }
 
   /**
@@ -417,10 +418,10 @@ export class FsSource implements Source {
   #readNew(node: Node): void {
     const evidence = this.#sink.evidence();
     this.#urgentReadings++;
-    this.#read(node, true, reading => {
+    this.#read(node, true, (reading, begunAt) => {
       this.#urgentReadings--;
       if (this.#abort.signal.aborted) return;
-      const children = this.#register(node, reading);
+      const children = this.#register(node, reading, begunAt);
       const path = this.#tree.pathOf(node);
       if (path === undefined) return;
       if (typeof reading === 'string') {
@@ -437,7 +438,7 @@ export class FsSource implements Source {
    * Takes over what a reading found: the watch, and the directories in it, which are returned. Undefined when it failed, was
    * of another directory than the node, or the node has gone: its name is then looked at again.
    */
-  #register(node: Node, reading: DirectoryReading | string): Node[] | undefined {
+  #register(node: Node, reading: DirectoryReading | string, begunAt: number): Node[] | undefined {
     const hasFailed = typeof reading === 'string';
     const isSame = !hasFailed && (node.identity === '' || node.identity === reading.identity);
     if (!isSame || this.#tree.pathOf(node) === undefined) {
@@ -453,6 +454,7 @@ export class FsSource implements Source {
     node.reading = 'done';
     node.identity = identity;
     if (watch !== -1) this.#tree.setWatch(node, watch);
+    this.#dropUnlisted(node, directories, begunAt);
     const children: Node[] = [];
     for (const {name, identity: childIdentity, isOtherFileSystem} of directories) {
       if (isOtherFileSystem && !this.#config.crossesFileSystems) continue;
@@ -469,6 +471,17 @@ export class FsSource implements Source {
       children.push(this.#tree.add(node, name, childIdentity));
     }
     return children;
+  }
+
+  /** Directories that went without an event that we heard. Those that came after the reading began are not meant. */
+  #dropUnlisted(node: Node, listed: DirectoryReading['directories'], begunAt: number): void {
+    if (!node.children || node.children.size === 0) return;
+    const names = new Set(listed.map(({name}) => name));
+    for (const child of [...node.children.values()]) {
+      if (names.has(child.name) || child.changedAt > begunAt) continue;
+      this.#dirty.mark(node, child.name, {isStructural: true, isReplaced: true});
+      this.#drop(child);
+    }
   }
 
   async #offerListing(node: Node, source: ScanSource, evidence: number, reading: DirectoryReading): Promise<void> {

@@ -1,7 +1,12 @@
+import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {Worker} from 'node:worker_threads';
+import {expect, test} from 'vitest';
 import type {Log} from '../../core/log/log.ts';
-import {sourceContract} from '../../core/source/source.contract.ts';
+import {Observed, sourceContract} from '../../core/source/source.contract.ts';
+import {until} from '../../test/lib/until.ts';
 import {createFsSource} from './create-fs-source.ts';
 import type {OpenThread} from './inotify.ts';
 
@@ -28,3 +33,42 @@ function open(watcher: 'inotify' | 'chokidar') {
 
 sourceContract('libc and inotify', open('inotify'), {isExact: true});
 sourceContract('Node and chokidar', open('chokidar'), {isExact: false});
+
+test.skipIf(process.getuid!() !== 0)(
+  "an overflow of the kernel's queue is told as a gap, and what was missed is found by a rescan",
+  async () => {
+    const limit = '/proc/sys/fs/inotify/max_queued_events';
+    const before = readFileSync(limit, 'utf8');
+    const directory = mkdtempSync(join(tmpdir(), 'fustor-source-'));
+    mkdirSync(join(directory, 'old'));
+    const observed = new Observed(directory, open('inotify')(directory));
+    writeFileSync(limit, '8'); // an instance takes the limit that holds when it is made
+    try {
+      await observed.source.open(observed.sink);
+    } finally {
+      writeFileSync(limit, before);
+    }
+    try {
+      await observed.scan();
+      for (let i = 0; i < 3_000; i++) {
+        mkdirSync(join(directory, `d${i}`));
+        writeFileSync(join(directory, `d${i}`, 'f'), 'x');
+      }
+      rmSync(join(directory, 'old'), {recursive: true});
+      await until(() => observed.source.status().overflows > 0, {what: 'an overflow'});
+      expect(observed.told).toContainEqual(expect.objectContaining({phase: 'gap', path: '/'}));
+      await until(
+        () =>
+          observed.expectSame().then(
+            () => true,
+            () => false,
+          ),
+        {everyMs: 500, what: 'the same tree'},
+      );
+    } finally {
+      await observed.source.close();
+      rmSync(directory, {recursive: true});
+    }
+  },
+  60_000,
+);
