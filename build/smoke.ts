@@ -8,6 +8,7 @@ import type {Target} from './target.ts';
 
 /** Time from exec to the end of `--version` that we promise. */
 const startMsMax = 150;
+const startsMax = 25;
 
 /**
  * Runs a fresh executable as a host might that is nothing like this one: alone in a read-only directory, with no
@@ -29,13 +30,16 @@ export async function smoke(target: Target, executable: string): Promise<{startM
     };
 
     const starts = [await start(['--version']), await start(['--version']), await start(['--version'])];
+    const isSlow = () => target.emulator.length === 0 && starts.every(({ms}) => ms > startMsMax);
+    // A busy machine is not a slow executable: the best of some starts counts.
+    while (isSlow() && starts.length < startsMax) starts.push(await start(['--version']));
     const expected = `${basename(executable)} ${version}\n`;
     for (const {output} of starts) {
       if (output !== expected)
         throw new Error(`--version printed ${JSON.stringify(output)}, not ${JSON.stringify(expected)}.`);
     }
     const startMs = Math.min(...starts.map(({ms}) => ms));
-    if (target.emulator.length === 0 && startMs > startMsMax) {
+    if (isSlow()) {
       throw new Error(`--version took ${startMs.toFixed()} ms, promised are ${startMsMax}.`);
     }
 
