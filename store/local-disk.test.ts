@@ -39,3 +39,7 @@ test('a data directory that cannot be made or written is refused', () => {
   chmodSync(readOnly, 0o500);
   expect(() => prepareLocalDirectory(readOnly)).toThrow(refusal);
 });
+
+test('a directory that cannot be made below one that exists ends with a message', () => {
+  expect(() => prepareLocalDirectory('/proc/nothing/here')).toThrow('/proc/nothing/here: ENOENT');
+});

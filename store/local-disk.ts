@@ -1,4 +1,5 @@
-import {accessSync, constants, mkdirSync, statfsSync} from 'node:fs';
+import {accessSync, constants, existsSync, mkdirSync, statfsSync} from 'node:fs';
+import {dirname} from 'node:path';
 import {FustorError, systemErrorCode} from '../core/errors/fustor-error.ts';
 
 /** Magic numbers of statfs(2). LMDB maps its file and locks it with shared memory: over a network both break silently. */
@@ -20,7 +21,7 @@ export function prepareLocalDirectory(
   statfs: (path: string) => {type: number} = path => statfsSync(path),
 ): void {
   try {
-    mkdirSync(directory, {recursive: true, mode: 0o700});
+    makeDirectories(directory);
     accessSync(directory, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw new FustorError(
@@ -36,4 +37,11 @@ export function prepareLocalDirectory(
     `The data directory ${directory} is on a network file system (${network}).`,
     {hint: 'Choose a "data" directory on a local disk.'},
   );
+}
+
+/** Node's own `recursive` goes round for ever where a name cannot be made though its parent exists, as in `/proc`. */
+function makeDirectories(directory: string): void {
+  if (existsSync(directory)) return;
+  makeDirectories(dirname(directory));
+  mkdirSync(directory, {mode: 0o700});
 }

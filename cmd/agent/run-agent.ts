@@ -1,11 +1,9 @@
 import {join} from 'node:path';
 import type {AgentConfig, FustorConfig, PipeConfig} from '../../core/config/schema.ts';
-import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
 import {type Part, supervise} from '../../core/shell/supervisor.ts';
-import {tryLock} from '../../store/file-lock.ts';
-import {prepareLocalDirectory} from '../../store/local-disk.ts';
-import {endSurvivors, startChild} from '../child-process.ts';
+import {startChild} from '../child-process.ts';
+import {claimDirectory} from '../shell-directory.ts';
 import {systemClock} from '../system-clock.ts';
 import type {PayloadConfig} from './run-payload.ts';
 
@@ -18,21 +16,12 @@ export async function runAgent(
   {log, signal}: {log: Log; signal: AbortSignal},
 ): Promise<void> {
   const {agent, pipes} = config;
-  prepareLocalDirectory(agent.data);
-  const lock = tryLock(join(agent.data, 'agent.lock'));
-  if (!lock) {
-    throw new FustorError('DATA_DIR_UNUSABLE', `Another agent runs on the data directory ${agent.data}.`, {
-      hint: 'Stop it, or give this one another "data".',
-    });
-  }
-  const runDirectory = join(agent.data, 'run');
-  const survivors = await endSurvivors(runDirectory);
-  if (survivors.length > 0) log.warn({survivors}, 'ended payloads that an earlier shell had left');
+  const {runDirectory, release} = await claimDirectory(agent.data, {role: 'agent', log});
   log.info({agent: agent.id, pipes: pipes.map(({name}) => name)}, 'agent runs');
   const supervision = {clock: systemClock, random: Math.random, log};
   await Promise.all(pipes.map(pipe => supervise(payloadPart(config, pipe, runDirectory), signal, supervision)));
   if (pipes.length === 0) await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()));
-  lock.release();
+  release();
   log.info({}, 'agent stopped');
 }
 

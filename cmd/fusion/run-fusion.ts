@@ -6,9 +6,8 @@ import type {FusionConfig, FustorConfig, ListenAddress, ViewConfig} from '../../
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
 import {type Part, supervise} from '../../core/shell/supervisor.ts';
-import {tryLock} from '../../store/file-lock.ts';
-import {prepareLocalDirectory} from '../../store/local-disk.ts';
-import {endSurvivors, startChild} from '../child-process.ts';
+import {startChild} from '../child-process.ts';
+import {claimDirectory} from '../shell-directory.ts';
 import {systemClock} from '../system-clock.ts';
 import type {EngineConfig} from './engine/run-engine.ts';
 import type {GatewayConfig} from './gateway/gateway-config.ts';
@@ -23,16 +22,7 @@ export async function runFusion(
   {log, signal, onListening}: {log: Log; signal: AbortSignal; onListening?: (url: string) => void},
 ): Promise<void> {
   const {fusion, views} = config;
-  prepareLocalDirectory(fusion.data);
-  const lock = tryLock(join(fusion.data, 'fusion.lock'));
-  if (!lock) {
-    throw new FustorError('DATA_DIR_UNUSABLE', `Another fusion runs on the data directory ${fusion.data}.`, {
-      hint: 'Stop it, or give this one another "data".',
-    });
-  }
-  const runDirectory = join(fusion.data, 'run');
-  const survivors = await endSurvivors(runDirectory);
-  if (survivors.length > 0) log.warn({survivors}, 'ended parts that an earlier shell had left');
+  const {runDirectory, release} = await claimDirectory(fusion.data, {role: 'fusion', log});
   const socket = await bind(fusion.listen);
   const {address, port} = socket.address() as {address: string; port: number};
   const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
@@ -57,7 +47,7 @@ export async function runFusion(
   stopEngines.abort();
   await Promise.all(engines);
   socket.close();
-  lock.release();
+  release();
   log.info({}, 'fusion stopped');
 }
 

@@ -8,11 +8,22 @@ import {afterEach, expect, test} from 'vitest';
 import {Site} from '../lib/site.ts';
 
 const dist = join(import.meta.dirname, '../../dist');
-const folders: string[] = [];
-const folder = () => folders[folders.push(mkdtempSync(join(tmpdir(), 'fustor-programs-'))) - 1]!;
-afterEach(() => {
-  for (const path of folders.splice(0)) rmSync(path, {recursive: true, force: true});
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'fustor-programs-'));
+  cleanups.push(() => rmSync(path, {recursive: true, force: true}));
+  return path;
+}
+
+async function siteOn(directory: string): Promise<Site> {
+  const site = new Site(directory);
+  cleanups.push(() => site.dispose());
+  return site.start();
+}
 
 for (const name of ['fustor-agent', 'fustor-fusion', 'fustor-controller', 'fustorctl']) {
   test(`${name} tells its version with an empty environment`, () => {
@@ -29,7 +40,11 @@ for (const name of ['fustor-agent', 'fustor-fusion', 'fustor-controller', 'fusto
 function start(role: 'agent' | 'fusion', yaml: string): {status: number | null; stderr: string} {
   const file = join(folder(), 'fustor.yaml');
   writeFileSync(file, yaml);
-  return spawnSync(join(dist, `fustor-${role}`), ['--config', file], {encoding: 'utf8', timeout: 20_000});
+  return spawnSync(join(dist, `fustor-${role}`), ['--config', file], {
+    encoding: 'utf8',
+    timeout: 20_000,
+    killSignal: 'SIGKILL',
+  });
 }
 
 test('a mistake in the configuration stops a program with exit 10, its line and column and the nearest setting', () => {
@@ -68,7 +83,7 @@ test('a data directory that cannot be made stops a program with exit 12', () => 
 });
 
 test('both stop cleanly on SIGTERM with exit 0, leave no process, and log JSON lines', async () => {
-  const site = await new Site(folder()).start();
+  const site = await siteOn(folder());
   await site.live();
   const pids = [...site.pids('fusion'), ...site.pids('agent')];
   expect(pids.length).toBe(1 + 2 + 1 + 1 + 1);
@@ -78,13 +93,12 @@ test('both stop cleanly on SIGTERM with exit 0, leave no process, and log JSON l
     const lines = site.log(role).trim().split('\n');
     expect(lines.map(line => JSON.parse(line)).every(({time, message}) => time && message)).toBe(true);
   }
-  await site.dispose();
 });
 
 test('fustorctl lists, shows and tells the status of a real fusion', async () => {
   const directory = folder();
   writeFileSync(join(directory, 'a file'), 'x');
-  const site = await new Site(directory).start();
+  const site = await siteOn(directory);
   await site.live();
   const run = (...args: string[]) =>
     spawnSync(join(dist, 'fustorctl'), [...args, '--endpoint', site.url], {
@@ -97,7 +111,6 @@ test('fustorctl lists, shows and tells the status of a real fusion', async () =>
   expect(run('stat', '/a file').stdout).toContain('file');
   expect(run('status')).toMatchObject({status: 0, stdout: expect.stringContaining('live')});
   expect(run('stat', '/nothing')).toMatchObject({status: 1, stderr: expect.stringContaining('/nothing')});
-  await site.dispose();
 });
 
 function isRunning(pid: number): boolean {
