@@ -17,8 +17,6 @@ export interface Child {
 export type Part = {
   name: string;
   start(): Promise<Child>;
-  /** Exit codes that say that another start cannot help until somebody changes something. */
-  isFatal?(exit: Exit): boolean;
 };
 
 export type SupervisorParts = {clock: Clock; random: () => number; log: Log};
@@ -30,25 +28,31 @@ const settledMs = 60_000;
 const graceMs = 10_000;
 
 /**
- * Keeps a part running: started again whenever it ends, after a pause with jitter that grows while it dies young. Resolves
- * when `signal` aborts and the part has ended; resolves to its exit when that was fatal.
+ * Keeps a part running: started again whenever it ends, or could not be started, after a pause with jitter that grows while it
+ * dies young. Resolves when `signal` aborts and the part has ended; never rejects.
  */
-export async function supervise(part: Part, signal: AbortSignal, parts: SupervisorParts): Promise<Exit | undefined> {
+export async function supervise(part: Part, signal: AbortSignal, parts: SupervisorParts): Promise<void> {
   const {clock, random, log} = parts;
   for (let attempt = 0; !signal.aborted; attempt++) {
     const startedAt = clock.monotonic();
-    const child = await part.start();
-    log.debug({part: part.name, child: child.pid}, 'started');
-    const exit = await untilExit(child, signal, parts);
-    if (signal.aborted) return undefined;
+    const ending = await runOnce(part, signal, parts);
+    if (signal.aborted) return;
     const uptimeMs = Math.round(clock.monotonic() - startedAt);
-    if (part.isFatal?.(exit)) return exit;
     if (uptimeMs >= settledMs) attempt = 0;
     const pauseMs = backoffMs(restart, attempt, random());
-    log.error({part: part.name, child: child.pid, ...exit, uptimeMs, pauseMs}, 'a part ended and is started again');
+    log.error({part: part.name, ...ending, uptimeMs, pauseMs}, 'a part ended and is started again');
     await clock.sleep(pauseMs, signal);
   }
-  return undefined;
+}
+
+async function runOnce(part: Part, signal: AbortSignal, parts: SupervisorParts): Promise<object> {
+  try {
+    const child = await part.start();
+    parts.log.debug({part: part.name, child: child.pid}, 'started');
+    return {child: child.pid, ...(await untilExit(child, signal, parts))};
+  } catch (error) {
+    return {error: error instanceof Error ? error.message : String(error)};
+  }
 }
 
 async function untilExit(child: Child, signal: AbortSignal, {clock, log}: SupervisorParts): Promise<Exit> {
