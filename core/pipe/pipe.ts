@@ -213,6 +213,7 @@ export class Pipe {
         this.#session = session;
         if (session.is_resumed) this.#outbox.confirmUntil(session.last_batch);
         else this.#outbox.restart((number, events) => encodeBatch({session: session.session_id, number, events}));
+        this.#hlc = session.hlc;
         this.#note({...session, look_at: []});
         const {session_id, role, is_resumed} = session;
         this.#parts.log.info({session: session_id, role, isResumed: is_resumed}, 'session opened');
@@ -235,20 +236,22 @@ export class Pipe {
     this.#wake.raise();
   }
 
+  /** Answers come over several connections: one that was given earlier may arrive later, and then says nothing new. */
   #note({role, hlc, has_snapshot}: SessionProgress): void {
     if (this.#hasWarned) this.#parts.log.info({}, 'connected again');
     this.#hasWarned = false;
     this.#failingSince = undefined;
+    this.#isConnected = true;
+    this.#lastError = undefined;
+    this.#wake.raise();
+    if (hlc < this.#hlc) return;
     if (this.#role !== role) {
       this.#parts.log.info({role}, 'role');
       if (role === 'follower') this.#bus.dropScans();
     }
     this.#role = role;
-    this.#hlc = Math.max(this.#hlc, hlc);
+    this.#hlc = hlc;
     this.#hasSnapshot = has_snapshot;
-    this.#isConnected = true;
-    this.#lastError = undefined;
-    this.#wake.raise();
   }
 
   /** A fusion that starts or changes its gateways is not worth a warning; one that stays away is. */
