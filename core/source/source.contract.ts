@@ -17,6 +17,7 @@ import {openMemoryTree} from '../../test/lib/memory-tree.ts';
 import {storm} from '../../test/lib/storm.ts';
 import {makeStrangeTree} from '../../test/lib/strange-tree.ts';
 import {difference, linesOfFind, linesOfTree} from '../../test/lib/tree-lines.ts';
+import {until} from '../../test/lib/until.ts';
 import {fromText} from '../entry/byte-string.ts';
 import {type Path, rootPath} from '../entry/path.ts';
 import type {FsEvent} from '../protocol/events.ts';
@@ -116,6 +117,19 @@ export function sourceContract(name: string, open: (directory: string) => Source
     expect(await observed.scan()).toMatchObject({isComplete: false, reason: expect.stringContaining('does not exist')});
     expect(observed.lines()).toEqual(before);
     expect(observed.source.status().isAvailable).toBe(false);
+  });
+
+  test(`${name}: a scan ends also when what it is about to read is moved away all at once`, async () => {
+    const directory = temporary();
+    const elsewhere = temporary();
+    for (let i = 0; i < 1_000; i++) mkdirSync(join(directory, `wide/d${i}`), {recursive: true});
+    const observed = await observe(directory);
+    const scanned = observed.scan();
+    // The directory was read, and its thousand children wait to be.
+    await until(() => observed.source.status().known > 1_000 || !isExact, {everyMs: 0, what: 'a thousand directories'});
+    renameSync(join(directory, 'wide'), join(elsewhere, 'wide'));
+    expect(await scanned).toMatchObject({unreadable: 0});
+    await observed.expectSame();
   });
 
   if (!isExact) return;

@@ -70,18 +70,21 @@ export class Walkers {
     }
   }
 
+  /** Jobs for one message; none only when nothing waits. Those whose directory went while they waited end here. */
   #take(): WalkJob[] {
-    const taken = this.#urgent.splice(0, jobsPerMessage);
-    taken.push(...this.#waiting.splice(0, jobsPerMessage - taken.length));
-    return taken.flatMap(({path: pathNow, done}) => {
-      const path = pathNow();
+    const jobs: WalkJob[] = [];
+    while (jobs.length < jobsPerMessage) {
+      const next = this.#urgent.shift() ?? this.#waiting.shift();
+      if (!next) break;
+      const path = next.path();
       if (path === undefined) {
-        queueMicrotask(() => done('ENOENT'));
-        return [];
+        queueMicrotask(() => next.done('ENOENT'));
+        continue;
       }
       const id = this.#nextId++;
-      this.#running.set(id, done);
-      return [{id, path}];
-    });
+      this.#running.set(id, next.done);
+      jobs.push({id, path});
+    }
+    return jobs;
   }
 }
