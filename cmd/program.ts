@@ -22,6 +22,7 @@ export const threads = {
   'self-check': {source: 'cmd/self-check-thread.ts', programs: ['agent', 'fusion']},
   walker: {source: 'drivers/source-fs/walker-thread.ts', programs: ['agent']},
   inotify: {source: 'drivers/source-fs/inotify-thread.ts', programs: ['agent']},
+  look: {source: 'drivers/source-fs/look-thread.ts', programs: ['agent']},
 } as const satisfies Record<string, {source: string; programs: readonly Program[]}>;
 
 export type ThreadName = keyof typeof threads;

@@ -14,6 +14,7 @@ import {join} from 'node:path';
 import {afterEach, expect, test} from 'vitest';
 import {makeTree} from '../../test/lib/make-tree.ts';
 import {openMemoryTree} from '../../test/lib/memory-tree.ts';
+import {Prng} from '../../test/lib/prng.ts';
 import {storm} from '../../test/lib/storm.ts';
 import {makeStrangeTree} from '../../test/lib/strange-tree.ts';
 import {difference, linesOfFind, linesOfTree} from '../../test/lib/tree-lines.ts';
@@ -149,6 +150,49 @@ export function sourceContract(name: string, open: (directory: string) => Source
       await observed.expectSame();
     },
     60_000,
+  );
+
+  test.runIf(isExact)(
+    `${name}: directories that are renamed, made and removed all the time while they are scanned all stay watched`,
+    async () => {
+      const directory = temporary();
+      const random = new Prng(7);
+      const directories = [directory];
+      const make = () => {
+        const path = join(random.pick(directories)!, `d${random.below(1e9)}`);
+        mkdirSync(path, {recursive: true});
+        directories.push(path);
+      };
+      for (let i = 0; i < 200; i++) make();
+      const observed = await observe(directory);
+      for (let round = 0; round < 15; round++) {
+        const scanned = observed.scan();
+        for (let i = 0; i < 300; i++) {
+          const at = 1 + random.below(directories.length - 1);
+          const from = directories[at]!;
+          try {
+            if (random.below(8) === 0) {
+              rmSync(from, {recursive: true});
+              make();
+            } else renameSync(from, join(random.pick(directories)!, `d${random.below(1e9)}`));
+          } catch {
+            // It was moved together with another one, or would be moved into itself.
+          }
+          if (i % 10 === 0) await new Promise(resolve => setTimeout(resolve, random.below(3)));
+        }
+        await scanned;
+        const found = await linesOfFind(directory);
+        directories.splice(1);
+        for (const line of found)
+          if (line.includes('|directory|') && !line.startsWith('/|'))
+            directories.push(join(directory, line.split('|')[0]!));
+        await observed.source.settle();
+        for (const path of directories) writeFileSync(join(path, 'f'), String(round));
+        await observed.expectSame();
+        for (const path of directories) rmSync(join(path, 'f'));
+      }
+    },
+    120_000,
   );
 
   test(`${name}: a rename is told as one, and a write as closed`, async () => {

@@ -7,13 +7,16 @@ import {type Exclude, isSillyName} from './exclude.ts';
 import {atEmptyPath, atSymlinkNoFollow, type Libc} from './libc.ts';
 import {kindOfDirent, StatxBuffer} from './statx.ts';
 
-/** One directory read completely. */
-export type DirectoryReading = {
+export type WatchedDirectory = {
   /** Which directory it was, whatever stood at its path when it was opened. */
   identity: string;
-  self: Attributes;
   /** The watch that was set on it before it was read; -1 when there is none. */
   watch: number;
+};
+
+/** One directory read completely. */
+export type DirectoryReading = WatchedDirectory & {
+  self: Attributes;
   /** A run: all its names, sorted. */
   run: Uint8Array<ArrayBuffer>;
   count: number;
@@ -21,21 +24,25 @@ export type DirectoryReading = {
 };
 
 const direntsBytes = 256 * 1024;
+/** What is kept for the next directory; larger ones give back what they took. */
+const packedBytes = 1 << 20;
+
+export type ReadOptions = {mayWatch: boolean; onWatched: (watched: WatchedDirectory) => void};
 
 /** Reads directories through libc; one for each thread. */
 export class DirectoryReader {
   readonly #libc: Libc;
   readonly #root: number;
   readonly #exclude: Exclude | undefined;
-  readonly #inotify: {descriptor: number; mask: number} | undefined;
+  readonly #inotify: {descriptor: number; mask: number};
   readonly #dirents = Buffer.allocUnsafe(direntsBytes);
   readonly #direntsPointer = getRawPointer(this.#dirents);
   readonly #stat = new StatxBuffer();
-  #packed = Buffer.allocUnsafe(1 << 20);
+  #packed = Buffer.allocUnsafeSlow(packedBytes);
 
   constructor(
     libc: Libc,
-    options: {root: number; exclude: Exclude | undefined; inotify: {descriptor: number; mask: number} | undefined},
+    options: {root: number; exclude: Exclude | undefined; inotify: {descriptor: number; mask: number}},
   ) {
     this.#libc = libc;
     this.#root = options.root;
@@ -43,23 +50,27 @@ export class DirectoryReader {
     this.#inotify = options.inotify;
   }
 
-  /** The name of the error when the directory cannot be read (`ENOENT`: it has gone). */
-  read(path: Path): DirectoryReading | string {
+  /**
+   * The name of the error when the directory cannot be read (`ENOENT`: it has gone). `onWatched` is called when the reading
+   * of a large one begins, so that its events need not wait for the end.
+   */
+  read(path: Path, options: ReadOptions): DirectoryReading | string {
     const libc = this.#libc;
     const descriptor = libc.openDirectory(this.#root, path);
     if (descriptor < 0) return libc.errorName();
     try {
-      return this.#readOpened(descriptor, path);
+      return this.#readOpened(descriptor, path, options);
     } finally {
       libc.close(descriptor);
+      if (this.#packed.byteLength > 16 * packedBytes) this.#packed = Buffer.allocUnsafeSlow(packedBytes);
     }
   }
 
-  #readOpened(descriptor: number, path: Path): DirectoryReading | string {
+  #readOpened(descriptor: number, path: Path, {mayWatch, onWatched}: ReadOptions): DirectoryReading | string {
     const libc = this.#libc;
     const stat = this.#stat;
     // Watched before it is read, and through the descriptor: exactly the directory that is read.
-    const watch = this.#inotify
+    const watch = mayWatch
       ? libc.addWatch(this.#inotify.descriptor, `/proc/self/fd/${descriptor}`, this.#inotify.mask)
       : -1;
     libc.dropCache(descriptor);
@@ -72,6 +83,7 @@ export class DirectoryReader {
       const bytes = Number(libc.functions.getdents64(descriptor, this.#direntsPointer, BigInt(direntsBytes)));
       if (bytes < 0) return libc.errorName();
       if (bytes === 0) break;
+      if (starts.length === 0 && bytes > direntsBytes / 2) onWatched({identity, watch});
       for (let at = 0; at < bytes; ) {
         const recordLength = this.#dirents.readUInt16LE(at + 16);
         const nameStart = at + 19;
@@ -148,7 +160,7 @@ export class DirectoryReader {
   }
 
   #grow(): void {
-    const larger = Buffer.allocUnsafe(this.#packed.byteLength * 2);
+    const larger = Buffer.allocUnsafeSlow(this.#packed.byteLength * 2);
     this.#packed.copy(larger);
     this.#packed = larger;
   }

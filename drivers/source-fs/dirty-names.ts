@@ -7,11 +7,28 @@ type Flags = {
   /** The directory of this name went: one that stands there now is another. */
   isReplaced: boolean;
 };
-export type Mark = Flags & {node: Node; name: ByteString; isMoved: boolean};
+
+type State = Flags & {
+  /** What was told of the name does not hold any more, and the change is not told yet. */
+  isStale: boolean;
+  times: number;
+  isMoved: boolean;
+  rounds: number;
+};
+
+export type Mark = Flags & {
+  node: Node;
+  name: ByteString;
+  isMoved: boolean;
+  /** How often it was looked at and not told, because the name came, went or moved again meanwhile. */
+  rounds: number;
+};
 
 /** Names that something happened to, to be looked at. Marks of one name are one. */
 export class DirtyNames {
-  #marks = new Map<Node, Map<ByteString, Flags & {times: number; isMoved: boolean}>>();
+  #marks = new Map<Node, Map<ByteString, State>>();
+  /** Taken and not told yet. */
+  #taken = new Map<Node, Map<ByteString, State>>();
   #isRootMarked = false;
   #count = 0;
 
@@ -19,54 +36,86 @@ export class DirtyNames {
     return this.#count + Number(this.#isRootMarked);
   }
 
-  mark(node: Node, name: ByteString, {isStructural, isReplaced}: Flags): void {
-    let names = this.#marks.get(node);
-    if (!names) {
-      names = new Map();
-      this.#marks.set(node, names);
-    }
-    const known = names.get(name);
-    if (known) {
-      known.isStructural ||= isStructural;
-      known.isReplaced ||= isReplaced;
-      known.times++;
-      known.isMoved = false;
-      return;
-    }
-    names.set(name, {isStructural, isReplaced, times: 1, isMoved: false});
-    this.#count++;
+  mark(node: Node, name: ByteString, {isStructural = false, isReplaced = false}: Partial<Flags> = {}): void {
+    const state = this.#stateOf(node, name);
+    state.isStructural ||= isStructural;
+    state.isReplaced ||= isReplaced;
+    state.isStale ||= isStructural || isReplaced;
+    state.times++;
+    state.isMoved = false;
   }
 
-  /** What stood at a marked name is told to have moved: that it has gone needs no telling, if nothing else happened. */
-  markMoved(node: Node, name: ByteString): void {
-    const known = this.#marks.get(node)?.get(name);
-    if (known) known.isMoved = known.times === 1;
+  /** Marks again what was taken and could not be told. */
+  markAgain({node, name, isReplaced, rounds}: Mark): void {
+    const wasStale = this.#taken.get(node)?.get(name)?.isStale ?? false;
+    this.mark(node, name, {isReplaced});
+    const state = this.#stateOf(node, name);
+    state.isStale ||= wasStale;
+    state.rounds = rounds + 1;
   }
 
   markRoot(): void {
     this.#isRootMarked = true;
   }
 
+  /** A rename was told: what was told of both its names holds again. */
+  markMoved(from: {node: Node; name: ByteString}, to: {node: Node; name: ByteString}): void {
+    for (const {node, name} of [from, to]) {
+      for (const states of [this.#marks, this.#taken]) {
+        const state = states.get(node)?.get(name);
+        if (state) state.isStale = false;
+      }
+    }
+    // That nothing is there any more needs no telling, if nothing else happened.
+    const state = this.#marks.get(from.node)?.get(from.name);
+    if (state) state.isMoved = state.times === 1;
+  }
+
   isStructural(node: Node, name: ByteString): boolean {
     return this.#marks.get(node)?.get(name)?.isStructural ?? false;
   }
 
-  /** All marks, in the order in which the directories were first marked; begins anew. */
+  isStale(node: Node, name: ByteString): boolean {
+    return [this.#marks, this.#taken].some(states => states.get(node)?.get(name)?.isStale);
+  }
+
+  /** All marks, in the order in which the directories were first marked; begins anew. Ask `told` when they are. */
   take(): Mark[] {
     const taken: Mark[] = [];
     for (const [node, names] of this.#marks) {
-      for (const [name, {isStructural, isReplaced, isMoved}] of names) {
-        taken.push({node, name, isStructural, isReplaced, isMoved});
+      for (const [name, {isStructural, isReplaced, isMoved, rounds}] of names) {
+        taken.push({node, name, isStructural, isReplaced, isMoved, rounds});
       }
     }
+    this.#taken = this.#marks;
     this.#marks = new Map();
     this.#count = 0;
     return taken;
+  }
+
+  /** What was taken is told, or marked again. */
+  told(): void {
+    this.#taken = new Map();
   }
 
   takeRoot(): boolean {
     const isMarked = this.#isRootMarked;
     this.#isRootMarked = false;
     return isMarked;
+  }
+
+  #stateOf(node: Node, name: ByteString): State {
+    let names = this.#marks.get(node);
+    if (!names) {
+      names = new Map();
+      this.#marks.set(node, names);
+    }
+    let state = names.get(name);
+    if (!state) {
+      state = {isStructural: false, isReplaced: false, isStale: false, times: 0, isMoved: false, rounds: 0};
+      names.set(name, state);
+      this.#count++;
+    }
+    return state;
   }
 }

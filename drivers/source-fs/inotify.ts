@@ -5,7 +5,7 @@ import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {InotifyData, InotifyMessage} from './inotify-thread.ts';
 import {type Libc, openFlags} from './libc.ts';
 
-export type OpenThread = (name: 'walker' | 'inotify', options: WorkerOptions) => Worker;
+export type OpenThread = (name: 'walker' | 'inotify' | 'look', options: WorkerOptions) => Worker;
 
 export const inotifyBits = {
   modify: 0x2,
@@ -40,7 +40,9 @@ export class Inotify {
   readonly #wake: number;
   readonly #thread: Worker;
   readonly #shared = new Int32Array(new SharedArrayBuffer(8));
+  readonly #removed = new Set<number>();
   #syncs: {number: number; resolve: () => void}[] = [];
+  #isStopped = false;
 
   constructor(
     libc: Libc,
@@ -62,11 +64,15 @@ export class Inotify {
       if ('bytes' in message) onEvents(parseEvents(message.bytes));
       else this.#synced(message.synced);
     });
-    this.#thread.once('error', onFailure);
+    this.#thread.once('error', (error: Error) => {
+      this.#stop();
+      onFailure(error);
+    });
   }
 
-  /** Resolves when all that was in the kernel's queue at the call has been handed to `onEvents`. */
+  /** Resolves when all that was in the kernel's queue at the call has been handed to `onEvents`, or it stopped for good. */
   sync(): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
     return new Promise(resolve => {
       const number = Atomics.add(this.#shared, 0, 1) + 1;
       this.#syncs.push({number, resolve});
@@ -75,17 +81,41 @@ export class Inotify {
   }
 
   removeWatch(watch: number): void {
+    this.#removed.add(watch);
     this.#libc.functions.inotify_rm_watch(this.descriptor, watch);
   }
 
+  /** Whether it was removed by us. The kernel gives the number of a watch only once, so what still speaks of it is old. */
+  isRemoved(watch: number): boolean {
+    return this.#removed.has(watch);
+  }
+
+  get removed(): number {
+    return this.#removed.size;
+  }
+
+  /** The first so many of those: their last events have come, and no reading under way can name them. */
+  forgetRemoved(count: number): void {
+    for (const watch of this.#removed) {
+      if (count-- <= 0) return;
+      this.#removed.delete(watch);
+    }
+  }
+
   async close(): Promise<void> {
+    if (this.#isStopped) return;
     const exited = new Promise(resolve => this.#thread.once('exit', resolve));
     Atomics.store(this.#shared, 1, 1);
     this.#poke();
     await exited;
-    this.#synced(Number.POSITIVE_INFINITY);
+    this.#stop();
     this.#libc.close(this.descriptor);
     this.#libc.close(this.#wake);
+  }
+
+  #stop(): void {
+    this.#isStopped = true;
+    this.#synced(Number.POSITIVE_INFINITY);
   }
 
   #poke(): void {

@@ -15,7 +15,8 @@ export const openFlags = {
 } as const;
 export const atSymlinkNoFollow = 0x100;
 export const atStatxForceSync = 0x2000;
-const statxBasic = 0x7ff;
+/** STATX_BASIC_STATS and STATX_BTIME, which only some file systems have. */
+const statxWanted = 0xfff;
 const fadviseDontNeed = 4;
 const currentDirectory = -100;
 
@@ -88,7 +89,7 @@ export class Libc {
 
   /** The same with a NUL-terminated name in memory; the empty name with `AT_EMPTY_PATH` is the directory itself. */
   statxAt(directory: number, name: bigint, into: bigint, flags: number): boolean {
-    return this.functions.statx(directory, name, flags, statxBasic, into) === 0;
+    return this.functions.statx(directory, name, flags, statxWanted, into) === 0;
   }
 
   addWatch(inotify: number, path: string, mask: number): number {

@@ -17,7 +17,7 @@ import type {Log} from '../../core/log/log.ts';
 import type {EventSink, ScanRequest, ScanResult, Source, SourceStatus} from '../../core/source/source.ts';
 import {createExclude, type Exclude, isSillyName} from './exclude.ts';
 import {rangesOf} from './listing-ranges.ts';
-import {isGone, type Mount, mountOf, mountProblem} from './mount.ts';
+import {isGone, type Mount, mountOf, mountState} from './mount.ts';
 
 const guardMs = 5_000;
 /** chokidar tells nothing when it is done: after so long without an event it is taken to be. */
@@ -206,7 +206,8 @@ export class PortableSource implements Source {
   }
 
   #checkMount(): boolean {
-    const reason = mountProblem(this.#config.path, this.#mount);
+    const state = mountState(this.#config.path, {opened: this.#mount, hadEntries: this.#known > 1});
+    const reason = state.is === 'unusable' ? state.reason : undefined;
     if (reason === this.#unavailable) return reason === undefined;
     this.#unavailable = reason;
     this.#sink.emit(

@@ -1,6 +1,9 @@
 import {getRawPointer} from 'node:ffi';
 import {type Attributes, type FileTime, type Kind, kinds} from '../../core/entry/entry.ts';
 
+/** Bit of `stx_mask`. */
+export const statxBirth = 0x800;
+
 /** The kernel's `struct statx` (statx(2)), 256 bytes, little-endian. */
 export class StatxBuffer {
   readonly #bytes = Buffer.alloc(256);
@@ -15,9 +18,15 @@ export class StatxBuffer {
     return this.view.getUint32(16, true);
   }
 
-  /** Inode and device in one text: which directory it is, whatever its name. */
+  /**
+   * Inode, device and, where the file system has it, the time of birth: which directory it is, whatever its name. Without
+   * the birth, a directory that is made with the inode of one just removed would be taken for it.
+   */
   get identity(): string {
-    return `${this.view.getBigUint64(32, true)}@${this.device}`;
+    const {view} = this;
+    const hasBirth = (view.getUint32(0, true) & statxBirth) !== 0;
+    const birth = hasBirth ? `.${view.getBigInt64(80, true)}.${view.getUint32(88, true)}` : '';
+    return `${view.getBigUint64(32, true)}@${this.device}${birth}`;
   }
 
   get device(): string {

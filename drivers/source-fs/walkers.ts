@@ -1,32 +1,39 @@
 import type {Worker} from 'node:worker_threads';
 import type {Path} from '../../core/entry/path.ts';
-import type {DirectoryReading} from './directory-reader.ts';
+import type {DirectoryReading, WatchedDirectory} from './directory-reader.ts';
 import type {OpenThread} from './inotify.ts';
-import type {WalkerData, WalkJob, WalkResult} from './walker-thread.ts';
+import type {WalkAnswer, WalkerData, WalkJob} from './walker-thread.ts';
 
 /** Directories in one message: enough to make a message cheap, few enough that a new directory does not wait behind many. */
 const jobsPerMessage = 16;
 /** Messages that a thread has at once: one to read, one to begin with when it is done. */
 const messagesPerThread = 2;
 
-/** The path is asked for when the job begins, because the directory may be renamed while it waits. */
-type Waiting = {path: () => Path | undefined; done: (reading: DirectoryReading | string) => void};
+export type Reading = {
+  /** Asked when the job begins, because the directory may be renamed while it waits. Undefined: it has gone. */
+  begin: () => {path: Path; mayWatch: boolean} | undefined;
+  /** A large directory is watched, and now read. */
+  onWatched: (watched: WatchedDirectory) => void;
+  /** Called once, with what was read or the name of the error, in the turn in which it arrives. */
+  done: (reading: DirectoryReading | string) => void;
+};
 
-/** Threads that read directories. Urgent jobs (new directories) overtake those of scans. */
+/** Threads that read directories. Urgent jobs (new directories, the newest first) overtake those of scans. */
 export class Walkers {
   readonly #threads: {worker: Worker; messages: number}[];
-  readonly #urgent: Waiting[] = [];
-  readonly #waiting: Waiting[] = [];
-  readonly #running = new Map<number, Waiting['done']>();
+  readonly #urgent: Reading[] = [];
+  readonly #waiting: Reading[] = [];
+  readonly #running = new Map<number, Reading>();
   #nextId = 1;
 
   constructor(openThread: OpenThread, count: number, data: WalkerData, onFailure: (error: Error) => void) {
     this.#threads = Array.from({length: count}, () => {
       const thread = {worker: openThread('walker', {workerData: data}), messages: 0};
-      thread.worker.on('message', (results: WalkResult[]) => {
+      thread.worker.on('message', (answer: WalkAnswer) => {
+        if (!Array.isArray(answer)) return this.#running.get(answer.id)!.onWatched(answer.watched);
         thread.messages--;
-        for (const {id, reading} of results) {
-          const done = this.#running.get(id)!;
+        for (const {id, reading} of answer) {
+          const {done} = this.#running.get(id)!;
           this.#running.delete(id);
           done(reading);
         }
@@ -44,13 +51,13 @@ export class Walkers {
 
   /** Whether a job that began as number `id` or earlier is still being read. */
   isReadingSince(id: number): boolean {
-    for (const running of this.#running.keys()) if (running <= id) return true;
-    return false;
+    // Jobs are kept in the order in which they began.
+    const [oldest] = this.#running.keys();
+    return oldest !== undefined && oldest <= id;
   }
 
-  /** `done` is called with what was read, or with the name of the error, in the turn in which it arrives. */
-  read(path: Waiting['path'], {isUrgent}: {isUrgent: boolean}, done: Waiting['done']): void {
-    (isUrgent ? this.#urgent : this.#waiting).push({path, done});
+  read(reading: Reading, {isUrgent}: {isUrgent: boolean}): void {
+    (isUrgent ? this.#urgent : this.#waiting).push(reading);
     if (this.#urgent.length + this.#waiting.length === 1) queueMicrotask(() => this.#dispatch());
   }
 
@@ -74,16 +81,16 @@ export class Walkers {
   #take(): WalkJob[] {
     const jobs: WalkJob[] = [];
     while (jobs.length < jobsPerMessage) {
-      const next = this.#urgent.shift() ?? this.#waiting.shift();
+      const next = this.#urgent.pop() ?? this.#waiting.shift();
       if (!next) break;
-      const path = next.path();
-      if (path === undefined) {
+      const begun = next.begin();
+      if (begun === undefined) {
         queueMicrotask(() => next.done('ENOENT'));
         continue;
       }
       const id = this.#nextId++;
-      this.#running.set(id, next.done);
-      jobs.push({id, path});
+      this.#running.set(id, next);
+      jobs.push({id, ...begun});
     }
     return jobs;
   }

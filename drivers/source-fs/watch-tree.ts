@@ -8,7 +8,7 @@ export type Node = {
   /** Inode and device; empty when they could not be read. */
   identity: string;
   children: Map<ByteString, Node> | undefined;
-  /** Whether it was read, or a reading is due. A `new` one is read when its name is looked at. */
+  /** Whether it was read, or a reading is due. A `new` one, or one that lost its watch, is read when its name is looked at. */
   reading: 'new' | 'due' | 'done';
   /** -1 without a watch. */
   watch: number;
@@ -24,12 +24,15 @@ export type Node = {
  */
 export class WatchTree {
   readonly root: Node;
+  /** The file system of the root, as `StatxBuffer.device` has it. */
+  readonly device: string;
   readonly #byWatch = new Map<number, Node>();
   /** Grows with each change of structure. */
   version = 1;
   known = 1;
 
-  constructor(identity: string) {
+  constructor({identity, device}: {identity: string; device: string}) {
+    this.device = device;
     this.root = newNode(undefined, '' as ByteString, identity, 0);
   }
 
@@ -53,14 +56,21 @@ export class WatchTree {
     if (watch === node.watch) return;
     if (node.watch !== -1 && this.#byWatch.get(node.watch) === node) this.#byWatch.delete(node.watch);
     const before = this.#byWatch.get(watch);
-    if (before) before.watch = -1;
+    if (before) {
+      // The same directory under two names: it is being renamed. Which node holds is known by what comes next.
+      before.watch = -1;
+      before.reading = 'new';
+    }
     node.watch = watch;
     if (watch !== -1) this.#byWatch.set(watch, node);
   }
 
   forgetWatch(watch: number): void {
     const node = this.#byWatch.get(watch);
-    if (node) node.watch = -1;
+    if (node) {
+      node.watch = -1;
+      node.reading = 'new';
+    }
     this.#byWatch.delete(watch);
   }
 

@@ -1,0 +1,34 @@
+/** A rescan follows what may have been missed, with pauses that grow while that happens again and again. */
+const pauseMs = {min: 1_000, max: 60_000};
+
+/** Rescans that are due: one at a time, and what happens before it begins is covered by it. */
+export class Rescans {
+  readonly #rescan: () => Promise<void>;
+  #timer: NodeJS.Timeout | undefined;
+  #pauseMs = pauseMs.min;
+  #planned = 0;
+  #isStopped = false;
+
+  constructor(rescan: () => Promise<void>) {
+    this.#rescan = rescan;
+  }
+
+  plan(): void {
+    this.#planned++;
+    if (this.#timer || this.#isStopped) return;
+    this.#timer = setTimeout(() => this.#run(), this.#pauseMs).unref();
+    this.#pauseMs = Math.min(pauseMs.max, this.#pauseMs * 2);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #run(): Promise<void> {
+    const planned = this.#planned;
+    this.#timer = undefined;
+    await this.#rescan();
+    if (planned === this.#planned) this.#pauseMs = pauseMs.min;
+  }
+}
