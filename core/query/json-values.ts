@@ -13,21 +13,53 @@ export function timeText(seconds: number, nanos: number): string {
   return `-${-seconds - 1}.${decimals(1e9 - nanos)}`;
 }
 
-/** The same, written as bytes. */
-export function writeTime(out: ByteBuffer, seconds: number, nanos: number): void {
+/** The same, put as bytes where there is room for it. Returns where it ends. */
+export function putTime(bytes: Uint8Array, at: number, seconds: number, nanos: number): number {
   if (seconds < 0) {
-    out.ascii(timeText(seconds, nanos));
-    return;
+    const text = timeText(seconds, nanos);
+    for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+    return at + text.length;
   }
-  out.digits(seconds);
-  if (nanos === 0) return;
-  out.byte(0x2e);
-  let [value, width] = [nanos, 9];
-  while (value % 10 === 0) {
-    value /= 10;
-    width--;
+  const point = putDigits(bytes, at, seconds);
+  if (nanos === 0) return point;
+  bytes[point] = 0x2e;
+  let end = putNine(bytes, point + 1, nanos);
+  while (bytes[end - 1] === 0x30) end--;
+  return end;
+}
+
+/** A whole number from 0 to 2^53 in decimal digits. Returns where it ends. */
+export function putDigits(bytes: Uint8Array, at: number, value: number): number {
+  if (value >= 1e9) {
+    const high = Math.floor(value / 1e9);
+    return putNine(bytes, putDigits(bytes, at, high), value - high * 1e9);
   }
-  out.digits(value, width);
+  const end = at + digitCount(value);
+  let rest = value | 0;
+  for (let i = end - 1; i >= at; i--) {
+    const next = (rest / 10) | 0;
+    bytes[i] = 0x30 + rest - next * 10;
+    rest = next;
+  }
+  return end;
+}
+
+/** Nine digits, zeros in front. */
+function putNine(bytes: Uint8Array, at: number, value: number): number {
+  let rest = value | 0;
+  for (let i = at + 8; i >= at; i--) {
+    const next = (rest / 10) | 0;
+    bytes[i] = 0x30 + rest - next * 10;
+    rest = next;
+  }
+  return at + 9;
+}
+
+/** Of a number below 10^9. */
+function digitCount(value: number): number {
+  if (value < 1e4) return value < 100 ? (value < 10 ? 1 : 2) : value < 1e3 ? 3 : 4;
+  if (value < 1e7) return value < 1e5 ? 5 : value < 1e6 ? 6 : 7;
+  return value < 1e8 ? 8 : 9;
 }
 
 function decimals(nanos: number): string {
@@ -41,39 +73,14 @@ function decimals(nanos: number): string {
  * Writes `"<key>":"…"` for a name that is part of other bytes, and, when it is not valid UTF-8, `"<key>_b64":"…"` with
  * the true bytes: the text is then only good for display.
  */
-export function writeName(
-  out: ByteBuffer,
-  key: keyof typeof keyBytes,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): void {
-  out.constant(keyBytes[key]);
-  if (isPlain(bytes, start, end)) {
-    out.byte(0x22);
-    out.copy(bytes, start, end);
-    out.byte(0x22);
-    return;
-  }
-  const name = bytes.subarray(start, end);
-  const buffer = Buffer.from(name.buffer, name.byteOffset, name.byteLength);
-  out.text(JSON.stringify(buffer.toString('utf8')));
-  if (!isUtf8(name)) out.ascii(`,"${key}_b64":"${buffer.toString('base64url')}"`);
+export function writeName(out: ByteBuffer, key: string, bytes: Uint8Array, start: number, end: number): void {
+  const name = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+  out.text(`"${key}":${JSON.stringify(name.toString('utf8'))}`);
+  if (!isUtf8(name)) out.ascii(`,"${key}_b64":"${name.toString('base64url')}"`);
 }
-
-const keyBytes = {name: Buffer.from('"name":')} as const;
 
 /** The same for a byte string. */
 export function nameFields(key: string, value: ByteString): Record<string, string> {
   const {text, isExact} = toText(value);
   return isExact ? {[key]: text} : {[key]: text, [`${key}_b64`]: toBytes(value).toString('base64url')};
-}
-
-/** Printable ASCII without `"` and `\`: most names, which need no look at what they mean. */
-function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i]!;
-    if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c) return false;
-  }
-  return true;
 }

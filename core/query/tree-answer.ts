@@ -1,12 +1,14 @@
 import type {ByteString} from '../entry/byte-string.ts';
-import {kindNames} from '../entry/entry.ts';
+import {type Entry, kindNames} from '../entry/entry.ts';
 import {type Path, splitPath} from '../entry/path.ts';
-import type {TreeRead} from '../tree/tree-store.ts';
+import type {DirectoryRecord, TreeRead} from '../tree/tree-store.ts';
 import {ByteBuffer} from './byte-buffer.ts';
 import {encodeCursor} from './cursor.ts';
+import {DirectoryWalk} from './directory-walk.ts';
 import {nameFields, timeText} from './json-values.ts';
 import {type Meta, readMeta} from './meta.ts';
-import {resolve} from './resolve.ts';
+import {RenderedRuns} from './rendered-runs.ts';
+import {type Found, resolve} from './resolve.ts';
 import {TreeWalk, type WalkOptions} from './tree-walk.ts';
 
 export type TreeQuery = WalkOptions & {
@@ -17,6 +19,14 @@ export type TreeQuery = WalkOptions & {
 };
 
 const chunkBytes = 64 * 1024;
+const renderedBytesMax = 16 * 2 ** 20;
+
+/** What all answers of a process share. */
+export class AnswerParts {
+  /** Empty between two chunks. */
+  readonly out = new ByteBuffer(2 * chunkBytes);
+  readonly rendered = new RenderedRuns(renderedBytesMax);
+}
 
 /**
  * The bytes of one answer of `fs/tree`, `{"data": node, "meta": {…}}`, in chunks. Each chunk is one call of `next` with
@@ -24,34 +34,45 @@ const chunkBytes = 64 * 1024;
  */
 export class TreeAnswer {
   readonly #query: TreeQuery;
-  readonly #out: ByteBuffer;
-  #walk: TreeWalk | undefined;
+  readonly #parts: AnswerParts;
+  #walk: TreeWalk | DirectoryWalk | undefined;
   #seqFrom: number | undefined;
   isDone = false;
 
-  /** `out` may be shared by all answers of a process: it is empty between two chunks. */
-  constructor(query: TreeQuery, out = new ByteBuffer(chunkBytes + 16 * 1024)) {
+  constructor(query: TreeQuery, parts = new AnswerParts()) {
     this.#query = query;
-    this.#out = out;
+    this.#parts = parts;
   }
 
-  /** The next chunk; undefined, in place of the first, when the path is not known: then ask `missingMeta`. */
-  next(txn: TreeRead, nowMs: number): Uint8Array<ArrayBuffer> | undefined {
-    const out = this.#out;
+  /** The next chunk; undefined, in place of the first, when the path is not known. */
+  next(txn: TreeRead, nowMs: number): Buffer | undefined {
+    const pieces = this.nextPieces(txn, nowMs);
+    return pieces?.length === 1 ? pieces[0] : pieces && Buffer.concat(pieces);
+  }
+
+  /** The same in pieces that need not be copied: some may be kept for other answers, so they are not to be written to. */
+  nextPieces(txn: TreeRead, nowMs: number): Buffer[] | undefined {
+    const {out} = this.#parts;
+    out.length = 0; // an answer that failed may have left a part of itself
+    const pieces: Buffer[] = [];
+    let found: Found | undefined;
     if (this.#seqFrom === undefined) {
       this.#seqFrom = txn.seq();
-      if (!this.#begin(txn)) return undefined;
+      found = resolve(txn, this.#query.path);
+      if (!found.entry) return undefined;
+      this.#begin(txn, found.entry, found.record, pieces);
     }
     this.#walk?.write(txn, out, chunkBytes);
-    if (!this.#walk || this.#walk.isAtEnd || this.#walk.isAtLimit) this.#end(txn, nowMs);
-    return out.take();
+    if (!this.#walk || this.#walk.isAtEnd || this.#walk.isAtLimit) {
+      this.#end(txn, nowMs, found ?? resolve(txn, this.#query.path));
+    }
+    pieces.push(out.take());
+    return pieces;
   }
 
-  #begin(txn: TreeRead): boolean {
-    const {path, after, onlyPath} = this.#query;
-    const {entry} = resolve(txn, path);
-    if (!entry) return false;
-    const out = this.#out;
+  #begin(txn: TreeRead, entry: Entry, record: Readonly<DirectoryRecord> | undefined, pieces: Buffer[]): void {
+    const {path, after, onlyPath, depthMax} = this.#query;
+    const {out} = this.#parts;
     const name = path === '/' ? path : splitPath(path).name;
     const fields = {...nameFields('name', name), ...nameFields('path', path)};
     out.text(`{"data":${JSON.stringify(fields).slice(0, -1)}`);
@@ -62,27 +83,43 @@ export class TreeAnswer {
       if (hasAttributes) out.ascii(`,"size":${size},"modified_time":${timeText(mtime.seconds, mtime.nanos)}`);
       out.ascii(`,"integrity_suspect":${isSuspect}`);
     }
-    if (entry.directory === 0 || this.#query.depthMax === 0) {
+    if (!record || depthMax === 0) {
       out.byte(0x7d);
-      return true;
+      return;
     }
     out.ascii(',"children":[');
-    this.#walk = new TreeWalk(entry.directory, this.#query);
-    if (after) this.#walk.resume(txn, out, after);
-    return true;
+    this.#walkBelow(txn, record, pieces);
   }
 
-  #end(txn: TreeRead, nowMs: number): void {
+  #walkBelow(txn: TreeRead, record: Readonly<DirectoryRecord>, pieces: Buffer[]): void {
+    const {view, after, onlyPath, depthMax, limit} = this.#query;
+    const {out, rendered} = this.#parts;
+    if (depthMax === 1 && !onlyPath && !after && limit === Number.POSITIVE_INFINITY) {
+      const walk = new DirectoryWalk(record.number, {view, rendered});
+      const kept = walk.kept(txn, record);
+      if (kept) {
+        pieces.push(out.take(), kept);
+        out.ascii(']}');
+      } else this.#walk = walk;
+      return;
+    }
+    const walk = new TreeWalk(record.number, this.#query);
+    if (after) walk.resume(txn, out, after);
+    this.#walk = walk;
+  }
+
+  #end(txn: TreeRead, nowMs: number, found: Found): void {
     const {view, path} = this.#query;
+    const {out} = this.#parts;
     const walk = this.#walk;
     const hasMore = walk !== undefined && !walk.isAtEnd;
-    walk?.closeAll(this.#out);
+    walk?.closeAll(out);
     const meta: Meta = {
-      ...readMeta(txn, {view, nowMs}, resolve(txn, path)),
+      ...readMeta(txn, {view, nowMs}, found),
       seq_from: this.#seqFrom!,
       next_cursor: hasMore ? encodeCursor(path, walk.lastNames) : null,
     };
-    this.#out.text(`,"meta":${JSON.stringify(meta)}}`);
+    out.text(`,"meta":${JSON.stringify(meta)}}`);
     this.isDone = true;
   }
 }

@@ -1,9 +1,10 @@
 import type {ByteString} from '../entry/byte-string.ts';
-import {type DirectoryNumber, kindNames, kinds} from '../entry/entry.ts';
+import type {DirectoryNumber} from '../entry/entry.ts';
 import {PackedCursor} from '../entry/packed.ts';
 import type {TreeRead} from '../tree/tree-store.ts';
 import type {ByteBuffer} from './byte-buffer.ts';
-import {writeName, writeTime} from './json-values.ts';
+import {writeName} from './json-values.ts';
+import {writeNode} from './node-writer.ts';
 
 export type WalkOptions = {
   /** Levels below the start: 0 none, 1 its children. */
@@ -134,30 +135,4 @@ export class TreeWalk {
   }
 }
 
-/** A node without its closing brace. */
-export function writeNode(out: ByteBuffer, cursor: PackedCursor, onlyPath: boolean): void {
-  out.byte(0x7b);
-  writeName(out, 'name', cursor.run, cursor.nameOffset, cursor.nameOffset + cursor.nameLength);
-  if (onlyPath) return;
-  out.constant(types[cursor.kind]);
-  if (cursor.hasAttributes) {
-    out.constant(sizeKey);
-    out.digits(cursor.size);
-    out.constant(timeKey);
-    writeTime(out, cursor.mtimeSeconds, cursor.mtimeNanos);
-  }
-  out.constant(cursor.isSuspect ? suspect : unsuspect);
-}
-
-const typeBytes = (name: string) => Buffer.from(`,"content_type":"${name}"`);
-const types = {
-  [kinds.file]: typeBytes(kindNames[kinds.file]),
-  [kinds.directory]: typeBytes(kindNames[kinds.directory]),
-  [kinds.symlink]: typeBytes(kindNames[kinds.symlink]),
-  [kinds.other]: typeBytes(kindNames[kinds.other]),
-} as const;
-const sizeKey = Buffer.from(',"size":');
-const timeKey = Buffer.from(',"modified_time":');
-const suspect = Buffer.from(',"integrity_suspect":true');
-const unsuspect = Buffer.from(',"integrity_suspect":false');
 const childrenKey = Buffer.from(',"children":[');

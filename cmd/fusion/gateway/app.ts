@@ -1,5 +1,7 @@
+import type {HttpBindings} from '@hono/node-server';
 import {OpenAPIHono} from '@hono/zod-openapi';
 import type {Context, Next} from 'hono';
+import {matchedRoutes} from 'hono/route';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
 import type {Clock} from '../../../core/time/clock.ts';
@@ -24,20 +26,20 @@ export type GatewayParts = {
   isLeaving: () => boolean;
 };
 
-export type GatewayEnv = {Variables: {key: Key}};
+/** `Bindings` are Node's own request and response; without a real server there are none. */
+export type GatewayEnv = {Variables: {key: Key}; Bindings: HttpBindings};
 export type GatewayApp = OpenAPIHono<GatewayEnv>;
 export type GatewayContext = Context<GatewayEnv>;
 
 /** The HTTP API of a fusion, made from parts; it does not listen by itself. */
 export function createApp(parts: GatewayParts): GatewayApp {
-  const {keys, log, metrics, isLeaving} = parts;
+  const {keys, log, metrics} = parts;
   const app: GatewayApp = new OpenAPIHono<GatewayEnv>();
 
   app.use('*', async (context, next) => {
     const startedAt = performance.now();
     await next();
-    if (isLeaving()) context.res.headers.set('connection', 'close');
-    const route = context.get('key') || context.res.status !== 404 ? routeOf(context.req.path) : 'unknown';
+    const route = routeOf(context);
     metrics.requests.inc({route, method: context.req.method, status: context.res.status});
     metrics.seconds.observe({route}, (performance.now() - startedAt) / 1000);
   });
@@ -93,11 +95,10 @@ export function createApp(parts: GatewayParts): GatewayApp {
   return app;
 }
 
-/** The route without what varies, so that metrics stay few. */
-function routeOf(path: string): string {
-  return path
-    .replace(/^(\/api\/v1\/views\/)[^/]+/, '$1{view}')
-    .replace(/^(\/api\/v1\/pipe\/sessions\/)[^/]+/, '$1{id}');
+/** As it was registered, never as it was asked: whoever asks for many paths must not make as many metrics. */
+function routeOf(context: GatewayContext): string {
+  const {path} = matchedRoutes(context).at(-1)!;
+  return path.endsWith('*') ? 'unknown' : path.replace(/:(\w+)/, '{$1}');
 }
 
 /** What follows the first `?` of a request. */

@@ -1,4 +1,4 @@
-import {createHash} from 'node:crypto';
+import {hash} from 'node:crypto';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {GatewayConfig} from './gateway-config.ts';
 
@@ -24,7 +24,7 @@ export class KeyRing {
         hint: 'Send it as "Authorization: Bearer KEY" or "X-API-Key: KEY".',
       });
     }
-    const key = this.#byHash.get(createHash('sha256').update(sent).digest('hex'));
+    const key = this.#byHash.get(hash('sha256', sent));
     if (key) return key;
     throw new FustorError('UNAUTHENTICATED', 'The API key is not known here.', {
       hint: 'Check it for a typing mistake, and that it stands under "keys" of this fusion.',

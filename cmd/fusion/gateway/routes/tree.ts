@@ -2,11 +2,10 @@ import {z} from '@hono/zod-openapi';
 import {toText} from '../../../../core/entry/byte-string.ts';
 import type {Path} from '../../../../core/entry/path.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
-import {ByteBuffer} from '../../../../core/query/byte-buffer.ts';
 import {decodeCursor} from '../../../../core/query/cursor.ts';
 import {readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
-import {TreeAnswer} from '../../../../core/query/tree-answer.ts';
+import {AnswerParts, TreeAnswer} from '../../../../core/query/tree-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {
@@ -17,6 +16,7 @@ import {
   readParameters,
   requestedPath,
 } from '../parameters.ts';
+import {sendChunks} from '../send-chunks.ts';
 import type {View} from '../views.ts';
 import {errorAnswers, json, meta, node} from './schemas.ts';
 
@@ -36,7 +36,7 @@ const names = Object.keys(parameters.shape);
 
 /** `GET …/fs/tree`. Never answers 503: it tells what is known, and how fresh and complete that is. */
 export function treeRoutes(app: GatewayApp, {views, clock}: GatewayParts): void {
-  const parts = {clock, out: new ByteBuffer()};
+  const parts = {clock, answers: new AnswerParts()};
   app.get('/api/v1/fs/tree', context => answerTree(context, views.only(context.get('key')), parts));
   app.get('/api/v1/views/:view/fs/tree', context =>
     answerTree(context, views.find(context.get('key'), context.req.param('view')), parts),
@@ -55,7 +55,11 @@ export function treeRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
   }
 }
 
-function answerTree(context: GatewayContext, view: View, {clock, out}: {clock: Clock; out: ByteBuffer}): Response {
+function answerTree(
+  context: GatewayContext,
+  view: View,
+  {clock, answers}: {clock: Clock; answers: AnswerParts},
+): Response {
   const asked = parseParameters(readParameters(queryOf(context), names), parameters);
   const path = requestedPath(asked);
   const after = asked.cursor === undefined ? undefined : decodeCursor(path, asked.cursor);
@@ -72,36 +76,11 @@ function answerTree(context: GatewayContext, view: View, {clock, out}: {clock: C
     onlyPath: asked.only_path ?? false,
     limit: asked.limit ?? Number.POSITIVE_INFINITY,
   };
-  const answer = new TreeAnswer(query, out);
-  const next = () => view.reader.read(txn => answer.next(txn, clock.now()));
+  const answer = new TreeAnswer(query, answers);
+  const next = () => view.reader.read(txn => answer.nextPieces(txn, clock.now()));
   const first = next();
   if (first === undefined) return pathNotFound(view, path, clock);
-  const headers = {'content-type': 'application/json'};
-  if (answer.isDone) return new Response(first, {headers: {...headers, 'content-length': String(first.byteLength)}});
-  return new Response(
-    stream(first, () => (answer.isDone ? undefined : next())),
-    {headers},
-  );
-}
-
-/** Asks for the next chunk when the client has taken the one before; a client that hangs up stops the work. */
-function stream(first: Uint8Array, next: () => Uint8Array | undefined): ReadableStream<Uint8Array> {
-  let chunk: Uint8Array | undefined = first;
-  return new ReadableStream<Uint8Array>(
-    {
-      pull: async controller => {
-        if (chunk === undefined) return controller.close();
-        controller.enqueue(chunk);
-        // Let smaller requests in between two chunks of a large answer.
-        await new Promise(resolve => setImmediate(resolve));
-        chunk = next();
-      },
-      cancel: () => {
-        chunk = undefined;
-      },
-    },
-    {highWaterMark: 1},
-  );
+  return sendChunks(context, {first, next: () => (answer.isDone ? undefined : next()), isDone: answer.isDone});
 }
 
 /** 404 with the `meta` of the place, so that a script can tell "does not exist" from "not seen yet". */

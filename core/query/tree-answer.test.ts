@@ -1,0 +1,48 @@
+import fc from 'fast-check';
+import {expect, test} from 'vitest';
+import {openMemoryTree} from '../../test/lib/memory-tree.ts';
+import {fromText} from '../entry/byte-string.ts';
+import {kinds, newEntryFrom} from '../entry/entry.ts';
+import {packRun} from '../entry/packed.ts';
+import {rootPath} from '../entry/path.ts';
+import {rootDirectory, verdicts} from '../tree/tree-store.ts';
+import {AnswerParts, TreeAnswer} from './tree-answer.ts';
+
+const time = {seconds: 1_700_000_000, nanos: 5};
+
+test('what is kept of earlier answers never shows: the same answer as without, whatever changed between two', async () => {
+  const change = fc.record({
+    kind: fc.constantFrom('put', 'remove', 'list'),
+    number: fc.nat(40),
+    size: fc.nat(3),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, {maxLength: 30}), async changes => {
+      const tree = openMemoryTree();
+      const parts = new AnswerParts();
+      const answer = (limit: number) => {
+        const query = {view: 'v', path: rootPath, after: undefined, depthMax: 1, onlyPath: false, limit};
+        const one = new TreeAnswer(query, parts);
+        const chunks: Buffer[] = [];
+        while (!one.isDone) chunks.push(tree.read(txn => one.next(txn, 0)!));
+        return Buffer.concat(chunks).toString();
+      };
+      for (const [at, {kind, number, size}] of changes.entries()) {
+        const name = fromText(`n${number}`);
+        const entry = newEntryFrom(name, {kind: kinds.file, size, mtime: time, ctime: time});
+        await tree.write(txn => {
+          if (kind === 'put') txn.put(rootDirectory, entry);
+          else if (kind === 'remove') txn.remove(rootDirectory, name);
+          else {
+            txn.merge(rootDirectory, {after: undefined, until: undefined}, packRun([entry]), 1, stored =>
+              stored ? verdicts.keep : verdicts.take,
+            );
+            txn.setDirectory(rootDirectory, {listedAt: at + 1});
+          }
+        });
+        expect(answer(Number.POSITIVE_INFINITY)).toBe(answer(1e9));
+      }
+      await tree.close();
+    }),
+  );
+});
