@@ -62,6 +62,8 @@ export class Pipe {
   readonly #outbox = new Outbox();
   readonly #wake = new Signal();
   #session: OpenSessionAnswer | undefined;
+  /** The session that the batches in the outbox were made for. */
+  #lastSession: string | undefined;
   #role: SessionRole | undefined;
   #hlc = 0;
   #heard: Heard | undefined;
@@ -214,8 +216,11 @@ export class Pipe {
       try {
         const request = {view, schema: 'fs' as const, agent_id: agentId, pipe: name, instance, source: sourcePath};
         const session = await this.#parts.sender.open(request, signal);
+        const isKnown = session.session_id === this.#lastSession;
         this.#session = session;
-        if (session.is_resumed) this.#outbox.confirmUntil(session.last_batch);
+        this.#lastSession = session.session_id;
+        // Not `is_resumed`: the answer that first told of this session may have been lost.
+        if (isKnown) this.#outbox.confirmUntil(session.last_batch);
         else this.#outbox.restart((number, events) => this.#encode(session.session_id, number, events));
         this.#hlc = session.hlc;
         this.#heard = undefined;

@@ -9,7 +9,6 @@ import {resolve} from '../query/resolve.ts';
 import {type Hlc, hlcAt, shiftHlc} from '../time/hlc.ts';
 import {emptyStorageClock, type StorageClock} from '../time/storage-clock.ts';
 import {arbitrate} from './arbitrate.ts';
-import type {Observation} from './context.ts';
 import {doubts} from './doubts.ts';
 import {reviewSuspects} from './suspects.ts';
 import {forgetTombstones, forgottenUntil} from './tombstones.ts';
@@ -25,7 +24,7 @@ class View {
   readonly store: TreeStore = openMemoryTree();
   nowMs = start;
   #storageClock: StorageClock = emptyStorageClock;
-  #observedUntil = new Map<number, Observation>();
+  #observedUntil = new Map<number, Hlc>();
   #lastHlc = 0;
 
   get hlc(): Hlc {
@@ -60,7 +59,7 @@ class View {
           heard: {hlc: shiftHlc(now, -delayMs), at: ageMs},
           storageClock: this.#storageClock,
           sentAt: ageMs,
-          observedUntil: this.#observedUntil.get(agent) ?? {from: 0, to: 0},
+          observedUntil: this.#observedUntil.get(agent) ?? 0,
         },
         events,
       ),

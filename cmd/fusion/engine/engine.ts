@@ -21,7 +21,7 @@ import {
 } from '../../../core/session/ingest.ts';
 import {
   endSession,
-  endSessions,
+  endSilentSessions,
   getSession,
   graceAll,
   openSession,
@@ -66,7 +66,7 @@ const tombstonesAtOnce = 2_000;
 export class Engine {
   readonly #settings: EngineSettings;
   readonly #parts: EngineParts;
-  readonly #order = new BatchOrder();
+  readonly #order: BatchOrder;
   #hasOrphans = true;
   /** What the view's clock has more than the monotonic one. */
   #viewOffsetMs = 0;
@@ -78,6 +78,7 @@ export class Engine {
   constructor(settings: EngineSettings, parts: EngineParts) {
     this.#settings = settings;
     this.#parts = parts;
+    this.#order = new BatchOrder(parts.clock);
   }
 
   /**
@@ -171,7 +172,7 @@ export class Engine {
     const sessions = store.read(readSessions);
     for (const id of this.#heardAt.keys()) if (!sessions.some(session => session.id === id)) this.#heardAt.delete(id);
     if (!sessions.some(isSilent)) return;
-    const silent = await store.write(txn => endSessions(txn, isSilent));
+    const silent = await store.write(txn => endSilentSessions(txn, isSilent));
     for (const {id, agent, role} of silent) {
       this.#heardAt.delete(id);
       log.warn({session: id, agent, role}, 'session timed out');
