@@ -47,7 +47,7 @@ test('the first session leads, and the lead passes only when it ends', async () 
   await open('b', '1', start + 1);
   await open('c', '1', start + 2);
   expect(roles()).toEqual({a: 'leader', b: 'follower', c: 'follower'});
-  await store.write(txn => endSession(txn, session.id));
+  await store.write(txn => endSession(txn, session.id, start));
   expect(roles()).toEqual({b: 'leader', c: 'follower'});
   await open('a', '1', start + 3);
   expect(roles()).toEqual({a: 'follower', b: 'leader', c: 'follower'});

@@ -14,7 +14,7 @@ const readingsMax = 128;
 const waitingBytesMax = 32 << 20;
 
 export type ScanParts = {tree: WatchTree; reads: DirectoryReads; sink: EventSink; crossesFileSystems: boolean};
-export type ScanOrder = Pick<ScanRequest, 'source' | 'signal' | 'onProgress'>;
+export type ScanOrder = Pick<ScanRequest, 'source' | 'signal' | 'onProgress' | 'isRecursive'>;
 
 type Read = {node: Node; evidence: number; reading: DirectoryReading | string; isRegistered: boolean};
 
@@ -66,7 +66,7 @@ export class Scan {
       this.#parts.reads.read(node, false, (reading, children) => {
         this.#reading--;
         this.#result.directories++;
-        if (children) this.#frontier.push(...children);
+        if (children && this.#request.isRecursive !== false) this.#frontier.push(...children);
         this.#waitingBytes += bytesOf(reading);
         this.#waiting.push({node, evidence, reading, isRegistered: children !== undefined});
         this.#wake();

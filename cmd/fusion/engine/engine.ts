@@ -1,12 +1,16 @@
+import {toBytes} from '../../../core/entry/byte-string.ts';
+import type {Path} from '../../../core/entry/path.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
+import {Signal} from '../../../core/pipe/signal.ts';
 import type {Batch} from '../../../core/protocol/batch.ts';
 import {decodeBatch} from '../../../core/protocol/codec.ts';
-import type {
-  HeartbeatRequest,
-  OpenSessionAnswer,
-  OpenSessionRequest,
-  SessionProgress,
+import {
+  type HeartbeatRequest,
+  heldMsMax,
+  type OpenSessionAnswer,
+  type OpenSessionRequest,
+  type SessionProgress,
 } from '../../../core/protocol/session.ts';
 import {
   heartbeat,
@@ -14,9 +18,11 @@ import {
   ingest,
   progressOf,
   skipBatch,
+  standingOf,
   suspectsToLookAt,
   tick,
 } from '../../../core/session/ingest.ts';
+import {jobsToRun, requestScan} from '../../../core/session/jobs.ts';
 import {
   endSession,
   endSilentSessions,
@@ -32,7 +38,8 @@ import {hlcAt, shiftHlc} from '../../../core/time/hlc.ts';
 import type {TreeSettings} from '../../../core/tree/context.ts';
 import {reviewSuspects} from '../../../core/tree/suspects.ts';
 import {forgetTombstones} from '../../../core/tree/tombstones.ts';
-import type {TreeStore} from '../../../core/tree/tree-store.ts';
+import type {TreeRead, TreeStore} from '../../../core/tree/tree-store.ts';
+import type {StoredJob} from '../../../core/view/jobs.ts';
 import {BatchOrder} from './batch-order.ts';
 import type {EngineMetrics} from './engine-metrics.ts';
 
@@ -43,7 +50,7 @@ export type EngineParts = {
   clock: Clock;
   log: Log;
   metrics: EngineMetrics;
-  /** A fresh random part for a session's id. */
+  /** A fresh random part for the id of a session or a job. */
   randomId: () => string;
   /** Keeps a rejected batch for inspection; resolves to where. */
   keepAside: (batch: {session: string; number: number; bytes: Uint8Array; reason: string}) => Promise<string>;
@@ -63,6 +70,8 @@ export class Engine {
   readonly #settings: EngineSettings;
   readonly #parts: EngineParts;
   readonly #order = new BatchOrder();
+  /** Raised when there may be something to tell to a pipe. */
+  readonly #news = new Signal();
   #hasOrphans = true;
   #tombstonesAt = Number.NEGATIVE_INFINITY;
 
@@ -94,19 +103,42 @@ export class Engine {
         session_timeout_ms: timeoutMs,
       };
     });
+    this.#news.raise();
     const {session_id, role, is_resumed} = answer;
     log.info({session: session_id, agent: request.agent_id, role, isResumed: is_resumed}, 'session opened');
     return answer;
   }
 
-  async heartbeat(id: string, {queued, wants_suspects}: HeartbeatRequest): Promise<SessionProgress> {
+  /**
+   * Keeps the answer back as long as the request allows and there is nothing to tell, so that a pipe hears at once of a scan
+   * that is asked for and of its role. The session was heard when the heartbeat came, not while it is held: an agent that
+   * froze meanwhile times out. `signal` aborts when nobody waits for the answer any more, or nobody may wait longer.
+   */
+  async heartbeat(id: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
     const {store, clock} = this.#parts;
-    const beat = await store.write(txn => heartbeat(txn, {session: id, queued, nowMs: clock.now()}));
-    const isAsked = wants_suspects && beat.session.role === 'leader';
-    const look_at = isAsked
-      ? store.read(txn => suspectsToLookAt(txn, {now: beat.now, aheadMs: lookAheadMs, limit: lookAtMax}))
-      : [];
-    return {...progressOf(beat), look_at};
+    const {queued, wants_suspects} = request;
+    const {session} = await store.write(txn => heartbeat(txn, {session: id, queued, nowMs: clock.now()}));
+    const waitMs = Math.min(request.wait_ms, heldMsMax, session.timeoutMs / 2);
+    const until = clock.monotonic() + waitMs;
+    for (;;) {
+      const seen = this.#news.count;
+      const told = store.read(txn => tell(txn, id, wants_suspects));
+      const leftMs = until - clock.monotonic();
+      if (leftMs <= 0 || signal.aborted || isNews(told, request)) return told;
+      await this.#news.wait(signal, seen, {clock, ms: leftMs});
+    }
+  }
+
+  /** A job for a scan that somebody asks for, told to the leader at once. Throws TOO_MANY_JOBS. */
+  async requestScan(asked: {path: Path; isRecursive: boolean}, key: string): Promise<{job: StoredJob; isNew: boolean}> {
+    const {store, clock, log, randomId} = this.#parts;
+    const id = randomId();
+    const requested = await store.write(txn => requestScan(txn, {id, ...asked, key, nowMs: clock.now()}));
+    if (requested.isNew) {
+      log.info({job: id, path: toBytes(asked.path).toString(), key}, 'a scan is asked for');
+      this.#news.raise();
+    }
+    return requested;
   }
 
   /** Resolves when the batch's effects are stored; a batch that was stored before is confirmed again. */
@@ -115,14 +147,19 @@ export class Engine {
     const lastBatch = () => this.#parts.store.read(txn => getSession(txn, received.session).lastBatch);
     const turn = await this.#order.turn(received, lastBatch);
     try {
-      return {...progressOf(await this.#apply(received, arrivedAtMs)), look_at: []};
+      return {...progressOf(await this.#apply(received, arrivedAtMs)), look_at: [], scans: []};
     } finally {
       turn.end();
     }
   }
 
   async end(id: string): Promise<void> {
-    await this.#parts.store.write(txn => endSession(txn, id));
+    const nowMs = this.#parts.clock.now();
+    await this.#parts.store.write(txn => {
+      endSession(txn, id, nowMs);
+      tick(txn, nowMs);
+    });
+    this.#news.raise();
     this.#parts.log.info({session: id}, 'session ended');
   }
 
@@ -131,7 +168,11 @@ export class Engine {
     const {store, clock, log, metrics} = this.#parts;
     const nowMs = clock.now();
     if (store.read(txn => silentSessions(txn, nowMs)).length > 0) {
-      const silent = await store.write(txn => endSilentSessions(txn, nowMs));
+      const silent = await store.write(txn => {
+        tick(txn, nowMs);
+        return endSilentSessions(txn, nowMs);
+      });
+      this.#news.raise();
       for (const {id, agent, role} of silent) log.warn({session: id, agent, role}, 'session timed out');
     }
     await this.#reviewSuspects(nowMs);
@@ -140,6 +181,7 @@ export class Engine {
       await this.#forgetTombstones(nowMs);
     }
     while (this.#hasOrphans) this.#hasOrphans = await store.write(txn => txn.collect(collectedAtOnce));
+    this.#news.raise(); // suspects may have come
     metrics.observe(store);
   }
 
@@ -210,6 +252,27 @@ export class Engine {
     });
     if (isAny) await store.write(txn => forgetTombstones(txn, until));
   }
+}
+
+/** Who leads, and for the leader what it should scan and, if it asks, look at. Throws SESSION_UNKNOWN. */
+function tell(txn: TreeRead, id: string, wantsSuspects: boolean): SessionProgress {
+  const known = standingOf(txn, id);
+  const progress = progressOf(known);
+  if (progress.role !== 'leader') return {...progress, look_at: [], scans: []};
+  return {
+    ...progress,
+    look_at: wantsSuspects ? suspectsToLookAt(txn, {now: known.now, aheadMs: lookAheadMs, limit: lookAtMax}) : [],
+    scans: jobsToRun(txn).map(({id: job, path, isRecursive}) => ({
+      job,
+      path: toBytes(path).toString('base64url'),
+      recursive: isRecursive,
+    })),
+  };
+}
+
+/** Whether an answer says what the pipe that asked does not know. */
+function isNews({role, look_at, scans}: SessionProgress, {role: known = role, jobs}: HeartbeatRequest): boolean {
+  return role !== known || look_at.length > 0 || scans.some(({job}) => !jobs.includes(job));
 }
 
 function outOfOrder(number: number, expected: number): FustorError {
