@@ -2,12 +2,14 @@ import {fromBytes} from '../entry/byte-string.ts';
 import {isPath, type Path, rootPath} from '../entry/path.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import type {Log} from '../log/log.ts';
+import type {Heard} from '../protocol/batch.ts';
 import {encodeBatch} from '../protocol/codec.ts';
 import type {FsEvent, ScanProgress, ScanSource} from '../protocol/events.ts';
 import {heldMsMax, type OpenSessionAnswer, type SessionProgress, type SessionRole} from '../protocol/session.ts';
 import type {Sender} from '../sender/sender.ts';
 import type {EventSink, Source, SourceEvent} from '../source/source.ts';
 import type {Clock} from '../time/clock.ts';
+import {type Hlc, shiftHlc} from '../time/hlc.ts';
 import {type Backoff, backoffMs} from './backoff.ts';
 import {Bus} from './bus.ts';
 import {type Order, OrderedScans, scanAnywhere} from './ordered-scans.ts';
@@ -45,6 +47,7 @@ type RunningScan = {source: ScanSource; scan: string; path: Path} & ScanProgress
 
 const busLimits = {realtimeEventsMax: 500_000, scanBytesMax: 8 * 2 ** 20};
 const quietFailureMs = 3_000;
+const heardForMs = 60_000;
 const retry: Backoff = {minMs: 100, maxMs: 10_000};
 const progressIntervalMs = 1_000;
 const rejectedReason = 'a part of what it found was rejected';
@@ -68,6 +71,7 @@ export class Pipe {
   /** Grows with each change of role: what was queued in an earlier one may have been thrown away. */
   #term = 0;
   #hlc = 0;
+  #heard: Heard | undefined;
   #hasSnapshot = false;
   #isConnected = false;
   #lastError: string | undefined;
@@ -169,7 +173,7 @@ export class Pipe {
         const {batchEventsMax, batchBytesMax} = this.#settings;
         const events = this.#bus.take({eventsMax: batchEventsMax, bytesMax: batchBytesMax});
         if (events.length === 0) continue;
-        send(this.#outbox.add(events, number => encodeBatch({session: session.session_id, number, events})));
+        send(this.#outbox.add(events, number => this.#encode(session.session_id, number, events)));
       }
       await Promise.all(under);
       if (!signal.aborted) await this.#recover(failure, signal);
@@ -227,8 +231,9 @@ export class Pipe {
         const session = await this.#parts.sender.open(request, signal);
         this.#session = session;
         if (session.is_resumed) this.#outbox.confirmUntil(session.last_batch);
-        else this.#outbox.restart((number, events) => encodeBatch({session: session.session_id, number, events}));
+        else this.#outbox.restart((number, events) => this.#encode(session.session_id, number, events));
         this.#hlc = session.hlc;
+        this.#heard = undefined;
         this.#note({...session, look_at: [], scans: []});
         const {session_id, role, is_resumed} = session;
         this.#parts.log.info({session: session_id, role, isResumed: is_resumed}, 'session opened');
@@ -259,6 +264,7 @@ export class Pipe {
     this.#isConnected = true;
     this.#lastError = undefined;
     this.#wake.raise();
+    this.#hear(hlc);
     if (hlc < this.#hlc) return;
     if (this.#role !== role) {
       this.#parts.log.info({role}, 'role');
@@ -271,6 +277,18 @@ export class Pipe {
     this.#role = role;
     this.#hlc = hlc;
     this.#hasSnapshot = has_snapshot;
+  }
+
+  /** Keeps what was received fastest, and for a minute only: the two clocks do not go at the very same pace. */
+  #hear(hlc: Hlc): void {
+    const at = this.#parts.clock.monotonic();
+    const best = this.#heard;
+    if (best && at - best.at < heardForMs && hlc <= shiftHlc(best.hlc, at - best.at)) return;
+    this.#heard = {hlc, at};
+  }
+
+  #encode(session: string, number: number, events: readonly FsEvent[]): Uint8Array {
+    return encodeBatch({session, number, heard: this.#heard, events});
   }
 
   /** A fusion that starts or changes its gateways is not worth a warning; one that stays away is. */

@@ -6,7 +6,7 @@ import type {FsEvent, ScanSource} from '../protocol/events.ts';
 import {readJob, readJobs} from '../view/jobs.ts';
 import {ingest} from './ingest.ts';
 import {jobsToRun, requestScan} from './jobs.ts';
-import {endSession, endSilentSessions, openSession} from './session.ts';
+import {endSession, endSessions, openSession} from './session.ts';
 
 const settings = {hotFileThresholdMs: 30_000, cacheWindowMs: 120_000, tombstoneRetentionMs: 3_600_000};
 const start = Date.UTC(2026, 0, 1);
@@ -27,7 +27,13 @@ function view() {
     say: async (session: string, events: FsEvent[], nowMs = start) => {
       const number = (numbers.get(session) ?? 0) + 1;
       numbers.set(session, number);
-      await store.write(txn => ingest(txn, {session, number, sentAt: 0, events}, {arrivedAtMs: nowMs, settings}));
+      await store.write(txn =>
+        ingest(
+          txn,
+          {session, number, sentAt: 0, heard: undefined, events},
+          {arrival: {viewMs: nowMs, wallMs: nowMs}, settings},
+        ),
+      );
     },
     ask: (at: string, {id = `j${++made}`, isRecursive = true, nowMs = start + ++made} = {}) =>
       store.write(txn => requestScan(txn, {id, path: path(at), isRecursive, key: 'scripts', nowMs})),
@@ -96,7 +102,7 @@ test('a scan that was asked for goes to the next leader when its session ends or
   expect(job('j')).toMatchObject({state: 'queued', startedAt: 0, progress: {directories: 0}});
   await say(b, [scan.begin]);
   expect(job('j')).toMatchObject({state: 'running', agent: 'b'});
-  await store.write(txn => endSilentSessions(txn, start + 60_000));
+  await store.write(txn => endSessions(txn, () => true, start));
   expect(waiting()).toEqual(['j']);
   const again = await open('b', 'started again');
   await say(again, [scan.begin]);

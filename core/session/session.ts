@@ -50,7 +50,7 @@ export function openSession(
     seenAt: nowMs,
     timeoutMs,
     lastBatch: 0,
-    observedUntil: 0,
+    observedUntil: {from: 0, to: 0},
     queued: 0,
     lagMs: undefined,
     unavailable: undefined,
@@ -84,21 +84,21 @@ export function endSession(txn: TreeWrite, id: string, nowMs: number): void {
   appointLeader(txn);
 }
 
-/** Ends the sessions that were not heard of for longer than their timeout. Returns them. */
-export function endSilentSessions(txn: TreeWrite, nowMs: number): StoredSession[] {
-  const silent = silentSessions(txn, nowMs);
-  for (const {id} of silent) removeSession(txn, id, nowMs);
-  if (silent.length > 0) appointLeader(txn);
-  return silent;
+/** Ends the sessions of which this is true, those that were not heard for too long. Returns them. */
+export function endSessions(
+  txn: TreeWrite,
+  isOver: (session: StoredSession) => boolean,
+  nowMs: number,
+): StoredSession[] {
+  const over = readSessions(txn).filter(isOver);
+  for (const {id} of over) removeSession(txn, id, nowMs);
+  if (over.length > 0) appointLeader(txn);
+  return over;
 }
 
-export function silentSessions(txn: TreeRead, nowMs: number): StoredSession[] {
-  return readSessions(txn).filter(({seenAt, timeoutMs}) => nowMs - seenAt > timeoutMs);
-}
-
-/** After a restart of the engine: nobody could be heard meanwhile, so everybody gets a full timeout. */
-export function graceAll(txn: TreeWrite, nowMs: number): void {
-  for (const session of readSessions(txn)) putSession(txn, {...session, seenAt: nowMs});
+/** After a restart of the engine: nobody could be heard meanwhile, so everybody gets a full timeout. Returns all sessions. */
+export function graceAll(txn: TreeWrite, nowMs: number): StoredSession[] {
+  return readSessions(txn).map(session => putSession(txn, {...session, seenAt: nowMs}));
 }
 
 export function readSessions(txn: TreeRead): StoredSession[] {

@@ -26,6 +26,7 @@ import {TreeAnswer} from '../query/tree-answer.ts';
 import {type Hlc, nextHlc} from '../time/hlc.ts';
 import {emptyStorageClock} from '../time/storage-clock.ts';
 import {arbitrate} from '../tree/arbitrate.ts';
+import type {Observation} from '../tree/context.ts';
 import type {EventSink, Source, SourceEvent} from './source.ts';
 
 /** What a source can do beyond the least that is asked of all. */
@@ -218,7 +219,7 @@ export class Observed {
   readonly told: FsEvent[] = [];
   readonly #tree = openMemoryTree();
   #hlc: Hlc = 0;
-  #observedUntil: Hlc = 0;
+  #observedUntil: Observation = {from: 0, to: 0};
   #deferred: SourceEvent[] = [];
 
   constructor(directory: string, source: Source) {
@@ -277,8 +278,10 @@ export class Observed {
           txn,
           settings,
           now,
-          arrivedAtMs: Date.now(),
           agent: 1,
+          isOnlyAgent: true,
+          forgottenUntil: 0,
+          heard: {hlc: now, at: performance.now()},
           storageClock: emptyStorageClock,
           sentAt: performance.now(),
           observedUntil: this.#observedUntil,

@@ -1,8 +1,9 @@
+import type {Heard} from '../protocol/batch.ts';
 import type {FsEvent} from '../protocol/events.ts';
 import {isRealtime} from '../protocol/events.ts';
-import {type Hlc, hlcToMs, shiftHlc} from '../time/hlc.ts';
+import {hlcToMs, shiftHlc} from '../time/hlc.ts';
 import {voteStorageClock} from '../time/storage-clock.ts';
-import type {RuleContext} from './context.ts';
+import type {Observation, RuleContext} from './context.ts';
 import {applyListing, applyUnreadable} from './listing.ts';
 import {applyDelete, applyMove, applyUpsert} from './realtime.ts';
 import {applySentinel} from './sentinel.ts';
@@ -11,8 +12,10 @@ import {applySentinel} from './sentinel.ts';
 export type ArbitrationContext = RuleContext & {
   /** The agent's monotonic clock when the batch was sent, in milliseconds. */
   sentAt: number;
-  /** Observation of the newest realtime event that this session told before, on the view's clock. */
-  observedUntil: Hlc;
+  /** What the agent had heard of the view's clock, and when on its own; undefined: nothing. */
+  heard: Heard | undefined;
+  /** Observation of the newest realtime event that this session told before. */
+  observedUntil: Observation;
 };
 
 export type Arbitration = Pick<ArbitrationContext, 'storageClock' | 'observedUntil'> & {
@@ -24,8 +27,8 @@ export type Arbitration = Pick<ArbitrationContext, 'storageClock' | 'observedUnt
 /**
  * Who is right: applies the events of one batch to the tree. Phases say nothing about the tree and are passed over.
  *
- * A realtime event's observation is the batch's arrival minus the event's age. Batches are delayed differently, so two
- * events of one session could seem to swap; its watcher told them in order, so the later one is never put before the earlier.
+ * A realtime event was observed between two moments of the view's clock (`Observation`). Batches are delayed differently, so
+ * two events of one session could seem to swap; its watcher told them in order, so the later one is never put before the earlier.
  */
 export function arbitrate(context: ArbitrationContext, events: readonly FsEvent[]): Arbitration {
   const storageClock = voteStorageClock(context.storageClock, differences(context, events));
@@ -35,21 +38,21 @@ export function arbitrate(context: ArbitrationContext, events: readonly FsEvent[
   let late = 0;
   for (const event of events) {
     if (event.kind === 'phase') continue;
-    if (isRealtime(event)) observedUntil = Math.max(observedUntil, observationOf(context, event.observedAt));
+    if (isRealtime(event)) observedUntil = later(observedUntil, observationOf(context, event.observedAt));
     if (apply(rules, event, observedUntil)) counted++;
     else late++;
   }
   return {storageClock, observedUntil, counted, late};
 }
 
-function apply(rules: RuleContext, event: Exclude<FsEvent, {kind: 'phase'}>, observedAt: Hlc): boolean {
+function apply(rules: RuleContext, event: Exclude<FsEvent, {kind: 'phase'}>, observed: Observation): boolean {
   switch (event.kind) {
     case 'upsert':
-      return applyUpsert(rules, {...event, observedAt});
+      return applyUpsert(rules, {...event, observed});
     case 'delete':
-      return applyDelete(rules, {...event, observedAt});
+      return applyDelete(rules, {...event, observed});
     case 'move':
-      return applyMove(rules, {...event, observedAt});
+      return applyMove(rules, {...event, observed});
     case 'listing':
       return applyListing(rules, event);
     case 'unreadable':
@@ -63,14 +66,20 @@ function apply(rules: RuleContext, event: Exclude<FsEvent, {kind: 'phase'}>, obs
   }
 }
 
-function observationOf({now, sentAt}: ArbitrationContext, observedAt: number): Hlc {
-  return shiftHlc(now, -Math.max(0, sentAt - observedAt));
+function observationOf({now, sentAt, heard}: ArbitrationContext, observedAt: number): Observation {
+  const to = shiftHlc(now, -Math.max(0, sentAt - observedAt));
+  const from = heard ? shiftHlc(heard.hlc, observedAt - heard.at) : 0;
+  return {from: Math.min(from, to), to};
+}
+
+function later(a: Observation, b: Observation): Observation {
+  return {from: Math.max(a.from, b.from), to: Math.max(a.to, b.to)};
 }
 
 function* differences(context: ArbitrationContext, events: readonly FsEvent[]): Iterable<number> {
   for (const event of events) {
     if (event.kind !== 'upsert') continue;
     const {seconds, nanos} = event.attributes.ctime;
-    yield hlcToMs(observationOf(context, event.observedAt)) / 1000 - (seconds + nanos / 1e9);
+    yield hlcToMs(observationOf(context, event.observedAt).to) / 1000 - (seconds + nanos / 1e9);
   }
 }

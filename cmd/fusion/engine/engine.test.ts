@@ -22,14 +22,18 @@ const path = (text: string) => fromText(text) as Path;
 
 let store: TreeStore;
 let engine: Engine;
-/** Added to the wall clock; held heartbeats wait on the monotonic one. */
+/** Added to the clocks; how long is slept stays as it is. */
 let laterMs: number;
 const stop = {controller: new AbortController()};
 beforeEach(() => {
   store = openMemoryTree();
   laterMs = 0;
   stop.controller = new AbortController();
-  const clock: Clock = {...systemClock, now: () => Date.now() + laterMs};
+  const clock: Clock = {
+    ...systemClock,
+    now: () => Date.now() + laterMs,
+    monotonic: () => performance.now() + laterMs,
+  };
   let made = 0;
   engine = new Engine(settings, {
     ...{store, clock, log, metrics: new EngineMetrics('v'), randomId: () => `id${++made}`},
@@ -73,7 +77,12 @@ test('a follower hears at once that it leads now, with the scans that the leader
   const [a, b] = [await open('a'), await open('b')];
   const {job} = await engine.requestScan({path: path('/d'), isRecursive: true}, 'scripts');
   const events: FsEvent[] = [{kind: 'phase', phase: 'scan_begin', source: 'on_demand', scan: job.id, path: path('/d')}];
-  await engine.receive({session: a, number: 1, sentAt: 0, bytes: encodeBatch({session: a, number: 1, events})});
+  await engine.receive({
+    session: a,
+    number: 1,
+    sentAt: 0,
+    bytes: encodeBatch({session: a, number: 1, heard: undefined, events}),
+  });
   const held = hold(b, {role: 'follower'});
   await turn();
   expect(held.answer).toBeUndefined();
@@ -95,7 +104,7 @@ test('an agent that froze while its heartbeat was held times out, and the held o
   const [a, b] = [await open('a'), await open('b')];
   const frozen = hold(a, {role: 'leader'});
   await turn();
-  laterMs = settings.sessionTimeoutMs - 1_000;
+  laterMs = settings.sessionTimeoutMs / 2 - 1_000;
   const alive = hold(b, {role: 'follower'});
   await engine.tick();
   expect([frozen.answer, alive.answer]).toEqual([undefined, undefined]);
@@ -123,7 +132,12 @@ test('a leader that wants suspects is answered when there are some', async () =>
   const zero = {seconds: 0, nanos: 0};
   const attributes = {kind: 1 as const, size: 1, mtime: zero, ctime: zero};
   const events: FsEvent[] = [{kind: 'upsert', path: path('/f'), attributes, isAtomic: false, observedAt: 0}];
-  await engine.receive({session, number: 1, sentAt: 0, bytes: encodeBatch({session, number: 1, events})});
+  await engine.receive({
+    session,
+    number: 1,
+    sentAt: 0,
+    bytes: encodeBatch({session, number: 1, heard: undefined, events}),
+  });
   await engine.tick();
   expect(await held.isThere).toMatchObject({look_at: [Buffer.from('/f').toString('base64url')]});
 });

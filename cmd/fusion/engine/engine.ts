@@ -1,4 +1,4 @@
-import {toBytes} from '../../../core/entry/byte-string.ts';
+import {toBytes, toText} from '../../../core/entry/byte-string.ts';
 import type {Path} from '../../../core/entry/path.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
@@ -13,10 +13,12 @@ import {
   type SessionProgress,
 } from '../../../core/protocol/session.ts';
 import {
+  type Arrival,
   heartbeat,
   type Ingestion,
   ingest,
   progressOf,
+  readClock,
   skipBatch,
   standingOf,
   suspectsToLookAt,
@@ -25,21 +27,22 @@ import {
 import {jobsToRun, requestScan} from '../../../core/session/jobs.ts';
 import {
   endSession,
-  endSilentSessions,
+  endSessions,
   getSession,
   graceAll,
   openSession,
   readSessions,
   readViewState,
-  silentSessions,
 } from '../../../core/session/session.ts';
 import type {Clock} from '../../../core/time/clock.ts';
-import {hlcAt, shiftHlc} from '../../../core/time/hlc.ts';
-import type {TreeSettings} from '../../../core/tree/context.ts';
+import {hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
+import type {Place, TreeSettings} from '../../../core/tree/context.ts';
 import {reviewSuspects} from '../../../core/tree/suspects.ts';
+import {take} from '../../../core/tree/take.ts';
 import {forgetTombstones} from '../../../core/tree/tombstones.ts';
 import type {TreeRead, TreeStore} from '../../../core/tree/tree-store.ts';
 import type {StoredJob} from '../../../core/view/jobs.ts';
+import type {StoredSession} from '../../../core/view/view-status.ts';
 import {BatchOrder} from './batch-order.ts';
 import type {EngineMetrics} from './engine-metrics.ts';
 
@@ -63,7 +66,8 @@ const lookAheadMs = 3_600_000;
 const lookAtMax = 1_000;
 const reviewedAtOnce = 1_000;
 const collectedAtOnce = 512;
-const tombstonesIntervalMs = 60_000;
+const tombstonesIntervalMs = 1_000;
+const tombstonesAtOnce = 2_000;
 
 /** The only writer of a view: what agents say becomes sessions, clock and tree, one transaction for each message. */
 export class Engine {
@@ -73,30 +77,41 @@ export class Engine {
   /** Raised when there may be something to tell to a pipe. */
   readonly #news = new Signal();
   #hasOrphans = true;
+  /** What the view's clock has more than the monotonic one. */
+  #viewOffsetMs = 0;
+  /** When each session was last heard, on the monotonic clock. */
+  readonly #heardAt = new Map<string, number>();
   #tombstonesAt = Number.NEGATIVE_INFINITY;
+  #forgetAfter: Place | undefined;
 
   constructor(settings: EngineSettings, parts: EngineParts) {
     this.#settings = settings;
     this.#parts = parts;
   }
 
-  /** Before the first message: everybody gets a full timeout, because nobody could be heard until now. */
+  /**
+   * Before the first message. Everybody gets a full timeout, because nobody could be heard until now. From here on the
+   * view's clock goes with the monotonic one: a wall clock that is set changes nothing.
+   */
   async start(): Promise<void> {
     const {store, clock} = this.#parts;
-    await store.write(txn => graceAll(txn, clock.now()));
+    const wallMs = clock.now();
+    this.#viewOffsetMs = Math.max(wallMs, hlcToMs(store.read(readClock))) - clock.monotonic();
+    const sessions = await store.write(txn => graceAll(txn, wallMs));
+    for (const {id} of sessions) this.#heardAt.set(id, clock.monotonic());
   }
 
   async open(request: OpenSessionRequest, key: string): Promise<OpenSessionAnswer> {
     const {store, clock, log, randomId} = this.#parts;
-    const nowMs = clock.now();
+    const {viewMs, wallMs} = this.#arrival();
     const timeoutMs = this.#settings.sessionTimeoutMs;
     const answer = await store.write(txn => {
       const id = `${this.#settings.view}.${randomId()}`;
-      const {session, isResumed} = openSession(txn, request, {id, key, nowMs, timeoutMs});
+      const {session, isResumed} = openSession(txn, request, {id, key, nowMs: wallMs, timeoutMs});
       return {
         session_id: session.id,
         role: session.role,
-        hlc: tick(txn, nowMs),
+        hlc: tick(txn, viewMs),
         last_batch: session.lastBatch,
         is_resumed: isResumed,
         has_snapshot: readViewState(txn).snapshotCompletedAt !== 0,
@@ -105,6 +120,7 @@ export class Engine {
     });
     this.#news.raise();
     const {session_id, role, is_resumed} = answer;
+    this.#heardAt.set(session_id, clock.monotonic());
     log.info({session: session_id, agent: request.agent_id, role, isResumed: is_resumed}, 'session opened');
     return answer;
   }
@@ -117,16 +133,20 @@ export class Engine {
   async heartbeat(id: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
     const {store, clock} = this.#parts;
     const {queued, wants_suspects} = request;
-    const {session} = await store.write(txn => heartbeat(txn, {session: id, queued, nowMs: clock.now()}));
-    const waitMs = Math.min(request.wait_ms, heldMsMax, session.timeoutMs / 2);
-    const until = clock.monotonic() + waitMs;
-    for (;;) {
-      const seen = this.#news.count;
-      const told = store.read(txn => tell(txn, id, wants_suspects));
-      const leftMs = until - clock.monotonic();
-      if (leftMs <= 0 || signal.aborted || isNews(told, request)) return told;
-      await this.#news.wait(signal, seen, {clock, ms: leftMs});
-    }
+    const {told: first, timeoutMs} = await store.write(txn => {
+      const {session} = heartbeat(txn, {session: id, queued, ...this.#arrival()});
+      return {told: tell(txn, id, wants_suspects), timeoutMs: session.timeoutMs};
+    });
+    this.#heardAt.set(id, clock.monotonic());
+    const waitMs = Math.min(request.wait_ms, heldMsMax, timeoutMs / 2);
+    if (waitMs === 0 || isNews(first, request)) return first;
+    const hasNews = () => store.read(txn => isNews(tell(txn, id, wants_suspects), request));
+    await this.#untilNews(hasNews, waitMs, signal);
+    // The clock is evidence for what the pipe looks at next: it is told as it is now.
+    return store.write(txn => {
+      tick(txn, this.#arrival().viewMs);
+      return tell(txn, id, wants_suspects);
+    });
   }
 
   /** A job for a scan that somebody asks for, told to the leader at once. Throws TOO_MANY_JOBS. */
@@ -135,7 +155,7 @@ export class Engine {
     const id = randomId();
     const requested = await store.write(txn => requestScan(txn, {id, ...asked, key, nowMs: clock.now()}));
     if (requested.isNew) {
-      log.info({job: id, path: toBytes(asked.path).toString(), key}, 'a scan is asked for');
+      log.info({job: id, path: toText(asked.path).text, key}, 'a scan is asked for');
       this.#news.raise();
     }
     return requested;
@@ -143,21 +163,23 @@ export class Engine {
 
   /** Resolves when the batch's effects are stored; a batch that was stored before is confirmed again. */
   async receive(received: ReceivedBatch): Promise<SessionProgress> {
-    const arrivedAtMs = this.#parts.clock.now();
+    const arrival = this.#arrival();
     const lastBatch = () => this.#parts.store.read(txn => getSession(txn, received.session).lastBatch);
     const turn = await this.#order.turn(received, lastBatch);
     try {
-      return {...progressOf(await this.#apply(received, arrivedAtMs)), look_at: [], scans: []};
+      const ingestion = await this.#apply(received, arrival);
+      this.#heardAt.set(received.session, this.#parts.clock.monotonic());
+      return {...progressOf(ingestion), look_at: [], scans: []};
     } finally {
       turn.end();
     }
   }
 
   async end(id: string): Promise<void> {
-    const nowMs = this.#parts.clock.now();
+    const {viewMs, wallMs} = this.#arrival();
     await this.#parts.store.write(txn => {
-      endSession(txn, id, nowMs);
-      tick(txn, nowMs);
+      tick(txn, viewMs);
+      endSession(txn, id, wallMs);
     });
     this.#news.raise();
     this.#parts.log.info({session: id}, 'session ended');
@@ -165,27 +187,55 @@ export class Engine {
 
   /** What time brings: silent sessions end, suspects are cleared, space is freed. Called about once a second. */
   async tick(): Promise<void> {
-    const {store, clock, log, metrics} = this.#parts;
-    const nowMs = clock.now();
-    if (store.read(txn => silentSessions(txn, nowMs)).length > 0) {
-      const silent = await store.write(txn => {
-        tick(txn, nowMs);
-        return endSilentSessions(txn, nowMs);
-      });
-      this.#news.raise();
-      for (const {id, agent, role} of silent) log.warn({session: id, agent, role}, 'session timed out');
-    }
-    await this.#reviewSuspects(nowMs);
+    const {store, clock, metrics} = this.#parts;
+    await this.#endSilentSessions();
+    const {viewMs} = this.#arrival();
+    await this.#reviewSuspects(viewMs);
     if (clock.monotonic() - this.#tombstonesAt >= tombstonesIntervalMs) {
       this.#tombstonesAt = clock.monotonic();
-      await this.#forgetTombstones(nowMs);
+      await this.#forgetTombstones(viewMs);
     }
     while (this.#hasOrphans) this.#hasOrphans = await store.write(txn => txn.collect(collectedAtOnce));
     this.#news.raise(); // suspects may have come
     metrics.observe(store);
   }
 
-  async #apply({session, number, sentAt, bytes}: ReceivedBatch, arrivedAtMs: number): Promise<Ingestion> {
+  /** Resolves when `hasNews` is true, when the time is over, and when `signal` aborts. */
+  async #untilNews(hasNews: () => boolean, waitMs: number, signal: AbortSignal): Promise<void> {
+    const {clock} = this.#parts;
+    const until = clock.monotonic() + waitMs;
+    for (let leftMs = waitMs; leftMs > 0 && !signal.aborted; leftMs = until - clock.monotonic()) {
+      const seen = this.#news.count;
+      if (hasNews()) return;
+      await this.#news.wait(signal, seen, {clock, ms: leftMs});
+    }
+  }
+
+  #arrival(): Arrival {
+    const {clock} = this.#parts;
+    return {viewMs: this.#viewOffsetMs + clock.monotonic(), wallMs: clock.now()};
+  }
+
+  async #endSilentSessions(): Promise<void> {
+    const {store, clock, log} = this.#parts;
+    const heardAt = (id: string) => this.#heardAt.get(id) ?? Number.NEGATIVE_INFINITY;
+    const isSilent = ({id, timeoutMs}: StoredSession) => clock.monotonic() - heardAt(id) > timeoutMs;
+    const sessions = store.read(readSessions);
+    for (const id of this.#heardAt.keys()) if (!sessions.some(session => session.id === id)) this.#heardAt.delete(id);
+    if (!sessions.some(isSilent)) return;
+    const {viewMs, wallMs} = this.#arrival();
+    const silent = await store.write(txn => {
+      tick(txn, viewMs);
+      return endSessions(txn, isSilent, wallMs);
+    });
+    this.#news.raise();
+    for (const {id, agent, role} of silent) {
+      this.#heardAt.delete(id);
+      log.warn({session: id, agent, role}, 'session timed out');
+    }
+  }
+
+  async #apply({session, number, sentAt, bytes}: ReceivedBatch, arrival: Arrival): Promise<Ingestion> {
     const {store, metrics, log} = this.#parts;
     try {
       const batch = this.#decode({session, number, sentAt, bytes});
@@ -193,7 +243,7 @@ export class Engine {
       const done = await store.write(txn => {
         const expected = getSession(txn, session).lastBatch + 1;
         if (number > expected) throw outOfOrder(number, expected);
-        return ingest(txn, batch, {arrivedAtMs, settings: this.#settings});
+        return ingest(txn, batch, {arrival, settings: this.#settings});
       });
       this.#hasOrphans ||= (done.arbitration?.counted ?? 0) > 0;
       metrics.committed(done, batch.events.length, (performance.now() - startedAt) / 1000);
@@ -203,7 +253,7 @@ export class Engine {
       // A batch that cannot be applied would come again for ever: it is kept aside, and the stream goes on.
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
       const file = await this.#parts.keepAside({session, number, bytes, reason});
-      await store.write(txn => skipBatch(txn, {session, number}, arrivedAtMs));
+      await store.write(txn => skipBatch(txn, {session, number}, arrival));
       metrics.rejected();
       log.error({session, batch: number, file, reason}, 'a batch was rejected and kept aside');
       if (error instanceof FustorError) throw error;
@@ -223,34 +273,37 @@ export class Engine {
     );
   }
 
-  async #reviewSuspects(nowMs: number): Promise<void> {
+  async #reviewSuspects(viewMs: number): Promise<void> {
     const {store} = this.#parts;
     const {hotFileThresholdMs: thresholdMs} = this.#settings;
     const isDue = () =>
       store.read(txn => {
-        for (const _ of txn.suspects(hlcAt(nowMs))) return true;
+        for (const _ of txn.suspects(hlcAt(viewMs))) return true;
         return false;
       });
     if (!isDue()) return;
     let reviewed: number;
     do {
       reviewed = await store.write(txn =>
-        reviewSuspects(txn, {now: tick(txn, nowMs), thresholdMs, limit: reviewedAtOnce}),
+        reviewSuspects(txn, {now: tick(txn, viewMs), thresholdMs, limit: reviewedAtOnce}),
       );
     } while (reviewed === reviewedAtOnce);
   }
 
-  /** No scan that began before a deletion may be running when its tombstone goes. */
-  async #forgetTombstones(nowMs: number): Promise<void> {
-    const {store} = this.#parts;
+  /** A part of them each time. No scan that began before a deletion may be running when its tombstone goes. */
+  async #forgetTombstones(viewMs: number): Promise<void> {
+    const {store, clock} = this.#parts;
     const scans = store.read(txn => readSessions(txn).flatMap(session => session.scans));
-    const earliest = Math.min(nowMs, ...scans.map(({startedAt}) => startedAt));
-    const until = shiftHlc(hlcAt(earliest), -this.#settings.tombstoneRetentionMs);
+    const oldestMs = Math.max(0, ...scans.map(({startedAt}) => clock.now() - startedAt));
+    const until = shiftHlc(hlcAt(viewMs - oldestMs), -this.#settings.tombstoneRetentionMs);
+    const after = this.#forgetAfter;
     const isAny = store.read(txn => {
-      for (const {deletedAt} of txn.tombstones()) if (deletedAt < until) return true;
+      for (const {deletedAt} of take(txn.tombstones(after), tombstonesAtOnce)) if (deletedAt < until) return true;
       return false;
     });
-    if (isAny) await store.write(txn => forgetTombstones(txn, until));
+    if (isAny || after) {
+      this.#forgetAfter = await store.write(txn => forgetTombstones(txn, {until, after, limit: tombstonesAtOnce}));
+    }
   }
 }
 

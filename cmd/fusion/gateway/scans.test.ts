@@ -100,7 +100,7 @@ async function openSession() {
       number++;
       const response = await app.request(`/api/v1/pipe/sessions/${session}/events`, {
         method: 'POST',
-        body: encodeBatch({session, number, events}) as Uint8Array<ArrayBuffer>,
+        body: encodeBatch({session, number, heard: undefined, events}) as Uint8Array<ArrayBuffer>,
         headers: {authorization: 'Bearer key-of-agents', 'x-fustor-batch': String(number), 'x-fustor-sent-at': '0'},
       });
       expect(response.status).toBe(200);
