@@ -99,6 +99,24 @@ export function sourceContract(name: string, open: (directory: string) => Source
     expect([found.get(f)?.size, found.has(g), found.get(g)]).toEqual([2, true, undefined]);
   });
 
+  test(`${name}: one directory can be scanned alone; one that is not known, or is gone, is told as that`, async () => {
+    const directory = temporary();
+    makeTree(join(directory, 'a/b'), 10);
+    const observed = await observe(directory);
+    const scan = (at: string, isRecursive: boolean) => {
+      const {signal} = new AbortController();
+      return observed.source.scan({source: 'on_demand', path: fromText(at) as Path, isRecursive, signal});
+    };
+    expect(await scan('/', false)).toMatchObject({isComplete: true, directories: 1, entries: 1});
+    expect(await scan('/a', false)).toMatchObject({isComplete: true, directories: 1, entries: 1});
+    expect(await scan('/a', true)).toMatchObject({isComplete: true, directories: 2, entries: 11});
+    expect(await scan('/nothing/here', true)).toMatchObject({directories: 0, isUnknown: true});
+    expect(await scan('/a/b/file-0-of-some-data.dat', true)).toMatchObject({directories: 0, isUnknown: true});
+    await observed.source.settle();
+    renameSync(join(directory, 'a'), join(directory, 'c'));
+    expect(await scan('/a', true)).toMatchObject({entries: 0, isUnknown: true});
+  });
+
   test(`${name}: a root that is missing, or no directory, is refused and said`, async () => {
     const directory = temporary();
     writeFileSync(join(directory, 'file'), '');

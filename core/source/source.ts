@@ -1,6 +1,6 @@
 import type {Attributes} from '../entry/entry.ts';
 import type {Path} from '../entry/path.ts';
-import type {FsEvent, ScanSource} from '../protocol/events.ts';
+import type {FsEvent, ScanProgress, ScanSource} from '../protocol/events.ts';
 import type {Hlc} from '../time/hlc.ts';
 
 /**
@@ -33,7 +33,9 @@ export type ScanRequest = {
   source: ScanSource;
   path: Path;
   signal: AbortSignal;
-  onProgress?: (progress: {directories: number; entries: number}) => void;
+  onProgress?: (progress: ScanProgress) => void;
+  /** False: only the directory itself. Default: everything below it, too. */
+  isRecursive?: boolean;
 };
 
 /** `isComplete` is false when a part could not be read or the scan was stopped; what it listed counts all the same. */
@@ -43,6 +45,8 @@ export type ScanResult = {
   entries: number;
   unreadable: number;
   reason?: string;
+  /** The path is not a directory that the source knows: nothing was looked at. A listing of the one above makes it known. */
+  isUnknown?: boolean;
 };
 
 export type SourceStatus = {

@@ -93,7 +93,7 @@ export class OpenedRoot {
     for (const name of pathNames(request.path)) start = start?.children?.get(name);
     if (!start) {
       const reason = 'the path is not a directory that is known';
-      return {isComplete: false, directories: 0, entries: 0, unreadable: 0, reason};
+      return {isComplete: false, directories: 0, entries: 0, unreadable: 0, reason, isUnknown: true};
     }
     const signal = AbortSignal.any([request.signal, this.#closing.signal]);
     const {crossesFileSystems} = this.#config;

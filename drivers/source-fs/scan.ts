@@ -14,7 +14,7 @@ const readingsMax = 128;
 const waitingBytesMax = 32 << 20;
 
 export type ScanParts = {tree: WatchTree; reads: DirectoryReads; sink: EventSink; crossesFileSystems: boolean};
-export type ScanOrder = Pick<ScanRequest, 'source' | 'signal' | 'onProgress'>;
+export type ScanOrder = Pick<ScanRequest, 'source' | 'signal' | 'onProgress' | 'isRecursive'>;
 
 type Read = {node: Node; evidence: number; reading: DirectoryReading | string; isRegistered: boolean};
 
@@ -26,6 +26,7 @@ export class Scan {
   readonly #parts: ScanParts;
   readonly #request: ScanOrder;
   readonly #result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0};
+  readonly #start: Node;
   readonly #frontier: Node[];
   readonly #waiting: Read[] = [];
   #reading = 0;
@@ -35,6 +36,7 @@ export class Scan {
   constructor(parts: ScanParts, start: Node, request: ScanOrder) {
     this.#parts = parts;
     this.#request = request;
+    this.#start = start;
     this.#frontier = [start];
   }
 
@@ -66,7 +68,7 @@ export class Scan {
       this.#parts.reads.read(node, false, (reading, children) => {
         this.#reading--;
         this.#result.directories++;
-        if (children) this.#frontier.push(...children);
+        if (children && this.#request.isRecursive !== false) this.#frontier.push(...children);
         this.#waitingBytes += bytesOf(reading);
         this.#waiting.push({node, evidence, reading, isRegistered: children !== undefined});
         this.#wake();
@@ -76,6 +78,9 @@ export class Scan {
 
   async #offer({node, evidence, reading, isRegistered}: Read): Promise<void> {
     const result = this.#result;
+    if (node === this.#start && !isRegistered && (typeof reading !== 'string' || isGone(reading))) {
+      result.isUnknown = true; // gone, or another one stands there
+    }
     if (typeof reading !== 'string') {
       if (isRegistered) await this.#offerListing(node, evidence, reading);
     } else if (!isGone(reading)) {

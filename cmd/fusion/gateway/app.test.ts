@@ -37,7 +37,7 @@ beforeEach(async () => {
     log,
     metrics: new GatewayMetrics(),
     runDirectory: '/nowhere',
-    isLeaving: () => false,
+    leaving: new AbortController().signal,
   });
   await store.write(txn => {
     const put = (directory: number, name: string, kind: Kind = kinds.file) => {
@@ -188,5 +188,7 @@ test('the document of the API names every route and every parameter of fs/tree',
     expect.arrayContaining(['/api/v1/views', '/api/v1/fs/tree', '/api/v1/views/{view}/fs/stat', '/livez', '/metrics']),
   );
   const parameters = body.paths['/api/v1/fs/tree'].get.parameters.map(({name}: {name: string}) => name);
-  expect(parameters).toEqual(['path', 'path_b64', 'recursive', 'max_depth', 'only_path', 'limit', 'cursor']);
+  expect(parameters).toEqual([
+    ...['path', 'path_b64', 'recursive', 'max_depth', 'only_path', 'limit', 'cursor', 'on_demand_scan'],
+  ]);
 });
