@@ -138,6 +138,12 @@ function listing(
   };
 }
 
+/** A listing of one name whose attributes could not be read. */
+function without(at: string, name: string, evidence: Hlc): FsEvent {
+  const entry = {...newEntryFrom(fromText(name), attributes()), hasAttributes: false};
+  return {...listing(at, {}, evidence), entries: packRun([entry])} as FsEvent;
+}
+
 test('a late scan cannot revive a deleted file', async () => {
   const evidence = view.hlc;
   await view.tell([upsert('/d/f')]);
@@ -356,6 +362,97 @@ test('too many doubts become one about everything', async () => {
   await view.pass(second).tell(removals, {agent: 2, delayMs: 5 * second});
   expect(view.doubts()).toHaveLength(10_001);
   expect(view.doubts()).toContain('/');
+});
+
+test('an observation that claims to be from the future is from now', async () => {
+  const event = {...upsert('/f'), observedAt: 1e9} as FsEvent;
+  await view.tell([event]);
+  expect(view.find('/f')!.realtimeAt).toBeLessThanOrEqual(view.hlc + 1);
+});
+
+test('a deletion below what is gone, or is no directory, brings no parent back', async () => {
+  await view.tell([upsert('/d', directory), remove('/d'), remove('/d/e/f'), upsert('/g'), remove('/g/f')]);
+  expect(view.has('/d')).toBe(false);
+  expect(view.find('/g')).toMatchObject({kind: kinds.file});
+});
+
+test('what another agent saw later stays: against a rename away, against something below it, against a directory that went', async () => {
+  await view.tell([upsert('/a'), upsert('/f'), upsert('/d', directory)]);
+  const seen = view.pass(10 * second);
+  await seen.tell([upsert('/a', {ctime: old + 1}), upsert('/f', {ctime: old + 1}), upsert('/d/x')]);
+  const late = {agent: 2, ageMs: 5 * second};
+  await view.tell([move('/a', '/c'), upsert('/f/y'), remove('/d')], late);
+  expect([view.has('/a'), view.has('/c'), view.has('/d/x'), view.has('/f/y')]).toEqual([true, false, true, false]);
+  expect(view.find('/f')).toMatchObject({kind: kinds.file});
+  expect(view.doubts()).toEqual(['/a', '/c', '/d', '/f/y']);
+});
+
+test('what one agent saw in a directory after it saw it go stays, because it is another directory', async () => {
+  await view.tell([upsert('/x')], {agent: 2});
+  await view.tell([upsert('/d', directory)]);
+  await view.pass(10 * second).tell([upsert('/d/f')], {agent: 2});
+  await view.tell([remove('/d')], {ageMs: 5 * second});
+  expect(view.has('/d/f')).toBe(true);
+});
+
+test("another agent's entry that changed after its removal by the storage's own clock stays, and one that nearly did is looked at", async () => {
+  await view.tell([upsert('/clock', {ctime: view.nowMs / 1000})]);
+  await view.tell([upsert('/later', {ctime: view.nowMs / 1000 + 60}), upsert('/young', {ctime: view.nowMs / 1000})]);
+  await view.pass(second).tell([remove('/later'), remove('/young')], {agent: 2});
+  expect([view.has('/later'), view.has('/young'), view.doubts()]).toEqual([true, false, ['/later', '/young']]);
+});
+
+test('a deletion of what a listing has seen since is in doubt', async () => {
+  await view.tell([upsert('/clock', {ctime: view.nowMs / 1000})]);
+  await view.pass(10 * second).tell([listing('/', {f: {}, clock: {ctime: view.nowMs / 1000 - 10}}, view.hlc)]);
+  await view.pass(second).tell([remove('/f')], {agent: 2, ageMs: 5 * second});
+  expect([view.has('/f'), view.doubts()]).toEqual([true, ['/f']]);
+});
+
+test('an older observation of another agent is in doubt only when it says something else of a file', async () => {
+  await view.tell([upsert('/same', {ctime: old + 5}), upsert('/other', {ctime: old + 5}), upsert('/d', directory)]);
+  const late = {agent: 2, ageMs: 60 * second};
+  const older = [upsert('/same', {ctime: old + 5}), upsert('/other'), upsert('/d', {...directory, ctime: old - 5})];
+  await view.pass(second).tell(older, late);
+  expect(view.doubts()).toEqual(['/other']);
+});
+
+test("a directory's own attributes follow a listing inside the window only with a later ctime", async () => {
+  const self = () => view.find('/d')!.ctime.seconds;
+  const listed = (ctime: number) =>
+    ({...listing('/d', {}, view.hlc), self: attributes({...directory, ctime})}) as FsEvent;
+  await view.tell([upsert('/d', {...directory, ctime: old + 10})]);
+  await view.pass(second).tell([listed(old)], {agent: 2});
+  expect(self()).toBe(old + 10);
+  await view.tell([listed(old + 20)], {agent: 2});
+  expect(self()).toBe(old + 20);
+});
+
+test('a name whose attributes could not be read keeps what was known', async () => {
+  await view.tell([listing('/', {f: {size: 7}}, view.hlc, 'snapshot')]);
+  await view.pass(200 * second).tell([without('/', 'f', view.hlc)]);
+  expect(view.find('/f')).toMatchObject({size: 7, hasAttributes: true, isBlindSpot: false});
+});
+
+test('an audit that finds another kind of thing under a name finds a blind spot; new times of a directory are none', async () => {
+  await view.tell([listing('/', {f: {}, d: directory}, view.hlc, 'snapshot')]);
+  await view.pass(200 * second).tell([listing('/', {f: directory, d: {...directory, ctime: old + 5}}, view.hlc)]);
+  expect([view.find('/f'), view.find('/d')]).toMatchObject([{isBlindSpot: true}, {isBlindSpot: false}]);
+});
+
+test('a listing that says what is known changes nothing', async () => {
+  const names = {f: {}, d: directory};
+  await view.tell([listing('/', names, view.hlc, 'snapshot'), listing('/d', {g: {}}, view.hlc, 'snapshot')]);
+  const seq = view.store.read(txn => txn.seq());
+  await view.pass(200 * second).tell([listing('/', names, view.hlc), listing('/d', {g: {}}, view.hlc)]);
+  expect(view.store.read(txn => txn.seq())).toBe(seq);
+});
+
+test('a suspect that a scan sees again, changed, stays suspect and is not listed twice', async () => {
+  await view.tell([upsert('/f', {}, false)]);
+  await view.pass(second).tell([listing('/', {f: {size: 3, ctime: old + 1}}, view.hlc)]);
+  expect(view.find('/f')).toMatchObject({size: 3, isSuspect: true});
+  expect(view.store.read(txn => [...txn.suspects()].length)).toBe(1);
 });
 
 test('a file that is being written is suspect until it is closed', async () => {
