@@ -28,26 +28,32 @@ const settings = {
   sourcePath: '/x',
   auditIntervalMs: 1e9,
   sentinelIntervalMs: 1e9,
+  fullAuditEvery: 4,
   batchEventsMax: 1,
   batchBytesMax: 1e6,
   batchDelayMs: 0,
   windowBatches: 4,
 };
 
+/** What it was asked for. */
+type ScanRecord = {scans: string[]; fulls: boolean[]; sink?: EventSink};
+
 /** A source whose scan tells of so many directories. */
-function sourceOf(directories: number): Source & {scans: string[]; sink?: EventSink} {
-  const source: Source & {scans: string[]; sink?: EventSink} = {
+function sourceOf(directories: number): Source & ScanRecord {
+  const source: Source & ScanRecord = {
     scans: [],
+    fulls: [],
     open: async sink => {
       source.sink = sink;
     },
-    scan: async ({source: kind}: ScanRequest) => {
+    scan: async ({source: kind, isFull}: ScanRequest) => {
       source.scans.push(kind);
+      source.fulls.push(isFull);
       for (let i = 0; i < directories; i++) {
         const path = fromText(`/d${i}`) as Path;
         await source.sink!.offer({kind: 'unchanged', source: kind, path, evidence: source.sink!.evidence()});
       }
-      return {isComplete: true, directories, entries: 0, unreadable: 0};
+      return {isComplete: true, directories, entries: 0, unreadable: 0, unchanged: 0};
     },
     look: async () => new Map(),
     settle: async () => {},
@@ -136,4 +142,38 @@ test('a session that the view does not know any more is opened again, with the s
   });
   await run(source, sender, () => view.hasSnapshot);
   expect({sessions: view.sessions, scans: source.scans}).toEqual({sessions: 2, scans: ['snapshot']});
+});
+
+test('audits skip what this session was told in full, and every n-th reads everything', async () => {
+  const source = sourceOf(1);
+  const {view, sender} = viewWith(async (_, progress) => progress);
+  const stop = new AbortController();
+  const running = new Pipe(
+    {...settings, auditIntervalMs: 5, fullAuditEvery: 3},
+    {source, sender, clock, random: () => 0.5, log},
+  ).run(stop.signal);
+  while (source.scans.length < 8) await new Promise(resolve => setTimeout(resolve, 1));
+  stop.abort();
+  await running;
+  expect(source.fulls.slice(0, 8)).toEqual([true, false, false, true, false, false, true, false]);
+  expect({sessions: view.sessions, first: source.scans[0]}).toEqual({sessions: 1, first: 'snapshot'});
+});
+
+test('a new session is told everything again before an audit skips', async () => {
+  const source = sourceOf(1);
+  let lost = 0;
+  const {view, sender} = viewWith(async (_, progress) => {
+    if (source.scans.length === 3 && lost++ === 0) throw new FustorError('SESSION_UNKNOWN', 'it timed out');
+    return progress;
+  });
+  const stop = new AbortController();
+  const running = new Pipe(
+    {...settings, auditIntervalMs: 5, fullAuditEvery: 1_000},
+    {source, sender, clock, random: () => 0.5, log},
+  ).run(stop.signal);
+  while (source.scans.length < 8) await new Promise(resolve => setTimeout(resolve, 1));
+  stop.abort();
+  await running;
+  expect(view.sessions).toBe(2);
+  expect(source.fulls.filter(isFull => isFull)).toHaveLength(2);
 });

@@ -22,6 +22,7 @@ export type PipeSettings = {
   sourcePath: string;
   auditIntervalMs: number;
   sentinelIntervalMs: number;
+  fullAuditEvery: number;
   batchEventsMax: number;
   batchBytesMax: number;
   batchDelayMs: number;
@@ -71,6 +72,9 @@ export class Pipe {
   /** This instance has looked at everything once, so nothing has escaped its watcher. */
   #hasScanned = false;
   #needsRescan = false;
+  /** The session that was told everything by a full scan of ours as its leader, and how many audits have skipped since. */
+  #toldInFull: string | undefined;
+  #skippingAudits = 0;
 
   constructor(settings: PipeSettings, parts: PipeParts) {
     this.#settings = settings;
@@ -247,6 +251,7 @@ export class Pipe {
     if (hlc < this.#hlc) return;
     if (this.#role !== role) {
       this.#parts.log.info({role}, 'role');
+      this.#toldInFull = undefined;
       if (role === 'follower') this.#bus.dropScans();
     }
     this.#role = role;
@@ -333,6 +338,7 @@ export class Pipe {
         this.#hasScanned = true;
         auditedAt = clock.monotonic();
       } else if (!signal.aborted) {
+        this.#needsRescan ||= source === 'on_demand';
         await clock.sleep(retry.maxMs, signal);
       }
     }
@@ -356,19 +362,33 @@ export class Pipe {
     const {log} = this.#parts;
     const path = rootPath;
     const roleAtStart = this.#role;
+    const session = this.#session?.session_id;
+    const isFull = !this.#maySkip(source);
     this.#scan = {source, directories: 0, entries: 0};
     log.info({source, scan}, 'scan begins');
     await this.#offer({kind: 'phase', phase: 'scan_begin', source, scan, path});
     const onProgress = (progress: {directories: number; entries: number}) => {
       this.#scan = {source, ...progress};
     };
-    const result = await this.#parts.source.scan({source, path, signal, onProgress});
+    const result = await this.#parts.source.scan({source, path, isFull, signal, onProgress});
     // What could not be read is told directory by directory; the scan itself came to its end.
     const isComplete = result.reason === undefined && !signal.aborted && this.#role === roleAtStart;
     const end: FsEvent = {kind: 'phase', phase: 'scan_end', source, scan, path, isComplete, reason: result.reason};
     if (!signal.aborted) await this.#offer(end);
     this.#scan = undefined;
-    log.info({source, scan, ...result}, 'scan ends');
+    if (isComplete) this.#noteScan(isFull, session);
+    log.info({source, scan, isFull, ...result}, 'scan ends');
     return isComplete;
+  }
+
+  /** Only an audit may, of what this session was told in full, and not every n-th: a write in place changes no directory. */
+  #maySkip(source: ScanSource): boolean {
+    const wasTold = this.#toldInFull !== undefined && this.#toldInFull === this.#session?.session_id;
+    return source === 'audit' && wasTold && this.#skippingAudits + 1 < this.#settings.fullAuditEvery;
+  }
+
+  #noteScan(isFull: boolean, session: string | undefined): void {
+    this.#skippingAudits = isFull ? 0 : this.#skippingAudits + 1;
+    if (isFull) this.#toldInFull = this.#role === 'leader' ? session : undefined;
   }
 }

@@ -26,7 +26,7 @@ import {TreeAnswer} from '../query/tree-answer.ts';
 import {type Hlc, nextHlc} from '../time/hlc.ts';
 import {emptyStorageClock} from '../time/storage-clock.ts';
 import {arbitrate} from '../tree/arbitrate.ts';
-import type {EventSink, Source, SourceEvent} from './source.ts';
+import type {EventSink, ScanRequest, ScanResult, Source, SourceEvent} from './source.ts';
 
 /** What a source can do beyond the least that is asked of all. */
 export type SourceAbilities = {
@@ -215,7 +215,12 @@ export function sourceContract(name: string, open: (directory: string) => Source
 export class Observed {
   readonly directory: string;
   readonly source: Source;
+  /** What came in the realtime lane. */
   readonly told: FsEvent[] = [];
+  /** What came of scans. */
+  readonly scanned: FsEvent[] = [];
+  /** Milliseconds by which the agent's clock is moved on. */
+  laterMs = 0;
   readonly #tree = openMemoryTree();
   #hlc: Hlc = 0;
   #observedUntil: Hlc = 0;
@@ -237,15 +242,18 @@ export class Observed {
       await new Promise(resolve => setImmediate(resolve));
       for (const waiting of this.#deferred.splice(0)) {
         const resolved = waiting.kind === 'deferred' ? waiting.resolve() : waiting;
-        if (resolved) this.#apply(resolved);
+        if (!resolved) continue;
+        this.scanned.push(resolved);
+        this.#apply(resolved);
       }
     },
     evidence: () => this.#hlc,
-    now: () => performance.now(),
+    now: () => performance.now() + this.laterMs,
   };
 
-  scan() {
-    return this.source.scan({source: 'snapshot', path: rootPath, signal: new AbortController().signal});
+  scan(request: Partial<ScanRequest> = {}): Promise<ScanResult> {
+    const {signal} = new AbortController();
+    return this.source.scan({source: 'snapshot', path: rootPath, isFull: true, signal, ...request});
   }
 
   lines(): string[] {
@@ -280,7 +288,7 @@ export class Observed {
           arrivedAtMs: Date.now(),
           agent: 1,
           storageClock: emptyStorageClock,
-          sentAt: performance.now(),
+          sentAt: this.sink.now(),
           observedUntil: this.#observedUntil,
         },
         [event],

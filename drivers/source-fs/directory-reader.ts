@@ -4,7 +4,7 @@ import {type Attributes, kinds} from '../../core/entry/entry.ts';
 import {fixedBytes, flags} from '../../core/entry/packed.ts';
 import {joinPath, type Path} from '../../core/entry/path.ts';
 import {type Exclude, isSillyName} from './exclude.ts';
-import {atEmptyPath, atSymlinkNoFollow, type Libc} from './libc.ts';
+import {atEmptyPath, atStatxForceSync, atSymlinkNoFollow, type Libc} from './libc.ts';
 import {kindOfDirent, StatxBuffer} from './statx.ts';
 
 export type WatchedDirectory = {
@@ -22,6 +22,9 @@ export type DirectoryReading = WatchedDirectory & {
   count: number;
   directories: {name: ByteString; identity: string; isOtherFileSystem: boolean}[];
 };
+
+/** A directory's own attributes, past every cache. */
+export type DirectoryCheck = {identity: string; self: Attributes};
 
 const direntsBytes = 256 * 1024;
 /** What is kept for the next directory; larger ones give back what they took. */
@@ -64,6 +67,15 @@ export class DirectoryReader {
       libc.close(descriptor);
       if (this.#packed.byteLength > 16 * packedBytes) this.#packed = Buffer.allocUnsafeSlow(packedBytes);
     }
+  }
+
+  /** One look at the directory itself, without opening it; or the name of the error. */
+  check(path: Path): DirectoryCheck | string {
+    const libc = this.#libc;
+    const stat = this.#stat;
+    if (!libc.statxPath(this.#root, path, stat.pointer, atSymlinkNoFollow | atStatxForceSync)) return libc.errorName();
+    const {identity, attributes: self} = stat;
+    return {identity, self};
   }
 
   #readOpened(descriptor: number, path: Path, {mayWatch, onWatched}: ReadOptions): DirectoryReading | string {

@@ -59,7 +59,7 @@ export class FsSource implements Source {
 
   async scan(request: ScanRequest): Promise<ScanResult> {
     if (!(await this.#isUsable())) {
-      return {isComplete: false, directories: 0, entries: 0, unreadable: 0, reason: this.#unavailable!};
+      return {isComplete: false, directories: 0, entries: 0, unreadable: 0, unchanged: 0, reason: this.#unavailable!};
     }
     const signal = AbortSignal.any([request.signal, this.#availability.signal]);
     const result = await this.#opened.scan({...request, signal});
@@ -205,7 +205,7 @@ export class FsSource implements Source {
   async #rescan(): Promise<void> {
     const {signal} = new AbortController();
     try {
-      await this.scan({source: 'on_demand', path: rootPath, signal});
+      await this.scan({source: 'on_demand', path: rootPath, isFull: true, signal});
     } catch (error) {
       this.#parts.log.error({error: String(error)}, 'a rescan failed');
     }

@@ -1,7 +1,7 @@
 import {parentPort, workerData} from 'node:worker_threads';
 import type {Attributes} from '../../core/entry/entry.ts';
-import {type Path, rootPath, splitPath} from '../../core/entry/path.ts';
-import {atEmptyPath, atSymlinkNoFollow, Libc, pathBytesMax} from './libc.ts';
+import type {Path} from '../../core/entry/path.ts';
+import {atSymlinkNoFollow, Libc} from './libc.ts';
 import {type Mount, type MountState, mountState} from './mount.ts';
 import {StatxBuffer} from './statx.ts';
 
@@ -30,18 +30,7 @@ parentPort!.on('message', (question: LookQuestion) => {
 });
 
 function lookAt(path: Path, flags: number): Look {
-  if (!statx(path, atSymlinkNoFollow | flags)) return libc.errorName();
+  if (!libc.statxPath(root, path, stat.pointer, atSymlinkNoFollow | flags)) return libc.errorName();
   const {attributes, identity, device, links} = stat;
   return {attributes, identity, device, links};
-}
-
-function statx(path: Path, flags: number): boolean {
-  if (path === rootPath) return libc.statx(root, '', stat.pointer, flags | atEmptyPath);
-  if (path.length - 1 <= pathBytesMax) return libc.statx(root, path.slice(1), stat.pointer, flags);
-  const {parent, name} = splitPath(path);
-  const directory = libc.openDirectory(root, parent);
-  if (directory < 0) return false;
-  const isOk = libc.statx(directory, name, stat.pointer, flags);
-  libc.close(directory);
-  return isOk;
 }

@@ -13,6 +13,7 @@ import {unusable} from './mount.ts';
 import {PendingMoves} from './moves.ts';
 import {Scan} from './scan.ts';
 import {StatxBuffer} from './statx.ts';
+import {StorageTime} from './storage-time.ts';
 import {Walkers} from './walkers.ts';
 import {type Node, WatchTree} from './watch-tree.ts';
 
@@ -67,7 +68,17 @@ export class OpenedRoot {
     const walkers = new Walkers(openThread, config.walkers, data, onFailure);
     const looker = new Looker(openThread, {root: this.#root}, onFailure);
     const onWatches = () => this.#events.handleAll();
-    const reads = new DirectoryReads({tree, dirty, walkers, inotify, sink, crossesFileSystems, maxWatches, onWatches});
+    const reads = new DirectoryReads({
+      tree,
+      dirty,
+      walkers,
+      inotify,
+      sink,
+      storageTime: new StorageTime(),
+      crossesFileSystems,
+      maxWatches,
+      onWatches,
+    });
     const shared = {tree, dirty, moves, reads, walkers, inotify, sink};
     const onMarks = () => this.#looks.plan();
     this.#events = new KernelEvents({...shared, exclude, onOverflow, onUnmount, onMarks});
@@ -93,7 +104,7 @@ export class OpenedRoot {
     for (const name of pathNames(request.path)) start = start?.children?.get(name);
     if (!start) {
       const reason = 'the path is not a directory that is known';
-      return {isComplete: false, directories: 0, entries: 0, unreadable: 0, reason};
+      return {isComplete: false, directories: 0, entries: 0, unreadable: 0, unchanged: 0, reason};
     }
     const signal = AbortSignal.any([request.signal, this.#closing.signal]);
     const {crossesFileSystems} = this.#config;

@@ -16,6 +16,10 @@ export type Node = {
   changedAt: number;
   /** Names whose writer has not closed them; true when something was written. */
   writing: Map<ByteString, boolean> | undefined;
+  /** Its times (`stampOf`) when it was last read completely and its listing was offered; 0 when it must be read again. */
+  stamp: number;
+  /** When that reading began, on the agent's monotonic clock. */
+  readAt: number;
 };
 
 /**
@@ -139,5 +143,7 @@ function newNode(parent: Node | undefined, name: ByteString, identity: string, c
     watch: -1,
     changedAt,
     writing: undefined,
+    stamp: 0,
+    readAt: 0,
   };
 }
