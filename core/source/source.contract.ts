@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {afterEach, expect, test} from 'vitest';
+import {afterEach, expect, test, vi} from 'vitest';
 import {makeTree} from '../../test/lib/make-tree.ts';
 import {openMemoryTree} from '../../test/lib/memory-tree.ts';
 import {Prng} from '../../test/lib/prng.ts';
@@ -39,6 +39,7 @@ export type SourceAbilities = {
  * what `find` says.
  */
 export function sourceContract(name: string, open: (directory: string) => Source, {isExact}: SourceAbilities): void {
+  vi.setConfig({testTimeout: 60_000, hookTimeout: 60_000});
   const cleanups: (() => unknown)[] = [];
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();

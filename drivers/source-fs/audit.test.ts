@@ -1,6 +1,6 @@
 import {mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
-import {afterEach, expect, test} from 'vitest';
+import {afterEach, expect, test, vi} from 'vitest';
 import type {FsEvent} from '../../core/protocol/events.ts';
 import {Observed} from '../../core/source/source.contract.ts';
 import {mountBindfs, whyNoBindfs} from '../../test/lib/bindfs.ts';
@@ -11,6 +11,8 @@ import {openTestSource} from './open-test-source.ts';
 const reason = whyNoBindfs();
 if (reason) console.error(`SKIPPED: audits of what another client changes, because ${reason}`);
 const testOnMount = test.skipIf(reason !== undefined);
+
+vi.setConfig({testTimeout: 60_000, hookTimeout: 60_000});
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

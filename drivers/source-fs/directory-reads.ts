@@ -1,14 +1,14 @@
-import type {ByteString} from '../../core/entry/byte-string.ts';
 import type {EventSink} from '../../core/source/source.ts';
 import type {Hlc} from '../../core/time/hlc.ts';
 import type {DirectoryReading, WatchedDirectory} from './directory-reader.ts';
 import type {DirtyNames} from './dirty-names.ts';
+import {type Grant, HotSet} from './hot-set.ts';
 import type {Inotify} from './inotify.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone} from './mount.ts';
+import type {WalkFound} from './serve-walks.ts';
 import {racyMs, stampOf, timeToMs} from './stamps.ts';
 import type {StorageTime} from './storage-time.ts';
-import type {WalkFound} from './walker-thread.ts';
 import type {Walkers} from './walkers.ts';
 import type {Node, WatchTree} from './watch-tree.ts';
 
@@ -39,14 +39,14 @@ export type DirectoryRead = {
 /** Has directories watched and read, and keeps the tree of nodes equal to what was found. */
 export class DirectoryReads {
   readonly #parts: ReadsParts;
-  /** Readings under way whose directory has no watch yet and will get one. */
-  #granted = 0;
+  readonly hotSet: HotSet;
   #urgent = 0;
   /** Names in the root, as its last reading found them. */
   rootCount = 0;
 
   constructor(parts: ReadsParts) {
     this.#parts = parts;
+    this.hotSet = new HotSet(parts);
   }
 
   /** New directories that are not read yet. */
@@ -60,7 +60,7 @@ export class DirectoryReads {
     let begunAt = sink.now();
     let evidence = sink.evidence();
     let version = tree.version;
-    let granted = 0;
+    let grant: Grant | undefined;
     walkers.walk(
       {
         begin: () => {
@@ -69,23 +69,36 @@ export class DirectoryReads {
           version = tree.version;
           const path = tree.pathOf(node);
           if (path === undefined) return undefined;
-          granted = node.watch === -1 && tree.watched + this.#granted < this.#parts.maxWatches ? 1 : 0;
-          this.#granted += granted;
-          return {path, isCheck: false, mayWatch: node.watch !== -1 || granted === 1};
+          grant = this.hotSet.begin(node);
+          return {path, isCheck: false, mayWatch: grant.mayWatch};
         },
         onWatched: watched => {
           if (this.#isOf(node, watched) && tree.pathOf(node) !== undefined) this.#setWatch(node, watched.watch);
+          this.hotSet.decided(grant!);
           onWatches();
         },
         done: found => {
-          this.#granted -= granted;
           const reading = found as DirectoryReading | string;
-          done({reading, children: this.#register(node, reading, version), evidence, begunAt});
+          const children = this.#register(node, reading, version);
+          if (grant) this.#endGrant(grant, reading);
+          done({reading, children, evidence, begunAt});
           onWatches();
         },
       },
       {isUrgent},
     );
+  }
+
+  /** The directories that are hotter than one that is watched now, and are not, are read again with a watch. */
+  #endGrant(grant: Grant, reading: DirectoryReading | string): void {
+    const isRefused = typeof reading !== 'string' && reading.isRefused;
+    this.hotSet.decided(grant);
+    if (isRefused) this.hotSet.isRefused();
+    const due = this.hotSet.end(grant);
+    const {node} = grant;
+    // It was refused, or was found to be hotter than it was known to be.
+    if (node.reading === 'done' && node.watch === -1 && this.hotSet.isDue(node)) due.push(node);
+    for (const one of due) this.readNew(one);
   }
 
   /**
@@ -121,6 +134,7 @@ export class DirectoryReads {
     const {identity, self} = found;
     const {sink, storageTime} = this.#parts;
     storageTime.saw(self.ctime, sink.now());
+    node.hotAt = Math.max(node.hotAt, timeToMs(self.ctime));
     if (identity !== node.identity || stampOf(self) !== node.stamp) return false;
     return timeToMs(self.ctime) + racyMs <= storageTime.atLeast(node.readAt);
   }
@@ -183,30 +197,33 @@ export class DirectoryReads {
     node.reading = 'done';
     node.identity = reading.identity;
     storageTime.saw(reading.self.ctime, sink.now());
+    node.hotAt = Math.max(node.hotAt, timeToMs(reading.self.ctime));
     if (node === tree.root) this.rootCount = reading.count;
     this.#setWatch(node, reading.watch);
     this.#dropUnlisted(node, reading.directories, version);
     const children: Node[] = [];
-    for (const {name, identity, isOtherFileSystem} of reading.directories) {
-      if (isOtherFileSystem && !this.#parts.crossesFileSystems) continue;
-      const child = this.#childAs(node, name, identity);
+    for (const directory of reading.directories) {
+      if (directory.isOtherFileSystem && !this.#parts.crossesFileSystems) continue;
+      const child = this.#childAs(node, directory);
       if (child) children.push(child);
     }
     return children;
   }
 
   /** The node of a directory that was found; undefined when another one was known, which is left to a look. */
-  #childAs(node: Node, name: ByteString, identity: string): Node | undefined {
+  #childAs(node: Node, directory: DirectoryReading['directories'][number]): Node | undefined {
     const {tree, dirty} = this.#parts;
+    const {name, identity} = directory;
     const known = node.children?.get(name);
-    if (!known) return tree.add(node, name, identity);
+    if (!known) return tree.add(node, directory);
+    known.hotAt = Math.max(known.hotAt, directory.hotAt);
     if (known.identity === '' || identity === '' || known.identity === identity) return known;
     this.drop(known);
     dirty.mark(node, name, {isReplaced: true});
     return undefined;
   }
 
-  #isOf(node: Node, {identity}: WatchedDirectory): boolean {
+  #isOf(node: Node, {identity}: Pick<WatchedDirectory, 'identity'>): boolean {
     return node.identity === '' || node.identity === identity;
   }
 
@@ -221,6 +238,7 @@ export class DirectoryReads {
     const before = node.watch;
     tree.setWatch(node, watch);
     if (before !== -1 && before !== watch) inotify.removeWatch(before);
+    if (before !== watch) this.hotSet.has(node);
   }
 
   /** Directories that went without an event that we heard. Those that came after the reading began are not meant. */

@@ -82,6 +82,11 @@ export class Libc {
     this.functions.posix_fadvise(descriptor, 0n, 0n, fadviseDontNeed);
   }
 
+  /** Fills the memory with directory entries; returns how many bytes, 0 at the end, negative when it failed. */
+  readDirents(descriptor: number, into: bigint, length: number): number {
+    return Number(this.functions.getdents64(descriptor, into, BigInt(length)));
+  }
+
   /** Into `into` (256 bytes). False when it failed. */
   statx(directory: number, name: string, into: bigint, flags: number = atSymlinkNoFollow): boolean {
     return this.statxAt(directory, this.#pointerTo(name), into, flags);

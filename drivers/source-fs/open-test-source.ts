@@ -4,6 +4,7 @@ import type {SourceConfig} from '../../core/config/schema.ts';
 import type {Log} from '../../core/log/log.ts';
 import type {Source} from '../../core/source/source.ts';
 import {createFsSource} from './create-fs-source.ts';
+import type {Fault, FaultyData} from './faulty-thread.ts';
 import type {FsSourceParts} from './fs-source.ts';
 import type {OpenThread} from './inotify.ts';
 
@@ -26,4 +27,24 @@ export function openTestSource(
     watcher: 'inotify' as const,
   };
   return createFsSource({name: 's', driver: 'fs', path, ...defaults, ...settings}, {openThread, log, ...parts});
+}
+
+/** Threads whose storage gives errors, and what turns these on and off, all at once or one by one. */
+export function faultyThreads(faults: readonly Fault[], watchesAllowed = 1e9) {
+  const isOn = new Int32Array(new SharedArrayBuffer(4 * (faults.length + 1)));
+  const watchesMax = new Int32Array(new SharedArrayBuffer(4)).fill(watchesAllowed);
+  const open: OpenThread = (name, options) => {
+    if (name === 'inotify') return openThread(name, options);
+    const data: FaultyData = {thread: name, faults, isOn, watchesMax};
+    const workerData = {...(options.workerData as object), ...data};
+    return new Worker(fileURLToPath(new URL('./faulty-thread.ts', import.meta.url)), {...options, workerData});
+  };
+  return {
+    openThread: open,
+    watchesMax,
+    set(isFaulty: boolean, index?: number) {
+      if (index === undefined) isOn.fill(Number(isFaulty));
+      else isOn[index] = Number(isFaulty);
+    },
+  };
 }

@@ -62,6 +62,7 @@ export class OpenedRoot {
     const {crossesFileSystems, maxWatches = Number.POSITIVE_INFINITY} = config;
     const exclude = createExclude(config.exclude);
 
+    const storageTime = new StorageTime();
     const inotify = new Inotify(libc, openThread, events => this.#events.push(events), onFailure);
     const watching = {descriptor: inotify.descriptor, mask: watchMask};
     const data = {root: this.#root, exclude: config.exclude, inotify: watching};
@@ -74,17 +75,19 @@ export class OpenedRoot {
       walkers,
       inotify,
       sink,
-      storageTime: new StorageTime(),
+      storageTime,
       crossesFileSystems,
       maxWatches,
       onWatches,
     });
-    const shared = {tree, dirty, moves, reads, walkers, inotify, sink};
+    const shared = {tree, dirty, moves, reads, walkers, inotify, sink, storageTime};
     const onMarks = () => this.#looks.plan();
     this.#events = new KernelEvents({...shared, exclude, onOverflow, onUnmount, onMarks});
     const {signal} = this.#closing;
     this.#looks = new Looks({...shared, looker, crossesFileSystems, signal}, this.#events);
-    tree.setWatch(tree.root, libc.addWatch(inotify.descriptor, `/proc/self/fd/${this.#root}`, watchMask));
+    const watch = libc.addWatch(inotify.descriptor, `/proc/self/fd/${this.#root}`, watchMask);
+    if (watch === -1) reads.hotSet.isRefused();
+    tree.setWatch(tree.root, watch);
 
     this.tree = tree;
     this.looker = looker;
@@ -106,6 +109,7 @@ export class OpenedRoot {
       const reason = 'the path is not a directory that is known';
       return {isComplete: false, directories: 0, entries: 0, unreadable: 0, unchanged: 0, reason};
     }
+    this.#reads.hotSet.tryAgain();
     const signal = AbortSignal.any([request.signal, this.#closing.signal]);
     const {crossesFileSystems} = this.#config;
     const parts = {tree, reads: this.#reads, sink: this.#sink, crossesFileSystems};

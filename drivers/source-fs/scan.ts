@@ -65,7 +65,8 @@ export class Scan {
       const node = this.#frontier.pop();
       if (!node) return;
       this.#looking++;
-      if (this.#request.isFull || node.stamp === 0) this.#read(node);
+      const isWatchDue = node.watch === -1 && this.#parts.reads.hotSet.isDue(node);
+      if (this.#request.isFull || node.stamp === 0 || isWatchDue) this.#read(node);
       else this.#check(node);
     }
   }

@@ -1,7 +1,7 @@
 import type {Worker} from 'node:worker_threads';
 import type {WatchedDirectory} from './directory-reader.ts';
 import type {OpenThread} from './inotify.ts';
-import type {WalkAnswer, WalkerData, WalkFound, WalkJob} from './walker-thread.ts';
+import type {WalkAnswer, WalkerData, WalkFound, WalkJob} from './serve-walks.ts';
 
 /** Directories in one message: enough to make a message cheap, few enough that a new directory does not wait behind many. */
 const jobsPerMessage = 16;
