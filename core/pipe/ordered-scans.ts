@@ -95,6 +95,7 @@ function sum(a: ScanResult, b: ScanResult): ScanResult {
     isComplete: a.isComplete && b.isComplete,
     directories: a.directories + b.directories,
     entries: a.entries + b.entries,
+    unchanged: a.unchanged + b.unchanged,
     unreadable: a.unreadable + b.unreadable,
   };
 }

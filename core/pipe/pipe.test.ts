@@ -31,6 +31,7 @@ const settings = {
   sourcePath: '/x',
   auditIntervalMs: 1e9,
   sentinelIntervalMs: 1e9,
+  fullAuditEvery: 4,
   batchEventsMax: 1,
   batchBytesMax: 1e6,
   batchDelayMs: 0,
@@ -45,16 +46,18 @@ function sourceOf(directories: number, hold: (scan: Scanned) => Promise<void> | 
   const source = {
     scans: [] as string[],
     asked: [] as Scanned[],
+    fulls: [] as boolean[],
     sink: undefined as EventSink | undefined,
     known: ['/', '/d'],
     open: async (sink: EventSink) => {
       source.sink = sink;
     },
-    scan: async ({source: kind, path: at, isRecursive, signal, onProgress}: ScanRequest) => {
+    scan: async ({source: kind, path: at, isFull, isRecursive, signal, onProgress}: ScanRequest) => {
       source.asked.push({source: kind, path: at, isRecursive});
-      const result = {isComplete: true, directories: 0, entries: 0, unreadable: 0};
+      const result = {isComplete: true, directories: 0, entries: 0, unreadable: 0, unchanged: 0};
       if (!source.known.includes(at)) return {...result, isComplete: false, reason: 'not known', isUnknown: true};
       source.scans.push(kind);
+      source.fulls.push(isFull);
       const stopped = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), {once: true}));
       await Promise.race([hold({source: kind, path: at}), stopped]);
       if (signal.aborted) return {...result, isComplete: false, reason: 'the scan was stopped'};
@@ -269,7 +272,7 @@ test('a scan that the source cannot make is told as failed, with the reason', as
   const scan = source.scan;
   source.scan = async request =>
     request.source === 'on_demand'
-      ? {isComplete: false, directories: 0, entries: 0, unreadable: 0, reason: 'not mounted'}
+      ? {isComplete: false, directories: 0, entries: 0, unreadable: 0, unchanged: 0, reason: 'not mounted'}
       : scan(request);
   view.orders = [order('j', '/d')];
   await run(source, sender, () => view.phases('j').some(({phase}) => phase === 'scan_end'));
@@ -283,4 +286,38 @@ test('a heartbeat says how long it may be held, and never keeps the sentinel wai
   expect(view.beats[0]).toMatchObject({role: 'leader', jobs: [], wants_suspects: false});
   expect(view.beats[0]!.wait_ms).toBeLessThanOrEqual(40);
   expect(view.beats.find(beat => beat.wants_suspects)!.wait_ms).toBe(20_000);
+});
+
+test('audits skip what this session was told in full, and every n-th reads everything', async () => {
+  const source = sourceOf(1);
+  const {view, sender} = viewWith(async (_, progress) => progress);
+  const stop = new AbortController();
+  const running = new Pipe(
+    {...settings, auditIntervalMs: 5, fullAuditEvery: 3},
+    {source, sender, clock, random: () => 0.5, log},
+  ).run(stop.signal);
+  while (source.scans.length < 8) await new Promise(resolve => setTimeout(resolve, 1));
+  stop.abort();
+  await running;
+  expect(source.fulls.slice(0, 8)).toEqual([true, false, false, true, false, false, true, false]);
+  expect({sessions: view.sessions, first: source.scans[0]}).toEqual({sessions: 1, first: 'snapshot'});
+});
+
+test('a new session is told everything again before an audit skips', async () => {
+  const source = sourceOf(1);
+  let lost = 0;
+  const {view, sender} = viewWith(async (_, progress) => {
+    if (source.scans.length === 3 && lost++ === 0) throw new FustorError('SESSION_UNKNOWN', 'it timed out');
+    return progress;
+  });
+  const stop = new AbortController();
+  const running = new Pipe(
+    {...settings, auditIntervalMs: 5, fullAuditEvery: 1_000},
+    {source, sender, clock, random: () => 0.5, log},
+  ).run(stop.signal);
+  while (source.scans.length < 8) await new Promise(resolve => setTimeout(resolve, 1));
+  stop.abort();
+  await running;
+  expect(view.sessions).toBe(2);
+  expect(source.fulls.filter(isFull => isFull)).toHaveLength(2);
 });

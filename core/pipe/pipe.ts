@@ -26,6 +26,7 @@ export type PipeSettings = {
   sourcePath: string;
   auditIntervalMs: number;
   sentinelIntervalMs: number;
+  fullAuditEvery: number;
   batchEventsMax: number;
   batchBytesMax: number;
   batchDelayMs: number;
@@ -86,6 +87,9 @@ export class Pipe {
   #hasScanned = false;
   #needsRescan = false;
   readonly #ordered = new OrderedScans((order, signal) => this.#runScan('on_demand', signal, order));
+  /** The session that was told everything by a full scan of ours as its leader, and how many audits have skipped since. */
+  #toldInFull: string | undefined;
+  #skippingAudits = 0;
 
   constructor(settings: PipeSettings, parts: PipeParts) {
     this.#settings = settings;
@@ -275,6 +279,7 @@ export class Pipe {
     if (this.#role !== role) {
       this.#parts.log.info({role}, 'role');
       this.#term++;
+      this.#toldInFull = undefined;
       if (role === 'follower') {
         this.#bus.dropScans();
         this.#ordered.drop();
@@ -400,6 +405,7 @@ export class Pipe {
         this.#hasScanned = true;
         auditedAt = clock.monotonic();
       } else if (!signal.aborted) {
+        this.#needsRescan ||= source === 'on_demand';
         await clock.sleep(retry.maxMs, signal);
       }
     }
@@ -425,6 +431,8 @@ export class Pipe {
     const path = order?.path ?? rootPath;
     const isRecursive = order?.isRecursive ?? true;
     const termAtStart = this.#term;
+    const session = this.#session?.session_id;
+    const isFull = !this.#maySkip(source);
     const running = {source, scan, path};
     this.#scans.set(scan, {...running, directories: 0, entries: 0});
     log.info({source, scan}, 'scan begins');
@@ -434,7 +442,7 @@ export class Pipe {
     };
     const ended = new AbortController();
     const telling = this.#tellProgress(scan, AbortSignal.any([signal, ended.signal]));
-    const request = {source, path, isRecursive, signal, onProgress};
+    const request = {source, path, isFull, isRecursive, signal, onProgress};
     const result = await scanAnywhere(this.#parts.source, request).finally(() => ended.abort());
     await telling;
     onProgress(result);
@@ -444,8 +452,20 @@ export class Pipe {
     const end: FsEvent = {kind: 'phase', phase: 'scan_end', source, scan, path, isComplete, reason: result.reason};
     if (!signal.aborted) await this.#offer(end);
     this.#scans.delete(scan);
-    log.info({source, scan, ...result}, 'scan ends');
+    if (isComplete && !order) this.#noteScan(isFull, session);
+    log.info({source, scan, isFull, ...result}, 'scan ends');
     return isComplete;
+  }
+
+  /** Only an audit may, of what this session was told in full, and not every n-th: a write in place changes no directory. */
+  #maySkip(source: ScanSource): boolean {
+    const wasTold = this.#toldInFull !== undefined && this.#toldInFull === this.#session?.session_id;
+    return source === 'audit' && wasTold && this.#skippingAudits + 1 < this.#settings.fullAuditEvery;
+  }
+
+  #noteScan(isFull: boolean, session: string | undefined): void {
+    this.#skippingAudits = isFull ? 0 : this.#skippingAudits + 1;
+    if (isFull) this.#toldInFull = this.#role === 'leader' ? session : undefined;
   }
 
   async #tellProgress(scan: string, signal: AbortSignal): Promise<void> {

@@ -50,7 +50,10 @@ export type ListingEvent = {
   entries: Uint8Array;
 };
 
-/** An audit looked at the directory itself and skipped it: says nothing about its children. */
+/**
+ * An audit looked at the directory itself and skipped it, because it is what it was when this session was told its listing:
+ * says nothing about its children. There is one for nearly every directory of every audit, so it carries nothing else.
+ */
 export type UnchangedEvent = {kind: 'unchanged'; source: ScanSource; path: Path; evidence: Hlc};
 
 /** The directory could not be read, or was not entered (`EXDEV`: another file system): protects everything below it. */

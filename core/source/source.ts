@@ -32,6 +32,11 @@ export interface EventSink {
 export type ScanRequest = {
   source: ScanSource;
   path: Path;
+  /**
+   * False lets it skip directories that are what they were when this source last offered their listing: one `unchanged` each.
+   * Only for a view that was given those listings, in the same session and as its leader.
+   */
+  isFull: boolean;
   signal: AbortSignal;
   onProgress?: (progress: ScanProgress) => void;
   /** False: only the directory itself. Default: everything below it, too. */
@@ -41,9 +46,12 @@ export type ScanRequest = {
 /** `isComplete` is false when a part could not be read or the scan was stopped; what it listed counts all the same. */
 export type ScanResult = {
   isComplete: boolean;
+  /** Looked at: those that were read, could not be read, or were skipped. */
   directories: number;
   entries: number;
   unreadable: number;
+  /** Skipped. */
+  unchanged: number;
   reason?: string;
   /** The path is not a directory that the source knows: nothing was looked at. A listing of the one above makes it known. */
   isUnknown?: boolean;

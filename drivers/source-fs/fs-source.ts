@@ -12,6 +12,7 @@ import {Rescans} from './rescans.ts';
 export type FsSourceParts = {openThread: OpenThread; log: Log};
 
 const guardMs = 5_000;
+const coverageMs = 1_000;
 /** A storage that has not answered for so long is told as unavailable. */
 const stalledMs = 15_000;
 
@@ -37,12 +38,14 @@ export class FsSource implements Source {
   #mount!: Mount;
   #opened!: OpenedRoot;
   #guard: NodeJS.Timeout | undefined;
+  #coverage: NodeJS.Timeout | undefined;
   #check: Promise<boolean> | undefined;
   /** Aborted, with the reason, while the source is not available. */
   #availability = new AbortController();
   #isStalled = false;
   #overflows = 0;
-  #told = '';
+  #toldCoverage = '';
+  #isCovered = true;
   #isClosed = false;
   #failure: Error | undefined;
 
@@ -55,11 +58,12 @@ export class FsSource implements Source {
     this.#sink = sink;
     this.#openRoot();
     this.#guard = setInterval(() => void this.#checkMount(), guardMs).unref();
+    this.#coverage = setInterval(() => this.#tellCoverage(), coverageMs).unref();
   }
 
   async scan(request: ScanRequest): Promise<ScanResult> {
     if (!(await this.#isUsable())) {
-      return {isComplete: false, directories: 0, entries: 0, unreadable: 0, reason: this.#unavailable!};
+      return {isComplete: false, directories: 0, entries: 0, unreadable: 0, unchanged: 0, reason: this.#unavailable!};
     }
     const signal = AbortSignal.any([request.signal, this.#availability.signal]);
     const result = await this.#opened.scan({...request, signal});
@@ -98,6 +102,7 @@ export class FsSource implements Source {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#guard);
+    clearInterval(this.#coverage);
     this.#rescans.stop();
     await this.#opened?.close();
   }
@@ -205,7 +210,7 @@ export class FsSource implements Source {
   async #rescan(): Promise<void> {
     const {signal} = new AbortController();
     try {
-      await this.scan({source: 'on_demand', path: rootPath, signal});
+      await this.scan({source: 'on_demand', path: rootPath, isFull: true, signal});
     } catch (error) {
       this.#parts.log.error({error: String(error)}, 'a rescan failed');
     }
@@ -213,11 +218,13 @@ export class FsSource implements Source {
 
   #tellCoverage(): void {
     const {watched, known} = this.#opened.tree;
-    const told = `${watched}/${known}`;
-    if (told === this.#told) return;
-    this.#told = told;
+    const coverage = `${watched}/${known}`;
+    if (coverage === this.#toldCoverage) return;
+    this.#toldCoverage = coverage;
     this.#sink.emit({kind: 'phase', phase: 'coverage', watched, known});
-    if (watched < known) {
+    const wasCovered = this.#isCovered;
+    this.#isCovered = watched === known;
+    if (wasCovered && !this.#isCovered) {
       const facts = {watched, known, hint: 'raise fs.inotify.max_user_watches with sysctl, or max_watches'};
       this.#parts.log.warn(facts, 'not every directory can be watched: audits find the changes in the others');
     }

@@ -1,8 +1,8 @@
 import type {Worker} from 'node:worker_threads';
 import type {Path} from '../../core/entry/path.ts';
 import type {OpenThread} from './inotify.ts';
-import type {Look, LookAnswer, LookData, LookQuestion} from './look-thread.ts';
 import type {Mount, MountState} from './mount.ts';
+import type {Look, LookAnswer, LookData, LookQuestion} from './serve-looks.ts';
 
 /**
  * Looks at single names, in a thread of its own: a storage that does not answer holds up the look and nothing else. Then

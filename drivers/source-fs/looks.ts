@@ -5,10 +5,11 @@ import type {DirectoryReads} from './directory-reads.ts';
 import type {DirtyNames, Mark} from './dirty-names.ts';
 import type {Inotify} from './inotify.ts';
 import type {KernelEvents} from './kernel-events.ts';
-import type {Look} from './look-thread.ts';
 import type {Looker} from './looker.ts';
 import {isGone} from './mount.ts';
 import type {PendingMoves} from './moves.ts';
+import type {Look} from './serve-looks.ts';
+import {timeToMs} from './stamps.ts';
 import type {Walkers} from './walkers.ts';
 import type {WatchTree} from './watch-tree.ts';
 
@@ -149,7 +150,7 @@ export class Looks {
     if (!isSame) reads.drop(child);
     if (isReplaced || (child !== undefined && !isSame)) this.#tellDelete({node, name});
     this.#tellUpsert(path, attributes, true);
-    const directory = isSame ? child : tree.add(node, name, identity);
+    const directory = isSame ? child : tree.add(node, {name, identity, hotAt: timeToMs(attributes.ctime)});
     if (directory.reading === 'new') reads.readNew(directory);
   }
 

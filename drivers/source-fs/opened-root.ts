@@ -13,6 +13,7 @@ import {unusable} from './mount.ts';
 import {PendingMoves} from './moves.ts';
 import {Scan} from './scan.ts';
 import {StatxBuffer} from './statx.ts';
+import {StorageTime} from './storage-time.ts';
 import {Walkers} from './walkers.ts';
 import {type Node, WatchTree} from './watch-tree.ts';
 
@@ -61,19 +62,32 @@ export class OpenedRoot {
     const {crossesFileSystems, maxWatches = Number.POSITIVE_INFINITY} = config;
     const exclude = createExclude(config.exclude);
 
+    const storageTime = new StorageTime();
     const inotify = new Inotify(libc, openThread, events => this.#events.push(events), onFailure);
     const watching = {descriptor: inotify.descriptor, mask: watchMask};
     const data = {root: this.#root, exclude: config.exclude, inotify: watching};
     const walkers = new Walkers(openThread, config.walkers, data, onFailure);
     const looker = new Looker(openThread, {root: this.#root}, onFailure);
     const onWatches = () => this.#events.handleAll();
-    const reads = new DirectoryReads({tree, dirty, walkers, inotify, sink, crossesFileSystems, maxWatches, onWatches});
-    const shared = {tree, dirty, moves, reads, walkers, inotify, sink};
+    const reads = new DirectoryReads({
+      tree,
+      dirty,
+      walkers,
+      inotify,
+      sink,
+      storageTime,
+      crossesFileSystems,
+      maxWatches,
+      onWatches,
+    });
+    const shared = {tree, dirty, moves, reads, walkers, inotify, sink, storageTime};
     const onMarks = () => this.#looks.plan();
     this.#events = new KernelEvents({...shared, exclude, onOverflow, onUnmount, onMarks});
     const {signal} = this.#closing;
     this.#looks = new Looks({...shared, looker, crossesFileSystems, signal}, this.#events);
-    tree.setWatch(tree.root, libc.addWatch(inotify.descriptor, `/proc/self/fd/${this.#root}`, watchMask));
+    const watch = libc.addWatch(inotify.descriptor, `/proc/self/fd/${this.#root}`, watchMask);
+    if (watch === -1) reads.hotSet.isRefused();
+    tree.setWatch(tree.root, watch);
 
     this.tree = tree;
     this.looker = looker;
@@ -93,8 +107,9 @@ export class OpenedRoot {
     for (const name of pathNames(request.path)) start = start?.children?.get(name);
     if (!start) {
       const reason = 'the path is not a directory that is known';
-      return {isComplete: false, directories: 0, entries: 0, unreadable: 0, reason, isUnknown: true};
+      return {isComplete: false, directories: 0, entries: 0, unreadable: 0, unchanged: 0, reason, isUnknown: true};
     }
+    this.#reads.hotSet.tryAgain();
     const signal = AbortSignal.any([request.signal, this.#closing.signal]);
     const {crossesFileSystems} = this.#config;
     const parts = {tree, reads: this.#reads, sink: this.#sink, crossesFileSystems};

@@ -69,7 +69,7 @@ export class PortableSource implements Source {
   }
 
   async scan({source, path, signal, onProgress, isRecursive = true}: ScanRequest): Promise<ScanResult> {
-    const result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0};
+    const result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0, unchanged: 0};
     const frontier: Path[] = [path];
     for (let at = frontier.pop(); at !== undefined; at = frontier.pop()) {
       if (signal.aborted || this.#isClosed) return {...result, isComplete: false, reason: 'the scan was stopped'};

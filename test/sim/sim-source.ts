@@ -38,13 +38,18 @@ export class SimSource implements Source {
       if (!this.#sink) return;
       this.#gaps++;
       this.#sink.emit({kind: 'phase', phase: 'gap', path: rootPath, reason: 'overflow'});
-      const request = {source: 'on_demand', path: rootPath, signal: new AbortController().signal} as const;
+      const request = {
+        source: 'on_demand',
+        path: rootPath,
+        isFull: true,
+        signal: new AbortController().signal,
+      } as const;
       this.#time.after(1_000, () => void this.scan(request));
     });
   }
 
   async scan({source, path, signal}: ScanRequest): Promise<ScanResult> {
-    const result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0};
+    const result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0, unchanged: 0};
     const frontier: Path[] = [path];
     while (!signal.aborted && this.#sink) {
       const next = frontier.splice(this.#random.below(frontier.length), 1)[0];

@@ -209,6 +209,7 @@ class SimAgent {
         instance: `${this.#index}.${++this.#starts}`,
         sourcePath: '/mnt',
         auditIntervalMs,
+        fullAuditEvery: 1,
         sentinelIntervalMs,
         batchEventsMax: 5,
         batchBytesMax: 10_000,
