@@ -127,7 +127,7 @@ function apply(txn: TreeWrite, operation: Operation): unknown {
       const {place, time, at, isPut} = operation;
       const directory = pick(place.at);
       if (isPut) {
-        txn.putTombstone(directory, place.name, {deletedAt: at, storageTime: time});
+        txn.putTombstone(directory, place.name, {deletedAt: at, storageTime: time, agent: at % 3});
         txn.putSuspect(at, {directory, name: place.name, size: at, ctime: time});
         txn.putBlindSpot(directory, place.name, at % 2 === 0 ? 'created' : 'deleted', at);
       } else {

@@ -2,10 +2,15 @@ import type {FileTime} from '../core/entry/entry.ts';
 import type {Hlc} from '../core/time/hlc.ts';
 import type {BlindSpotChange, Suspect, Tombstone} from '../core/tree/tree-store.ts';
 
-/** Values of the small tables: fixed columns of f64, little-endian. */
+/** Values of the small tables: fixed columns of f64, little-endian. A tombstone of three columns is from before agents were kept. */
 export const tombstoneRow = {
-  encode: ({deletedAt, storageTime}: Tombstone) => pack([deletedAt, storageTime.seconds, storageTime.nanos]),
-  decode: (bytes: Buffer): Tombstone => ({deletedAt: bytes.readDoubleLE(0), storageTime: time(bytes, 8)}),
+  encode: ({deletedAt, storageTime, agent}: Tombstone) =>
+    pack([deletedAt, storageTime.seconds, storageTime.nanos, agent]),
+  decode: (bytes: Buffer): Tombstone => ({
+    deletedAt: bytes.readDoubleLE(0),
+    storageTime: time(bytes, 8),
+    agent: bytes.byteLength > 24 ? bytes.readDoubleLE(24) : -1,
+  }),
 };
 
 export const suspectRow = {

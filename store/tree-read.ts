@@ -64,8 +64,12 @@ export class LmdbTreeRead implements TreeRead {
     return [...this.db.tombstones.getKeys(range)].length > 0;
   }
 
-  *tombstones(): Iterable<Tombstone & {directory: DirectoryNumber; name: ByteString}> {
-    for (const {key, value} of rowsOf(this.db.tombstones, {}))
+  *tombstones(after?: {
+    directory: DirectoryNumber;
+    name: ByteString;
+  }): Iterable<Tombstone & {directory: DirectoryNumber; name: ByteString}> {
+    const range = after === undefined ? {} : {start: nameKey(after.directory, after.name), exclusiveStart: true};
+    for (const {key, value} of rowsOf(this.db.tombstones, range))
       yield {...parseNameKey(key), ...tombstoneRow.decode(value)};
   }
 
@@ -75,8 +79,11 @@ export class LmdbTreeRead implements TreeRead {
       yield {...parseExpiryKey(key), ...suspectRow.decode(value)};
   }
 
-  *blindSpots(): Iterable<{directory: DirectoryNumber; name: ByteString; change: BlindSpotChange; foundAt: Hlc}> {
-    for (const {key, value} of rowsOf(this.db.blindSpots, {}))
+  *blindSpots(
+    directory?: DirectoryNumber,
+  ): Iterable<{directory: DirectoryNumber; name: ByteString; change: BlindSpotChange; foundAt: Hlc}> {
+    const range = directory === undefined ? {} : {start: directoryKey(directory), end: behindDirectory(directory)};
+    for (const {key, value} of rowsOf(this.db.blindSpots, range))
       yield {...parseNameKey(key), ...blindSpotRow.decode(value)};
   }
 

@@ -2,12 +2,14 @@ import {fromBytes} from '../entry/byte-string.ts';
 import {isPath, type Path, rootPath} from '../entry/path.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import type {Log} from '../log/log.ts';
+import type {Heard} from '../protocol/batch.ts';
 import {encodeBatch} from '../protocol/codec.ts';
 import type {FsEvent, ScanSource} from '../protocol/events.ts';
 import type {OpenSessionAnswer, SessionProgress, SessionRole} from '../protocol/session.ts';
 import type {Sender} from '../sender/sender.ts';
 import type {EventSink, Source, SourceEvent} from '../source/source.ts';
 import type {Clock} from '../time/clock.ts';
+import {type Hlc, shiftHlc} from '../time/hlc.ts';
 import {type Backoff, backoffMs} from './backoff.ts';
 import {Bus} from './bus.ts';
 import {Outbox, type OutgoingBatch} from './outbox.ts';
@@ -42,6 +44,7 @@ export type PipeStatus = {
 
 const busLimits = {realtimeEventsMax: 500_000, scanBytesMax: 8 * 2 ** 20};
 const quietFailureMs = 3_000;
+const heardForMs = 60_000;
 const retry: Backoff = {minMs: 100, maxMs: 10_000};
 
 /**
@@ -59,8 +62,11 @@ export class Pipe {
   readonly #outbox = new Outbox();
   readonly #wake = new Signal();
   #session: OpenSessionAnswer | undefined;
+  /** The session that the batches in the outbox were made for. */
+  #lastSession: string | undefined;
   #role: SessionRole | undefined;
   #hlc = 0;
+  #heard: Heard | undefined;
   #hasSnapshot = false;
   #isConnected = false;
   #lastError: string | undefined;
@@ -159,7 +165,7 @@ export class Pipe {
         const {batchEventsMax, batchBytesMax} = this.#settings;
         const events = this.#bus.take({eventsMax: batchEventsMax, bytesMax: batchBytesMax});
         if (events.length === 0) continue;
-        send(this.#outbox.add(events, number => encodeBatch({session: session.session_id, number, events})));
+        send(this.#outbox.add(events, number => this.#encode(session.session_id, number, events)));
       }
       await Promise.all(under);
       if (!signal.aborted) await this.#recover(failure, signal);
@@ -210,10 +216,14 @@ export class Pipe {
       try {
         const request = {view, schema: 'fs' as const, agent_id: agentId, pipe: name, instance, source: sourcePath};
         const session = await this.#parts.sender.open(request, signal);
+        const isKnown = session.session_id === this.#lastSession;
         this.#session = session;
-        if (session.is_resumed) this.#outbox.confirmUntil(session.last_batch);
-        else this.#outbox.restart((number, events) => encodeBatch({session: session.session_id, number, events}));
+        this.#lastSession = session.session_id;
+        // Not `is_resumed`: the answer that first told of this session may have been lost.
+        if (isKnown) this.#outbox.confirmUntil(session.last_batch);
+        else this.#outbox.restart((number, events) => this.#encode(session.session_id, number, events));
         this.#hlc = session.hlc;
+        this.#heard = undefined;
         this.#note({...session, look_at: []});
         const {session_id, role, is_resumed} = session;
         this.#parts.log.info({session: session_id, role, isResumed: is_resumed}, 'session opened');
@@ -244,6 +254,7 @@ export class Pipe {
     this.#isConnected = true;
     this.#lastError = undefined;
     this.#wake.raise();
+    this.#hear(hlc);
     if (hlc < this.#hlc) return;
     if (this.#role !== role) {
       this.#parts.log.info({role}, 'role');
@@ -252,6 +263,18 @@ export class Pipe {
     this.#role = role;
     this.#hlc = hlc;
     this.#hasSnapshot = has_snapshot;
+  }
+
+  /** Keeps what was received fastest, and for a minute only: the two clocks do not go at the very same pace. */
+  #hear(hlc: Hlc): void {
+    const at = this.#parts.clock.monotonic();
+    const best = this.#heard;
+    if (best && at - best.at < heardForMs && hlc <= shiftHlc(best.hlc, at - best.at)) return;
+    this.#heard = {hlc, at};
+  }
+
+  #encode(session: string, number: number, events: readonly FsEvent[]): Uint8Array {
+    return encodeBatch({session, number, heard: this.#heard, events});
   }
 
   /** A fusion that starts or changes its gateways is not worth a warning; one that stays away is. */

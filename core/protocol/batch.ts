@@ -1,3 +1,4 @@
+import type {Hlc} from '../time/hlc.ts';
 import type {FsEvent} from './events.ts';
 
 /**
@@ -9,8 +10,15 @@ export type Batch = {
   number: number;
   /** The agent's monotonic clock when this copy of the batch was sent, in milliseconds. */
   sentAt: number;
+  heard: Heard | undefined;
   events: readonly FsEvent[];
 };
+
+/**
+ * A value of the view's clock and the moment of the agent's monotonic clock at which it was received: what the agent observed
+ * later happened later than that. Of several the one that was received fastest says most.
+ */
+export type Heard = {hlc: Hlc; at: number};
 
 export const schemaName = 'fs';
 export const batchContentType = 'application/cbor';

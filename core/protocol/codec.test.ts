@@ -38,7 +38,7 @@ const events: FsEvent[] = [
   {kind: 'phase', phase: 'unavailable', reason: 'gone'},
   {kind: 'phase', phase: 'available'},
 ];
-const batch = {session: 'v.1', number: 7, events};
+const batch = {session: 'v.1', number: 7, heard: {hlc: 2 ** 50, at: 1.5}, events};
 
 test('every kind of event survives the way, bytes and all', () => {
   const plain = (list: readonly FsEvent[]) =>

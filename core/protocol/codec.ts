@@ -11,7 +11,7 @@ import {type FsEvent, messageSources} from './events.ts';
 /**
  * Batches as CBOR (RFC 8949), plain maps with the keys below; names and paths are byte strings, times `[seconds, nanos]`.
  *
- *     {schema: "fs", session, number, events: [{kind, message_source, …}]}
+ *     {schema: "fs", session, number, heard: [hlc, at], events: [{kind, message_source, …}]}
  */
 const cbor = new Encoder({useRecords: false, mapsAsObjects: true, tagUint8Array: false, variableMapSize: true});
 
@@ -81,20 +81,23 @@ const wireBatch = z.strictObject({
   schema: z.literal(schemaName),
   session: z.string().min(1).max(64),
   number: z.number().int().positive(),
+  heard: z.tuple([count, z.number().finite()]).optional(),
   events: z.array(z.unknown()),
 });
 
-export function encodeBatch({session, number, events}: Omit<Batch, 'sentAt'>): Uint8Array {
-  return cbor.encode({schema: schemaName, session, number, events: events.map(toWire)});
+export function encodeBatch({session, number, heard, events}: Omit<Batch, 'sentAt'>): Uint8Array {
+  const wireHeard = heard && {heard: [heard.hlc, heard.at]};
+  return cbor.encode({schema: schemaName, session, number, ...wireHeard, events: events.map(toWire)});
 }
 
 /** Throws BATCH_REJECTED, with the number of the first event that is wrong and why. */
 export function decodeBatch(bytes: Uint8Array, sentAt: number): Batch {
-  const {session, number, events} = parse(wireBatch, decodeCbor(bytes), 'The batch');
+  const {session, number, heard, events} = parse(wireBatch, decodeCbor(bytes), 'The batch');
   return {
     session,
     number,
     sentAt,
+    heard: heard && {hlc: heard[0], at: heard[1]},
     events: events.map((event, index) => fromWire(parse(wireEvent, event, `Event ${index} of the batch`))),
   };
 }

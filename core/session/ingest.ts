@@ -7,6 +7,9 @@ import {type Hlc, nextHlc, shiftHlc} from '../time/hlc.ts';
 import {emptyStorageClock, type StorageClock} from '../time/storage-clock.ts';
 import {type Arbitration, arbitrate} from '../tree/arbitrate.ts';
 import type {TreeSettings} from '../tree/context.ts';
+import {doubts} from '../tree/doubts.ts';
+import {take} from '../tree/take.ts';
+import {forgottenUntil} from '../tree/tombstones.ts';
 import {rootDirectory, type TreeRead, type TreeWrite} from '../tree/tree-store.ts';
 import {type StoredSession, type ViewState, viewStateName} from '../view/view-status.ts';
 import {agentNumber, applyPhases, getSession, putSession, readViewState} from './session.ts';
@@ -14,14 +17,18 @@ import {agentNumber, applyPhases, getSession, putSession, readViewState} from '.
 /**
  * A batch and everything that is stored with it: its effects, its number, the clock. A function of the stored state, the
  * batch, and its arrival, so that the same batches build the same store anywhere.
+ *
+ * Two times come with what arrives. `viewMs` moves the view's clock and is what the rules compare: it only ever goes forward,
+ * at the pace of a monotonic clock. `wallMs` is what people read.
  */
+export type Arrival = {viewMs: number; wallMs: number};
 
 const clockStateName = 'clock';
 const storageClockStateName = 'storage-clock';
 
 /** Moves the view's clock to its next timestamp. */
-export function tick(txn: TreeWrite, nowMs: number): Hlc {
-  const now = nextHlc(readClock(txn), nowMs);
+export function tick(txn: TreeWrite, viewMs: number): Hlc {
+  const now = nextHlc(readClock(txn), viewMs);
   txn.putState(clockStateName, now);
   return now;
 }
@@ -36,34 +43,37 @@ export type Ingestion = {session: StoredSession; hasSnapshot: boolean; now: Hlc;
 export function ingest(
   txn: TreeWrite,
   batch: Batch,
-  {arrivedAtMs, settings}: {arrivedAtMs: number; settings: TreeSettings},
+  {arrival: {viewMs, wallMs}, settings}: {arrival: Arrival; settings: TreeSettings},
 ): Ingestion {
   const session = getSession(txn, batch.session);
-  const now = tick(txn, arrivedAtMs);
+  const now = tick(txn, viewMs);
   if (batch.number <= session.lastBatch) return finish(txn, session, now, undefined);
 
   const stored = txn.state<StorageClock>(storageClockStateName) ?? emptyStorageClock;
+  const agent = agentNumber(txn, session.agent);
   const arbitration = arbitrate(
     {
       txn,
       settings,
       now,
-      arrivedAtMs,
-      agent: agentNumber(txn, session.agent),
+      agent,
+      isOnlyAgent: readViewState(txn).agents.length === 1,
+      forgottenUntil: forgottenUntil(txn),
       storageClock: stored,
       sentAt: batch.sentAt,
+      heard: batch.heard,
       observedUntil: session.observedUntil,
     },
     batch.events,
   );
   if (arbitration.storageClock !== stored) txn.putState(storageClockStateName, arbitration.storageClock);
   const saysSomething = batch.events.some(({kind}) => kind !== 'phase');
-  if (saysSomething) txn.putState(viewStateName, {...readViewState(txn), lastEventAt: arrivedAtMs} satisfies ViewState);
+  if (saysSomething) txn.putState(viewStateName, {...readViewState(txn), lastEventAt: wallMs} satisfies ViewState);
 
-  const spoken = applyPhases(txn, session, {events: batch.events, nowMs: arrivedAtMs});
+  const spoken = applyPhases(txn, session, {events: batch.events, nowMs: wallMs});
   const next: StoredSession = {
     ...spoken,
-    seenAt: arrivedAtMs,
+    seenAt: wallMs,
     lastBatch: batch.number,
     observedUntil: arbitration.observedUntil,
     lagMs: oldestAge(batch) ?? spoken.lagMs,
@@ -75,11 +85,11 @@ export function ingest(
 export function skipBatch(
   txn: TreeWrite,
   {session: id, number}: {session: string; number: number},
-  arrivedAtMs: number,
+  {viewMs, wallMs}: Arrival,
 ): void {
   const session = getSession(txn, id);
-  tick(txn, arrivedAtMs);
-  if (number === session.lastBatch + 1) putSession(txn, {...session, seenAt: arrivedAtMs, lastBatch: number});
+  tick(txn, viewMs);
+  if (number === session.lastBatch + 1) putSession(txn, {...session, seenAt: wallMs, lastBatch: number});
 }
 
 /** What the pipe is told: its role, the clock as evidence for its next look, and how far it was heard. */
@@ -89,18 +99,19 @@ export function progressOf({session, hasSnapshot, now}: Ingestion): Omit<Session
 
 export function heartbeat(
   txn: TreeWrite,
-  {session: id, queued, nowMs}: {session: string; queued: number; nowMs: number},
+  {session: id, queued, viewMs, wallMs}: {session: string; queued: number} & Arrival,
 ): Ingestion {
-  const session = putSession(txn, {...getSession(txn, id), seenAt: nowMs, queued});
-  return finish(txn, session, tick(txn, nowMs), undefined);
+  const session = putSession(txn, {...getSession(txn, id), seenAt: wallMs, queued});
+  return finish(txn, session, tick(txn, viewMs), undefined);
 }
 
-/** Paths of suspects (base64url of their bytes) that are due within `aheadMs`, for the leader to look at. */
+/** Paths (base64url of their bytes) for the leader to look at: those in doubt, and suspects that are due within `aheadMs`. */
 export function suspectsToLookAt(
   txn: TreeRead,
   {now, aheadMs, limit}: {now: Hlc; aheadMs: number; limit: number},
 ): string[] {
-  const paths: string[] = [];
+  const paths = [...take(doubts(txn), limit)].map(path => toBytes(path).toString('base64url'));
+  if (paths.length === limit) return paths;
   for (const {directory, name} of txn.suspects(shiftHlc(now, aheadMs))) {
     const parent = txn.entry(directory, name)?.isSuspect ? pathOf(txn, directory) : undefined;
     if (parent === undefined) continue;

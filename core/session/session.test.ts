@@ -6,12 +6,13 @@ import {type Path, rootPath} from '../entry/path.ts';
 import type {FsEvent} from '../protocol/events.ts';
 import {resolve} from '../query/resolve.ts';
 import {readViewStatus} from '../view/view-status.ts';
-import {heartbeat, ingest, skipBatch} from './ingest.ts';
-import {endSession, endSilentSessions, graceAll, openSession, readSessions} from './session.ts';
+import {ingest, skipBatch} from './ingest.ts';
+import {endSession, endSilentSessions, openSession, readSessions} from './session.ts';
 
 const settings = {hotFileThresholdMs: 30_000, cacheWindowMs: 120_000, tombstoneRetentionMs: 3_600_000};
 const start = Date.UTC(2026, 0, 1);
 const timeoutMs = 30_000;
+const at = (ms: number) => ({viewMs: ms, wallMs: ms});
 
 function view() {
   const store = openMemoryTree();
@@ -27,7 +28,9 @@ function view() {
         ),
       ),
     send: (session: string, number: number, events: FsEvent[], arrivedAtMs = start) =>
-      store.write(txn => ingest(txn, {session, number, sentAt: 0, events}, {arrivedAtMs, settings})),
+      store.write(txn =>
+        ingest(txn, {session, number, sentAt: 0, heard: undefined, events}, {arrival: at(arrivedAtMs), settings}),
+      ),
     roles: () => store.read(txn => Object.fromEntries(readSessions(txn).map(({agent, role}) => [agent, role]))),
   };
 }
@@ -66,17 +69,26 @@ test('a pipe that lost its connection goes on with its session; one that was sta
   await expect(send(first.session.id, 2, [])).rejects.toMatchObject({code: 'SESSION_UNKNOWN'});
 });
 
-test('a session that is not heard of ends, but after a restart of the engine all get a full timeout', async () => {
+test('a pipe whose session timed out comes back to it, behind the same last batch, and does not take the lead back', async () => {
+  const {store, open, send, roles} = view();
+  const a = await open('a', '1');
+  await open('b', '1', start + 1);
+  await send(a.session.id, 1, [upsert('/f')]);
+  await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a'));
+  const again = await open('a', '1', start + 2);
+  expect(again).toMatchObject({isResumed: true, session: {id: a.session.id, lastBatch: 1}});
+  expect(roles()).toEqual({a: 'follower', b: 'leader'});
+  await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a'));
+  expect(await open('a', '2', start + 3)).toMatchObject({isResumed: false, session: {lastBatch: 0}});
+});
+
+test('when sessions end the lead passes on', async () => {
   const {store, open, roles} = view();
   await open('a', '1');
-  const b = await open('b', '1', start + 1);
-  const later = start + timeoutMs + 2;
-  await store.write(txn => heartbeat(txn, {session: b.session.id, queued: 0, nowMs: start + 20_000}));
-  await store.write(txn => graceAll(txn, later));
-  expect(await store.write(txn => endSilentSessions(txn, later + 1))).toEqual([]);
-  expect(await store.write(txn => endSilentSessions(txn, later + timeoutMs))).toEqual([]);
-  expect((await store.write(txn => endSilentSessions(txn, later + timeoutMs + 1))).length).toBe(2);
-  expect(roles()).toEqual({});
+  await open('b', '1', start + 1);
+  const ended = await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a'));
+  expect(ended.map(({agent}) => agent)).toEqual(['a']);
+  expect(roles()).toEqual({b: 'leader'});
 });
 
 test('a batch that is sent again changes nothing', async () => {
@@ -93,7 +105,7 @@ test('a batch that is sent again changes nothing', async () => {
 test('behind a batch that was kept aside the stream goes on', async () => {
   const {store, open, send} = view();
   const {id} = (await open('a', '1')).session;
-  await store.write(txn => skipBatch(txn, {session: id, number: 1}, start));
+  await store.write(txn => skipBatch(txn, {session: id, number: 1}, at(start)));
   expect((await send(id, 2, [upsert('/f')])).session.lastBatch).toBe(2);
 });
 

@@ -53,3 +53,9 @@ export function latestStorageTimeAt(clock: StorageClock, wallMs: number): FileTi
   const seconds = storageSecondsAt(clock, wallMs);
   return {seconds: seconds === undefined ? 2 ** 39 - 1 : Math.ceil(seconds) + storageClockErrorS, nanos: 0};
 }
+
+/** A moment that is surely not after the storage's time at `wallMs`. Without an estimate: earlier than every ctime. */
+export function earliestStorageTimeAt(clock: StorageClock, wallMs: number): FileTime {
+  const seconds = storageSecondsAt(clock, wallMs);
+  return {seconds: seconds === undefined ? -(2 ** 39) : Math.floor(seconds) - storageClockErrorS, nanos: 0};
+}

@@ -17,11 +17,21 @@ export type RuleContext = {
   settings: TreeSettings;
   /** The view's clock for this batch. */
   now: Hlc;
-  /** Fusion's wall time at the arrival of the batch, in milliseconds since 1970. */
-  arrivedAtMs: number;
   /** The number of the agent that speaks. */
   agent: number;
+  /** No other agent ever spoke, so whatever a watcher saw, this one saw. */
+  isOnlyAgent: boolean;
+  /** Deletions from before this moment may be forgotten. */
+  forgottenUntil: Hlc;
   storageClock: StorageClock;
+};
+
+/** When a watcher saw something, on the view's clock: between these two. */
+export type Observation = {
+  /** What the agent had heard of the view's clock before, plus the time that passed since. */
+  from: Hlc;
+  /** The arrival minus the event's age: later than the truth by what the batch took on its way. */
+  to: Hlc;
 };
 
 /** Where an entry is: the directory that holds it, and its name there. The root is the empty name above the root. */
@@ -76,6 +86,7 @@ function makeDirectories({txn, agent}: RuleContext, names: readonly ByteString[]
   let directory = rootDirectory;
   for (const name of names) {
     const known = txn.entry(directory, name)?.directory ?? 0;
+    if (known === 0) txn.removeBlindSpot(directory, name);
     directory = known !== 0 ? known : txn.put(directory, unseenDirectory(name, agent)).directory;
   }
   return directory;

@@ -12,13 +12,15 @@ import {type Decide, type DirectoryRecord, type NameRange, rootDirectory, verdic
 /**
  * A directory that was read completely (or a sorted range of it), compared with what is stored, name by name. The evidence
  * E of the listing proves: the agent looked after the view had processed everything up to E. But what it saw may come from
- * a cache that is up to `cacheWindowMs` (W) old. So:
+ * a cache that is up to `cache_window` old. A cache never goes back behind what the agent itself told before: so the window W
+ * is 0 against what this agent told last, and `cache_window` against what another did.
  *
  * 1. A listing of a directory that was deleted, it or one above it, counts only when E is later than the deletion + W.
  * 2. A name that is not stored comes in, unless a tombstone stands there and it is not provably newer.
  * 3. A stored name takes what was listed when E is later than the last observation + W, else only with a later ctime.
  * 4. A stored name that was not listed goes only when E is later than the last complete listing, and neither it nor
  *    anything below it was seen by a watcher later than E - W.
+ * 5. A listing from before the oldest deletion that is surely remembered does not count at all.
  *
  * Returns whether the listing counted.
  */
@@ -28,6 +30,7 @@ export function applyListing(context: RuleContext, event: ListingEvent): boolean
   if (directory === undefined) return false;
   const record = txn.directory(directory)!;
   const range = {after: event.after, until: event.until};
+  if (event.evidence > record.listedAt) confirmDeletions(context, event, directory);
   txn.merge(directory, range, event.entries, agent, decider(context, event, directory, record));
   txn.setDirectory(directory, reached(record, range, event.evidence));
   return true;
@@ -50,19 +53,20 @@ function findListed(
   {path, evidence}: {path: Path; evidence: Hlc},
   self: Attributes | undefined,
 ): DirectoryNumber | undefined {
-  const {txn, settings} = context;
-  if (isOfDeletedDirectory(context, path, evidence)) return undefined;
+  const {txn} = context;
+  if (evidence < context.forgottenUntil || isOfDeletedDirectory(context, path, evidence)) return undefined;
   const {missing} = resolvePlace(txn, path);
   const look = {evidence, ctime: undefined};
-  if (missing?.tombstone && !isAfterDeletion(missing.tombstone, look, settings)) return undefined;
-  if (missing?.blocker && !isOutsideDoubt(context, evidence, missing.blocker.realtimeAt)) return undefined;
+  if (missing?.tombstone && !isAfterDeletion(context, missing.tombstone, look)) return undefined;
+  if (missing?.blocker && !isOutsideDoubt(context, evidence, missing.blocker, 0)) return undefined;
 
   const place = makePlace(context, path);
   const stored = txn.entry(place.directory, place.name);
   if (stored) return updateListed(context, place, stored, evidence, self);
   const tombstone = txn.tombstone(place.directory, place.name);
-  if (tombstone && !isAfterDeletion(tombstone, {evidence, ctime: self?.ctime}, settings)) return undefined;
+  if (tombstone && !isAfterDeletion(context, tombstone, {evidence, ctime: self?.ctime})) return undefined;
   if (self === undefined) return makeDirectory(context, path);
+  txn.removeBlindSpot(place.directory, place.name);
   return txn.put(place.directory, {...newEntryFrom(place.name, self), agent: context.agent}).directory;
 }
 
@@ -76,7 +80,7 @@ function updateListed(
   const {txn, agent} = context;
   const listedAt = txn.directory(place.directory)?.listedAt ?? 0;
   const counts =
-    isOutsideDoubt(context, evidence, Math.max(stored.realtimeAt, listedAt)) ||
+    isOutsideDoubt(context, evidence, stored, listedAt) ||
     !stored.hasAttributes ||
     (self !== undefined && compareTimes(self.ctime, stored.ctime) > 0);
   if (stored.directory === 0) {
@@ -92,13 +96,14 @@ function updateListed(
  * A tombstone that stands at a directory which exists again. What was read before or shortly after the deletion may be the
  * old directory's; only the agent that itself saw the new one being made cannot mistake them.
  */
-function isOfDeletedDirectory({txn, settings, agent}: RuleContext, path: Path, evidence: Hlc): boolean {
+function isOfDeletedDirectory(context: RuleContext, path: Path, evidence: Hlc): boolean {
+  const {txn, agent} = context;
   let directory: DirectoryNumber = rootDirectory;
   for (const name of pathNames(path)) {
     const entry = txn.entry(directory, name);
     if (!entry?.directory) return false;
     const tombstone = txn.hasTombstones(directory) ? txn.tombstone(directory, name) : undefined;
-    if (tombstone && !isAfterDeletion(tombstone, {evidence, ctime: undefined}, settings)) {
+    if (tombstone && !isAfterDeletion(context, tombstone, {evidence, ctime: undefined})) {
       if (entry.agent !== agent || entry.realtimeAt < tombstone.deletedAt) return true;
     }
     directory = entry.directory;
@@ -112,29 +117,30 @@ function decider(
   directory: DirectoryNumber,
   record: Readonly<DirectoryRecord>,
 ): Decide {
-  const {txn, settings, now} = context;
+  const {txn, agent, isOnlyAgent, now} = context;
   const {listedAt} = record;
   const hasTombstones = txn.hasTombstones(directory);
   const isLaterLook = evidence > listedAt;
-  const seenLimit = shiftHlc(evidence, -settings.cacheWindowMs);
+  const seenLimit = shiftHlc(evidence, -context.settings.cacheWindowMs);
   const place = (name: ByteString): Place => ({directory, name});
 
   function addition(listed: PackedCursor): number {
     const tombstone = hasTombstones ? txn.tombstone(directory, listed.name) : undefined;
     if (tombstone) {
       const ctime = listed.hasAttributes ? listed.ctime : undefined;
-      if (!isAfterDeletion(tombstone, {evidence, ctime}, settings)) return verdicts.keep;
+      if (!isAfterDeletion(context, tombstone, {evidence, ctime})) return verdicts.keep;
       txn.removeTombstone(directory, listed.name);
     }
     const isBlind = bringsBlindSpots(source);
     if (isBlind) txn.putBlindSpot(directory, listed.name, 'created', now);
+    else txn.removeBlindSpot(directory, listed.name);
     return verdicts.take | suspicion(listed, false) | (isBlind ? verdicts.blindSpot : 0);
   }
 
   function comparison(stored: PackedCursor, listed: PackedCursor): number {
     if (!listed.hasAttributes) return verdicts.keep;
     if (isSameVersion(stored, listed)) return confirmation(stored);
-    const isOutside = evidence > shiftHlc(Math.max(stored.realtimeAt, listedAt), settings.cacheWindowMs);
+    const isOutside = isOutsideDoubt(context, evidence, stored, listedAt);
     const isNewer = compareCtimes(listed, stored) > 0;
     if (!isOutside && !isNewer && stored.hasAttributes) return verdicts.keep;
     // The attributes of a directory follow its entries, and these are marked themselves.
@@ -153,9 +159,10 @@ function decider(
   }
 
   function absence(stored: PackedCursor): number {
-    if (!isLaterLook || stored.realtimeAt > seenLimit) return verdicts.keep;
+    if (!isLaterLook || stored.realtimeAt >= (stored.agent === agent ? evidence : seenLimit)) return verdicts.keep;
     const below = stored.directory === 0 ? undefined : txn.directory(stored.directory);
-    if (below && below.totals.newestRealtimeAt > seenLimit) return verdicts.keep;
+    // Of what is below only the newest observation is known, not whose it was.
+    if (below && below.totals.newestRealtimeAt >= (isOnlyAgent ? evidence : seenLimit)) return verdicts.keep;
     txn.putBlindSpot(directory, stored.name, 'deleted', now);
     buryAt(context, place(stored.name), evidence);
     return verdicts.remove;
@@ -192,8 +199,28 @@ function reached(
   return {listedAt: Math.max(listedAt, evidence), unreadable: undefined, partial: undefined};
 }
 
-function isOutsideDoubt({settings}: RuleContext, evidence: Hlc, lastObservation: Hlc): boolean {
-  return evidence > shiftHlc(lastObservation, settings.cacheWindowMs);
+/** Whether a look is surely later than what is stored; `listedAt` is that of the directory it stands in. */
+function isOutsideDoubt(
+  {settings, agent}: RuleContext,
+  evidence: Hlc,
+  stored: {agent: number; realtimeAt: Hlc},
+  listedAt: Hlc,
+): boolean {
+  const windowMs = stored.agent === agent ? 0 : settings.cacheWindowMs;
+  return evidence > shiftHlc(Math.max(stored.realtimeAt, listedAt), windowMs);
+}
+
+/** A later look that does not find what an earlier one had missed either: that it is gone is no blind spot any more. */
+function confirmDeletions(
+  {txn}: RuleContext,
+  {after, until, evidence}: ListingEvent,
+  directory: DirectoryNumber,
+): void {
+  for (const {name, change, foundAt} of [...txn.blindSpots(directory)]) {
+    if (change !== 'deleted' || foundAt >= evidence) continue;
+    if ((after !== undefined && name <= after) || (until !== undefined && name > until)) continue;
+    if (txn.entry(directory, name) === undefined) txn.removeBlindSpot(directory, name);
+  }
 }
 
 function hasAttributesOf(entry: Entry, attributes: Attributes): boolean {

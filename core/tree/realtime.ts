@@ -1,43 +1,43 @@
-import {compareTimes, type Entry, type FileTime, kinds, newEntryFrom} from '../entry/entry.ts';
-import {isBelow, rootPath} from '../entry/path.ts';
+import {type Attributes, compareTimes, type DirectoryNumber, type Entry, kinds, newEntryFrom} from '../entry/entry.ts';
+import {isBelow, type Path, rootPath} from '../entry/path.ts';
 import type {DeleteEvent, MoveEvent, UpsertEvent} from '../protocol/events.ts';
 import {type Hlc, hlcToMs} from '../time/hlc.ts';
-import {latestStorageTimeAt} from '../time/storage-clock.ts';
-import {makePlace, type Place, type RuleContext, resolvePlace} from './context.ts';
+import {earliestStorageTimeAt, latestStorageTimeAt} from '../time/storage-clock.ts';
+import {makePlace, type Observation, type Place, type RuleContext, resolvePlace} from './context.ts';
+import {doubt} from './doubts.ts';
 import {canBeSuspect, watchSuspect} from './suspects.ts';
 import {buryAt} from './tombstones.ts';
 import type {Tombstone} from './tree-store.ts';
 
 /**
- * What a watcher saw is authoritative for the moment at which it was observed. `observedAt` is that moment on the view's
- * clock, and within one session it never goes back.
+ * What a watcher saw is authoritative for the moment at which it was observed.
  *
  * 1. Events of one agent count in the order in which they come.
- * 2. An event that was observed before what another agent told of the same path counts only where the ctime proves it.
+ * 2. What another agent told of the same path gives way to an event that was surely observed later, or whose ctime proves it.
+ * 3. Where the order is not known nothing changes, and the path is put among the doubts: the leader looks.
  */
-type Realtime<Event> = Omit<Event, 'observedAt'> & {observedAt: Hlc};
+type Realtime<Event> = Omit<Event, 'observedAt'> & {observed: Observation};
 
 /** True when the event counted. */
 export function applyUpsert(context: RuleContext, event: Realtime<UpsertEvent>): boolean {
   const {txn, agent} = context;
-  const {path, attributes, observedAt, isAtomic} = event;
+  const {path, attributes, observed, isAtomic} = event;
   if (path === rootPath && attributes.kind !== kinds.directory) return false;
-  const {missing} = resolvePlace(txn, path);
-  if (missing?.tombstone && !isAfter(missing.tombstone, observedAt, attributes.ctime)) return false;
-  if (missing?.blocker && isEarlier(context, observedAt, missing.blocker)) return false;
+  if (!mayStandAt(context, path, observed, attributes)) return doubt(context, path);
 
   const place = makePlace(context, path);
   const {directory, name} = place;
-  const tombstone = txn.tombstone(directory, name);
-  if (tombstone && !isAfter(tombstone, observedAt, attributes.ctime)) return false;
   const stored = txn.entry(directory, name);
-  if (stored && isEarlier(context, observedAt, stored) && compareTimes(attributes.ctime, stored.ctime) <= 0)
-    return false;
-
+  if (stored && isOther(context, stored) && observed.from < lastLook(context, directory, stored)) {
+    const isOlder = compareTimes(attributes.ctime, stored.ctime) <= 0;
+    // A directory's own attributes follow what is in it.
+    if (isOlder && (isSameVersion(attributes, stored) || isSameDirectory(attributes, stored))) return false;
+    if (isOlder) return doubt(context, path);
+  }
   const isSuspect = !isAtomic && canBeSuspect(attributes);
   const entry = txn.put(directory, {
     ...newEntryFrom(name, attributes),
-    realtimeAt: Math.max(observedAt, stored?.realtimeAt ?? 0),
+    realtimeAt: Math.max(observed.to, stored?.realtimeAt ?? 0),
     agent,
     isSuspect,
   });
@@ -46,39 +46,46 @@ export function applyUpsert(context: RuleContext, event: Realtime<UpsertEvent>):
   return true;
 }
 
-export function applyDelete(context: RuleContext, {path, observedAt}: Realtime<DeleteEvent>): boolean {
+export function applyDelete(context: RuleContext, {path, observed}: Realtime<DeleteEvent>): boolean {
   const {txn} = context;
   if (path === rootPath) return false;
-  const {missing} = resolvePlace(txn, path);
+  const {place: known, missing} = resolvePlace(txn, path);
   // Gone with a parent that we know to be gone: there is nothing that a late scan could bring back.
   if (missing?.tombstone || missing?.blocker) return false;
-  const place = makePlace(context, path);
-  const stored = txn.entry(place.directory, place.name);
-  if (stored && !mayRemove(context, observedAt, stored)) return false;
-  removeObserved(context, place, observedAt);
+  const stored = known && txn.entry(known.directory, known.name);
+  if (!stored && isForgotten(context, observed)) return false;
+  if (stored && !mayRemove(context, observed, known.directory, stored)) return doubt(context, path);
+  if (stored && isRecentOfOther(context, observed, stored)) doubt(context, path);
+  removeObserved(context, known ?? makePlace(context, path), observed);
   return true;
 }
 
 /** The attributes of what moved come with an upsert behind it. */
-export function applyMove(context: RuleContext, {from, to, observedAt}: Realtime<MoveEvent>): boolean {
+export function applyMove(context: RuleContext, {from, to, observed}: Realtime<MoveEvent>): boolean {
   const {txn, agent} = context;
   if (from === to || isBelow(to, from) || isBelow(from, to)) return false;
-  const origin = makePlace(context, from);
-  const stored = txn.entry(origin.directory, origin.name);
-  if (stored && !mayRemove(context, observedAt, stored)) return false;
-
+  const inDoubt = () => {
+    doubt(context, from);
+    return doubt(context, to);
+  };
+  const known = resolvePlace(txn, from).place;
+  const stored = known && txn.entry(known.directory, known.name);
+  if (!stored && isForgotten(context, observed)) return inDoubt();
+  if (stored && !mayRemove(context, observed, known.directory, stored)) return inDoubt();
+  if (!mayStandAt(context, to, observed, undefined)) return inDoubt();
+  const origin = known ?? makePlace(context, from);
   const target = makePlace(context, to);
   const replaced = txn.entry(target.directory, target.name);
-  if (replaced && !mayRemove(context, observedAt, replaced)) return false;
+  if (replaced && !mayRemove(context, observed, target.directory, replaced)) return inDoubt();
   if (!stored) {
     // The scan has not told us of it yet. What it will tell under the old name is out of date.
-    if (replaced) removeObserved(context, target, observedAt);
-    buryAt(context, origin, observedAt);
+    if (replaced) removeObserved(context, target, observed);
+    buryAt(context, origin, observed.to);
     return true;
   }
-  const moved = txn.move(origin, target, {realtimeAt: observedAt, agent, isBlindSpot: false})!;
+  const moved = txn.move(origin, target, {realtimeAt: observed.to, agent, isBlindSpot: false})!;
   txn.removeBlindSpot(origin.directory, origin.name);
-  buryAt(context, origin, observedAt);
+  buryAt(context, origin, observed.to);
   if (moved.isSuspect) watchSuspect(context, target, moved);
   confirm(context, target, moved, undefined);
   return true;
@@ -93,23 +100,82 @@ function confirm({txn}: RuleContext, {directory, name}: Place, entry: Entry, sto
   if (stored === undefined || stored.isBlindSpot) txn.removeBlindSpot(directory, name);
 }
 
-function removeObserved(context: RuleContext, place: Place, observedAt: Hlc): void {
+function removeObserved(context: RuleContext, place: Place, {to}: Observation): void {
   context.txn.remove(place.directory, place.name);
   context.txn.removeBlindSpot(place.directory, place.name);
-  buryAt(context, place, observedAt);
+  buryAt(context, place, to);
+}
+
+/** Whether deletions and what blocks the way leave room for something that was seen at a path. */
+function mayStandAt(
+  context: RuleContext,
+  path: Path,
+  observed: Observation,
+  attributes: Attributes | undefined,
+): boolean {
+  const {txn} = context;
+  const {place, missing} = resolvePlace(txn, path);
+  const {directory, name} = place ?? missing.at;
+  const tombstone = missing ? missing.tombstone : txn.tombstone(directory, name);
+  if (tombstone) return isAfter(context, observed, tombstone, attributes);
+  if (missing?.blocker) return !(isOther(context, missing.blocker) && observed.from < missing.blocker.realtimeAt);
+  return txn.entry(directory, name) !== undefined || !isForgotten(context, observed);
+}
+
+/** So long ago that a deletion which came after it may be forgotten. */
+function isForgotten({forgottenUntil}: RuleContext, {from}: Observation): boolean {
+  return from < forgottenUntil;
 }
 
 /** Another agent's entry also stays when its ctime says that it was changed after the removal. */
-function mayRemove(context: RuleContext, observedAt: Hlc, stored: Entry): boolean {
-  if (stored.agent === context.agent) return true;
-  if (observedAt < stored.realtimeAt) return false;
-  return compareTimes(stored.ctime, latestStorageTimeAt(context.storageClock, hlcToMs(observedAt))) <= 0;
+function mayRemove(context: RuleContext, observed: Observation, directory: DirectoryNumber, stored: Entry): boolean {
+  if (isSeenBelowAfter(context, observed, stored)) return false;
+  if (!isOther(context, stored)) return true;
+  if (observed.from < lastLook(context, directory, stored)) return false;
+  return compareTimes(stored.ctime, latestStorageTimeAt(context.storageClock, hlcToMs(observed.to))) <= 0;
 }
 
-function isAfter(tombstone: Tombstone, observedAt: Hlc, ctime: FileTime): boolean {
-  return observedAt >= tombstone.deletedAt || compareTimes(ctime, tombstone.storageTime) > 0;
+/** When an entry was last seen, by a watcher or by a listing of the directory that it stands in. */
+function lastLook({txn}: RuleContext, directory: DirectoryNumber, stored: Entry): Hlc {
+  const record = txn.directory(directory);
+  return Math.max(stored.realtimeAt, record?.listedAt ?? 0, record?.partial?.evidence ?? 0);
 }
 
-function isEarlier({agent}: RuleContext, observedAt: Hlc, stored: Entry): boolean {
-  return stored.agent !== agent && observedAt < stored.realtimeAt;
+/** Whether something below a directory was seen alive after the directory was seen to go, so that it must be another one. */
+function isSeenBelowAfter(context: RuleContext, {from, to}: Observation, stored: Entry): boolean {
+  const below = stored.directory === 0 || context.isOnlyAgent ? undefined : context.txn.directory(stored.directory);
+  return below !== undefined && below.totals.newestRealtimeAt > (isOther(context, stored) ? from : to);
+}
+
+/** Changed so shortly before its removal that it may be another one than the one that was removed. */
+function isRecentOfOther(context: RuleContext, {from}: Observation, stored: Entry): boolean {
+  if (!isOther(context, stored)) return false;
+  return compareTimes(stored.ctime, earliestStorageTimeAt(context.storageClock, hlcToMs(from))) > 0;
+}
+
+function isAfter(
+  {agent}: RuleContext,
+  {from, to}: Observation,
+  tombstone: Tombstone,
+  attributes: Attributes | undefined,
+): boolean {
+  if (attributes && compareTimes(attributes.ctime, tombstone.storageTime) > 0) return true;
+  return (tombstone.agent === agent ? to : from) >= tombstone.deletedAt;
+}
+
+function isOther({agent}: RuleContext, stored: Entry): boolean {
+  return stored.agent !== agent;
+}
+
+function isSameDirectory(attributes: Attributes, stored: Entry): boolean {
+  return attributes.kind === kinds.directory && stored.kind === kinds.directory;
+}
+
+function isSameVersion(attributes: Attributes, stored: Entry): boolean {
+  return (
+    stored.hasAttributes &&
+    attributes.kind === stored.kind &&
+    attributes.size === stored.size &&
+    compareTimes(attributes.ctime, stored.ctime) === 0
+  );
 }

@@ -9,8 +9,9 @@ import {resolve} from '../query/resolve.ts';
 import {type Hlc, hlcAt, shiftHlc} from '../time/hlc.ts';
 import {emptyStorageClock, type StorageClock} from '../time/storage-clock.ts';
 import {arbitrate} from './arbitrate.ts';
+import {doubts} from './doubts.ts';
 import {reviewSuspects} from './suspects.ts';
-import {forgetTombstones} from './tombstones.ts';
+import {forgetTombstones, forgottenUntil} from './tombstones.ts';
 import type {TreeStore} from './tree-store.ts';
 
 const second = 1_000;
@@ -35,8 +36,14 @@ class View {
     return this;
   }
 
-  /** `ageMs`: how long ago the agent observed the realtime events. */
-  async tell(events: FsEvent[], {agent = 1, ageMs = 0}: {agent?: number; ageMs?: number} = {}): Promise<number> {
+  /**
+   * `ageMs`: how long before the batch was sent the agent observed the realtime events. `delayMs`: how long the batch was on its
+   * way, of which the agent knows nothing.
+   */
+  async tell(
+    events: FsEvent[],
+    {agent = 1, ageMs = 0, delayMs = 0}: {agent?: number; ageMs?: number; delayMs?: number} = {},
+  ): Promise<number> {
     const now = Math.max(this.#lastHlc + 1, this.hlc);
     this.#lastHlc = now;
     const result = await this.store.write(txn =>
@@ -45,8 +52,11 @@ class View {
           txn,
           settings,
           now,
-          arrivedAtMs: this.nowMs,
           agent,
+          isOnlyAgent:
+            this.#observedUntil.size === 0 || (this.#observedUntil.size === 1 && this.#observedUntil.has(agent)),
+          forgottenUntil: forgottenUntil(txn),
+          heard: {hlc: shiftHlc(now, -delayMs), at: ageMs},
           storageClock: this.#storageClock,
           sentAt: ageMs,
           observedUntil: this.#observedUntil.get(agent) ?? 0,
@@ -61,6 +71,10 @@ class View {
 
   find(path: string): Entry | undefined {
     return this.store.read(txn => resolve(txn, fromText(path) as Path).entry);
+  }
+
+  doubts(): string[] {
+    return this.store.read(txn => [...doubts(txn)]).sort();
   }
 
   has(path: string): boolean {
@@ -96,6 +110,12 @@ const upsert = (at: string, more: Parameters<typeof attributes>[0] = {}, isAtomi
 const remove = (at: string): FsEvent => ({kind: 'delete', path: path(at), observedAt: 0});
 const move = (from: string, to: string): FsEvent => ({kind: 'move', from: path(from), to: path(to), observedAt: 0});
 const directory = {kind: kinds.directory};
+const look = (at: string, more: Parameters<typeof attributes>[0] | undefined, evidence: Hlc): FsEvent => ({
+  kind: 'sentinel',
+  path: path(at),
+  evidence,
+  attributes: more && attributes(more),
+});
 
 function listing(
   at: string,
@@ -124,7 +144,7 @@ test('a late scan cannot revive a deleted file', async () => {
   await view.pass(second).tell([remove('/d/f')]);
   await view.pass(second).tell([listing('/d', {f: {}}, evidence)]);
   expect(view.has('/d/f')).toBe(false);
-  await view.pass(100 * second).tell([listing('/d', {f: {}}, view.hlc)]);
+  await view.pass(100 * second).tell([listing('/d', {f: {}}, view.hlc)], {agent: 2});
   expect(view.has('/d/f')).toBe(false);
 });
 
@@ -132,7 +152,7 @@ test('a deleted file that is seen again after the cache window, or with a later 
   const ctime = () => view.nowMs / 1000;
   await view.tell([upsert('/d/f', {ctime: ctime()}), upsert('/d/g', {ctime: ctime()})]);
   await view.pass(second).tell([remove('/d/f'), remove('/d/g')]);
-  await view.pass(10 * second).tell([listing('/d', {f: {}, g: {ctime: ctime() - 1}}, view.hlc)]);
+  await view.pass(10 * second).tell([listing('/d', {f: {}, g: {ctime: ctime() - 1}}, view.hlc)], {agent: 2});
   expect([view.has('/d/f'), view.has('/d/g')]).toEqual([false, true]);
   await view.pass(200 * second).tell([listing('/d', {f: {}, g: {}}, view.hlc)]);
   expect(view.has('/d/f')).toBe(true);
@@ -154,7 +174,7 @@ test('a directory is not deleted by a listing while anything below it was seen b
     listing('/d', {e: directory}, view.hlc, 'snapshot'),
   ]);
   await view.pass(200 * second).tell([upsert('/d/e/f')]);
-  await view.pass(second).tell([listing('/', {}, view.hlc)]);
+  await view.pass(second).tell([listing('/', {}, view.hlc)], {agent: 2});
   expect(view.has('/d/e/f')).toBe(true);
 });
 
@@ -170,11 +190,11 @@ test('unchanged and unreadable delete nothing, and unreadable is told', async ()
 
 test('inside the window of doubt only a later ctime changes a file; outside what was seen counts', async () => {
   await view.tell([upsert('/f', {size: 5, ctime: old + 10})]);
-  await view.pass(second).tell([listing('/', {f: {size: 4, ctime: old}}, view.hlc)]);
+  await view.pass(second).tell([listing('/', {f: {size: 4, ctime: old}}, view.hlc)], {agent: 2});
   expect(view.find('/f')).toMatchObject({size: 5});
-  await view.tell([listing('/', {f: {size: 6, ctime: old + 11}}, view.hlc)]);
+  await view.tell([listing('/', {f: {size: 6, ctime: old + 11}}, view.hlc)], {agent: 2});
   expect(view.find('/f')).toMatchObject({size: 6});
-  await view.pass(200 * second).tell([listing('/', {f: {size: 7, ctime: old - 100}}, view.hlc)]);
+  await view.pass(200 * second).tell([listing('/', {f: {size: 7, ctime: old - 100}}, view.hlc)], {agent: 2});
   expect(view.find('/f')).toMatchObject({size: 7});
 });
 
@@ -253,6 +273,91 @@ test('an upsert that another agent observed before a deletion does not bring the
   expect(view.has('/f')).toBe(false);
 });
 
+test('an agent that lists what it told itself needs no window: what it lost an event of goes, and comes, at once', async () => {
+  await view.tell([upsert('/f'), upsert('/d', directory), upsert('/d/g'), upsert('/h', {size: 5, ctime: old + 10})]);
+  await view.pass(second).tell([remove('/back')]);
+  await view.pass(second).tell([listing('/', {back: {}, h: {size: 4, ctime: old}}, view.hlc)]);
+  expect([view.has('/f'), view.has('/d'), view.has('/back')]).toEqual([false, false, true]);
+  expect(view.find('/h')).toMatchObject({size: 4});
+});
+
+test('with several agents a directory stays inside the window, because somebody else may have seen what is below', async () => {
+  await view.tell([upsert('/x')], {agent: 2});
+  await view.tell([upsert('/d', directory), upsert('/d/g')]);
+  await view.pass(second).tell([listing('/', {}, view.hlc)]);
+  expect([view.has('/d'), view.has('/x')]).toEqual([true, true]);
+});
+
+test('a deletion whose batch was long on its way does not delete what was made meanwhile; the leader looks', async () => {
+  await view.tell([upsert('/f', {ctime: view.nowMs / 1000})]);
+  await view.pass(second).tell([upsert('/f', {ctime: view.nowMs / 1000})]);
+  // Seen 3 s ago, before the file was made again; by arrival and age it seems to be from just now.
+  expect(await view.pass(second).tell([remove('/f')], {agent: 2, delayMs: 3 * second})).toBe(0);
+  expect([view.has('/f'), view.doubts()]).toEqual([true, ['/f']]);
+});
+
+test('a creation whose batch was long on its way does not bring back what was deleted meanwhile; the leader looks', async () => {
+  await view.tell([upsert('/f', {ctime: view.nowMs / 1000})]);
+  await view.pass(second).tell([remove('/f')]);
+  await view.pass(second).tell([upsert('/f', {ctime: view.nowMs / 1000 - 2})], {agent: 2, delayMs: 3 * second});
+  expect([view.has('/f'), view.doubts()]).toEqual([false, ['/f']]);
+  await view.pass(second).tell([look('/f', undefined, view.hlc)]);
+  expect([view.has('/f'), view.doubts()]).toEqual([false, ['/f']]);
+  await view.pass(200 * second).tell([look('/f', {}, view.hlc)]);
+  expect([view.has('/f'), view.doubts()]).toEqual([true, []]);
+});
+
+test('a rename whose batch was long on its way leaves both names as they are; the leader looks', async () => {
+  await view.tell([upsert('/a'), upsert('/b')]);
+  await view.pass(second).tell([move('/a', '/b')], {agent: 2, delayMs: 5 * second});
+  expect([view.has('/a'), view.has('/b'), view.doubts()]).toEqual([true, true, ['/a', '/b']]);
+});
+
+test('a look that does not find what another agent saw lately may come from a cache of names', async () => {
+  await view.tell([upsert('/f', {}, false)]);
+  await view.pass(second).tell([look('/f', undefined, view.hlc)], {agent: 2});
+  expect(view.has('/f')).toBe(true);
+  await view.pass(200 * second).tell([look('/f', undefined, view.hlc)], {agent: 2});
+  expect(view.has('/f')).toBe(false);
+});
+
+test('a look counts by its attributes, also when their ctime went back', async () => {
+  await view.tell([upsert('/f', {size: 5, ctime: old + 10}, false)]);
+  await view.pass(second).tell([look('/f', {size: 6, ctime: old}, view.hlc)], {agent: 2});
+  expect(view.find('/f')).toMatchObject({size: 6, isSuspect: true});
+});
+
+test('an event or a listing from before the oldest remembered deletion brings nothing back, nor its directories', async () => {
+  const evidence = view.hlc;
+  await view.tell([upsert('/d', directory), upsert('/d/f')]);
+  await view.pass(second).tell([remove('/d')]);
+  view.pass(2 * 3600 * second);
+  await view.store.write(txn => void forgetTombstones(txn, {until: view.hlc, after: undefined, limit: 10}));
+  const late = {agent: 2, ageMs: 7300 * second};
+  await view.tell([upsert('/d/f'), remove('/d/g'), move('/d/f', '/d/h'), listing('/d', {f: {}}, evidence)], late);
+  expect(view.has('/d')).toBe(false);
+  await view.tell([upsert('/d/f')], {agent: 2});
+  expect(view.has('/d/f')).toBe(true);
+});
+
+test('that something was found gone is a blind spot until a later look does not find it either', async () => {
+  const blindSpots = () => view.store.read(txn => [...txn.blindSpots()].map(({name, change}) => `${name} ${change}`));
+  await view.tell([listing('/', {f: {}, g: {}}, view.hlc, 'snapshot')]);
+  await view.pass(200 * second).tell([listing('/', {}, view.hlc)]);
+  expect(blindSpots()).toEqual(['f deleted', 'g deleted']);
+  await view.tell([upsert('/g')]);
+  await view.pass(200 * second).tell([listing('/', {g: {}}, view.hlc)]);
+  expect(blindSpots()).toEqual([]);
+});
+
+test('too many doubts become one about everything', async () => {
+  await view.tell(Array.from({length: 10_001}, (_, i) => upsert(`/f${i}`, {size: 1})));
+  const removals = Array.from({length: 10_001}, (_, i) => remove(`/f${i}`));
+  await view.pass(second).tell(removals, {agent: 2, delayMs: 5 * second});
+  expect(view.doubts()).toHaveLength(10_001);
+  expect(view.doubts()).toContain('/');
+});
+
 test('a file that is being written is suspect until it is closed', async () => {
   await view.tell([upsert('/f', {}, false)]);
   expect(view.find('/f')).toMatchObject({isSuspect: true});
@@ -293,8 +398,13 @@ test('a thousand forged times in one batch do not move the clock of the storage'
 
 test('tombstones are forgotten after their time, not before', async () => {
   await view.tell([upsert('/f'), remove('/f')]);
-  expect(await view.store.write(txn => forgetTombstones(txn, shiftHlc(view.hlc, -1)))).toBe(0);
-  expect(await view.store.write(txn => forgetTombstones(txn, shiftHlc(view.hlc, 1)))).toBe(1);
+  const forget = (until: Hlc) =>
+    view.store.write(txn => void forgetTombstones(txn, {until, after: undefined, limit: 10}));
+  const remembered = () => view.store.read(txn => [...txn.tombstones()].length);
+  await forget(shiftHlc(view.hlc, -1));
+  expect(remembered()).toBe(1);
+  await forget(shiftHlc(view.hlc, 1));
+  expect(remembered()).toBe(0);
 });
 
 test('the root is never deleted or moved', async () => {

@@ -1,29 +1,67 @@
-import {compareTimes, newEntryFrom} from '../entry/entry.ts';
+import {type Attributes, compareTimes, type Entry, newEntryFrom} from '../entry/entry.ts';
 import type {SentinelEvent} from '../protocol/events.ts';
-import {type RuleContext, resolvePlace} from './context.ts';
+import {type Hlc, shiftHlc} from '../time/hlc.ts';
+import {type Place, type RuleContext, resolvePlace} from './context.ts';
+import {settleDoubt} from './doubts.ts';
 import {canBeSuspect} from './suspects.ts';
-import {buryAt} from './tombstones.ts';
+import {buryAt, isAfterDeletion} from './tombstones.ts';
 
 /**
- * A suspect looked at again, past every cache. So it counts against everything that was known before the look; what was
- * observed later stands. The list itself changes only when the suspect's time has come (`suspects.ts`).
+ * A suspect or a path in doubt, looked at again. Its attributes come from the storage, past every cache, so they count
+ * against everything that was known before the look. But that a name is there, or is not, may come from a cache of names: of
+ * that a look proves what a listing with the same evidence would.
+ *
+ * The list of suspects changes only when the suspect's time has come (`suspects.ts`).
  */
 export function applySentinel(context: RuleContext, {path, evidence, attributes}: SentinelEvent): boolean {
+  settleDoubt(context, path, evidence);
+  const {place} = resolvePlace(context.txn, path);
+  if (!place) return false;
+  const stored = context.txn.entry(place.directory, place.name);
+  if (!stored) return attributes !== undefined && add(context, place, evidence, attributes);
+  if (stored.realtimeAt > evidence) return false;
+  return attributes ? update(context, place, stored, attributes) : remove(context, place, stored, evidence);
+}
+
+function add(context: RuleContext, place: Place, evidence: Hlc, attributes: Attributes): boolean {
   const {txn, agent} = context;
-  const {place} = resolvePlace(txn, path);
-  const stored = place && txn.entry(place.directory, place.name);
-  if (!stored || stored.realtimeAt > evidence || stored.directory !== 0) return false;
-  if (attributes === undefined) {
-    txn.remove(place.directory, place.name);
-    txn.putBlindSpot(place.directory, place.name, 'deleted', context.now);
-    buryAt(context, place, evidence);
-    return true;
-  }
-  if (attributes.kind === stored.kind && attributes.size === stored.size) {
-    if (compareTimes(attributes.ctime, stored.ctime) === 0) return false;
-  }
+  if (evidence < context.forgottenUntil) return false;
+  const tombstone = txn.tombstone(place.directory, place.name);
+  if (tombstone && !isAfterDeletion(context, tombstone, {evidence, ctime: attributes.ctime})) return false;
+  txn.removeBlindSpot(place.directory, place.name);
+  txn.put(place.directory, {...newEntryFrom(place.name, attributes), agent});
+  return true;
+}
+
+function update(context: RuleContext, place: Place, stored: Entry, attributes: Attributes): boolean {
+  const isSame =
+    stored.hasAttributes &&
+    attributes.kind === stored.kind &&
+    attributes.size === stored.size &&
+    compareTimes(attributes.ctime, stored.ctime) === 0;
+  if (isSame) return false;
   const isSuspect = stored.isSuspect && canBeSuspect(attributes);
-  const {realtimeAt, isBlindSpot} = stored;
-  txn.put(place.directory, {...newEntryFrom(place.name, attributes), realtimeAt, agent, isSuspect, isBlindSpot});
+  const {realtimeAt, isBlindSpot, directory} = stored;
+  const kept = attributes.kind === stored.kind ? directory : 0;
+  context.txn.put(place.directory, {
+    ...newEntryFrom(place.name, attributes),
+    directory: kept,
+    realtimeAt,
+    agent: context.agent,
+    isSuspect,
+    isBlindSpot,
+  });
+  return true;
+}
+
+function remove(context: RuleContext, place: Place, stored: Entry, evidence: Hlc): boolean {
+  const {txn, agent, isOnlyAgent, settings, now} = context;
+  const seenLimit = shiftHlc(evidence, -settings.cacheWindowMs);
+  if (stored.agent !== agent && stored.realtimeAt >= seenLimit) return false;
+  const below = stored.directory === 0 ? undefined : txn.directory(stored.directory);
+  if (below && below.totals.newestRealtimeAt >= (isOnlyAgent ? evidence : seenLimit)) return false;
+  txn.remove(place.directory, place.name);
+  txn.putBlindSpot(place.directory, place.name, 'deleted', now);
+  buryAt(context, place, evidence);
   return true;
 }

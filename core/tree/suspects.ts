@@ -1,7 +1,8 @@
 import {compareTimes, type Entry, type FileTime, kinds} from '../entry/entry.ts';
-import {type Hlc, shiftHlc} from '../time/hlc.ts';
+import {type Hlc, hlcToMs, shiftHlc} from '../time/hlc.ts';
 import {storageSecondsAt} from '../time/storage-clock.ts';
 import type {Place, RuleContext} from './context.ts';
+import {take} from './take.ts';
 import type {Suspect, TreeWrite} from './tree-store.ts';
 
 /**
@@ -21,8 +22,9 @@ export function watchSuspect({txn, now, settings}: RuleContext, place: Place, en
 }
 
 /** Whether a file of this ctime was changed so recently that its writer may not have finished. */
-export function isHot({storageClock, arrivedAtMs, settings}: RuleContext, ctimeSeconds: number): boolean {
-  const storageNow = storageSecondsAt(storageClock, arrivedAtMs) ?? arrivedAtMs / 1000;
+export function isHot({storageClock, now, settings}: RuleContext, ctimeSeconds: number): boolean {
+  const nowMs = hlcToMs(now);
+  const storageNow = storageSecondsAt(storageClock, nowMs) ?? nowMs / 1000;
   return (storageNow - ctimeSeconds) * 1000 < settings.hotFileThresholdMs;
 }
 
@@ -47,12 +49,4 @@ function isUnchanged(entry: {size: number; ctime: FileTime}, suspect: Suspect): 
 /** Only the content of a file can be half-written. */
 export function canBeSuspect({kind}: Pick<Entry, 'kind'>): boolean {
   return kind === kinds.file;
-}
-
-function* take<T>(items: Iterable<T>, count: number): Iterable<T> {
-  if (count <= 0) return;
-  for (const item of items) {
-    yield item;
-    if (--count === 0) return;
-  }
 }

@@ -185,11 +185,11 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
           const made = [txn.put(rootDirectory, directory('top')).directory];
           for (let depth = 0; depth < 20; depth++) {
             txn.put(made.at(-1)!, entry('file'));
-            txn.putTombstone(made.at(-1)!, name('gone'), {deletedAt: 1, storageTime: {seconds: 1, nanos: 0}});
+            txn.putTombstone(made.at(-1)!, name('gone'), {deletedAt: 1, storageTime: {seconds: 1, nanos: 0}, agent: 3});
             txn.putBlindSpot(made.at(-1)!, name('file'), 'created', 1);
             made.push(txn.put(made.at(-1)!, directory('next')).directory);
           }
-          txn.putTombstone(rootDirectory, name('top'), {deletedAt: 2, storageTime: {seconds: 1, nanos: 0}});
+          txn.putTombstone(rootDirectory, name('top'), {deletedAt: 2, storageTime: {seconds: 1, nanos: 0}, agent: 3});
           txn.remove(rootDirectory, name('top'));
           return made;
         });
@@ -546,10 +546,18 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
           txn.merge(rootDirectory, everything, listed(entry('b')), 1, (stored, found) => {
             if (found) return verdicts.take;
             expect(txn.entry(rootDirectory, stored!.name)).toBeDefined();
-            txn.putTombstone(rootDirectory, stored!.name, {deletedAt: 3, storageTime: {seconds: 2, nanos: 1}});
+            txn.putTombstone(rootDirectory, stored!.name, {
+              deletedAt: 3,
+              storageTime: {seconds: 2, nanos: 1},
+              agent: 3,
+            });
             return verdicts.remove;
           });
-          expect(txn.tombstone(rootDirectory, name('a'))).toEqual({deletedAt: 3, storageTime: {seconds: 2, nanos: 1}});
+          expect(txn.tombstone(rootDirectory, name('a'))).toEqual({
+            deletedAt: 3,
+            storageTime: {seconds: 2, nanos: 1},
+            agent: 3,
+          });
           expect(namesIn(txn, rootDirectory)).toEqual(['b']);
         });
       });
@@ -557,7 +565,7 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
 
     describe('lists and states', () => {
       test('tombstones are found by name, by directory, and all together', async () => {
-        const tombstone = {deletedAt: 2 ** 51, storageTime: {seconds: -3, nanos: 9}};
+        const tombstone = {deletedAt: 2 ** 51, storageTime: {seconds: -3, nanos: 9}, agent: 3};
         await write(txn => {
           txn.putTombstone(2, name('x'), tombstone);
           txn.putTombstone(2, name('x'), {...tombstone, deletedAt: 5});
@@ -633,7 +641,7 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
           const made = txn.put(rootDirectory, directory('broken')).directory;
           txn.setDirectory(made, {listedAt: 4});
           txn.remove(rootDirectory, name('before'));
-          txn.putTombstone(made, name('x'), {deletedAt: 1, storageTime: {seconds: 1, nanos: 1}});
+          txn.putTombstone(made, name('x'), {deletedAt: 1, storageTime: {seconds: 1, nanos: 1}, agent: 3});
           txn.putSuspect(1, {directory: made, name: name('x'), size: 1, ctime: {seconds: 1, nanos: 1}});
           txn.putBlindSpot(made, name('x'), 'created', 1);
           txn.putState('broken', 1);

@@ -60,8 +60,10 @@ export type DirectoryRecord = {
 /** A deletion that is remembered, so that a scan begun before it cannot bring the entry back. */
 export type Tombstone = {
   deletedAt: Hlc;
-  /** The deletion's time on the storage's clock. */
+  /** The deletion's time on the storage's clock, rounded up. */
   storageTime: FileTime;
+  /** The number of the agent that told it; -1 where that is not known. */
+  agent: number;
 };
 
 export type Suspect = {directory: DirectoryNumber; name: ByteString; size: number; ctime: FileTime};
@@ -82,10 +84,17 @@ export interface TreeRead {
   runs(directory: DirectoryNumber, from?: ByteString): Iterable<Uint8Array>;
   tombstone(directory: DirectoryNumber, name: ByteString): Tombstone | undefined;
   hasTombstones(directory: DirectoryNumber): boolean;
-  tombstones(): Iterable<Tombstone & {directory: DirectoryNumber; name: ByteString}>;
+  /** All, or those behind a place, by directory and name. */
+  tombstones(after?: {
+    directory: DirectoryNumber;
+    name: ByteString;
+  }): Iterable<Tombstone & {directory: DirectoryNumber; name: ByteString}>;
   /** Suspects whose time comes at or before `until`, earliest first. */
   suspects(until?: Hlc): Iterable<Suspect & {expiresAt: Hlc}>;
-  blindSpots(): Iterable<{directory: DirectoryNumber; name: ByteString; change: BlindSpotChange; foundAt: Hlc}>;
+  /** All, or those of one directory. */
+  blindSpots(
+    directory?: DirectoryNumber,
+  ): Iterable<{directory: DirectoryNumber; name: ByteString; change: BlindSpotChange; foundAt: Hlc}>;
   /** A small named value (clock, sessions, phases …), a plain JSON-like object. */
   state<T>(name: string): T | undefined;
   /** All states whose name begins so. */

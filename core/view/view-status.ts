@@ -39,7 +39,7 @@ export type StoredSession = {
   timeoutMs: number;
   /** Number of the last batch that is stored. */
   lastBatch: number;
-  /** Observation of the newest realtime event told so far, on the view's clock. */
+  /** Observation (`to`) of the newest realtime event told so far, on the view's clock. */
   observedUntil: Hlc;
   /** Events that waited in the pipe when it was last heard. */
   queued: number;

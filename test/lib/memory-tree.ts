@@ -115,15 +115,16 @@ class MemoryTransaction implements TreeWrite {
 
   tombstone(directory: DirectoryNumber, name: ByteString): Tombstone | undefined {
     const row = this.#tombstones.get(place(directory, name));
-    return row && {deletedAt: row.deletedAt, storageTime: row.storageTime};
+    return row && {deletedAt: row.deletedAt, storageTime: row.storageTime, agent: row.agent};
   }
 
   hasTombstones(directory: DirectoryNumber): boolean {
     return [...this.#tombstones.values()].some(row => row.directory === directory);
   }
 
-  tombstones(): Iterable<Row<Tombstone>> {
-    return [...this.#tombstones.values()].sort(byPlace);
+  tombstones(after?: {directory: DirectoryNumber; name: ByteString}): Iterable<Row<Tombstone>> {
+    const all = [...this.#tombstones.values()].sort(byPlace);
+    return after ? all.filter(row => byPlace(after, row) < 0) : all;
   }
 
   suspects(until = Number.POSITIVE_INFINITY): Iterable<Suspect & {expiresAt: Hlc}> {
@@ -131,8 +132,10 @@ class MemoryTransaction implements TreeWrite {
     return due.sort((a, b) => a.expiresAt - b.expiresAt || byPlace(a, b));
   }
 
-  blindSpots(): Iterable<Row<BlindSpot>> {
-    return [...this.#blindSpots.values()].sort(byPlace);
+  blindSpots(directory?: DirectoryNumber): Iterable<Row<BlindSpot>> {
+    return [...this.#blindSpots.values()]
+      .filter(row => directory === undefined || row.directory === directory)
+      .sort(byPlace);
   }
 
   state<T>(name: string): T | undefined {
@@ -228,8 +231,8 @@ class MemoryTransaction implements TreeWrite {
     }
   }
 
-  putTombstone(directory: DirectoryNumber, name: ByteString, {deletedAt, storageTime}: Tombstone): void {
-    this.undo.set(this.#tombstones, place(directory, name), {directory, name, deletedAt, storageTime});
+  putTombstone(directory: DirectoryNumber, name: ByteString, tombstone: Tombstone): void {
+    this.undo.set(this.#tombstones, place(directory, name), {directory, name, ...tombstone});
   }
 
   removeTombstone(directory: DirectoryNumber, name: ByteString): void {
@@ -374,6 +377,8 @@ function place(directory: DirectoryNumber, name: ByteString): string {
   return `${directory}/${name}`;
 }
 
-function byPlace(a: Row<unknown>, b: Row<unknown>): number {
+type AtPlace = {directory: DirectoryNumber; name: ByteString};
+
+function byPlace(a: AtPlace, b: AtPlace): number {
   return a.directory - b.directory || compareBytes(a.name, b.name);
 }

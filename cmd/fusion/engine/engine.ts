@@ -9,10 +9,12 @@ import type {
   SessionProgress,
 } from '../../../core/protocol/session.ts';
 import {
+  type Arrival,
   heartbeat,
   type Ingestion,
   ingest,
   progressOf,
+  readClock,
   skipBatch,
   suspectsToLookAt,
   tick,
@@ -25,14 +27,15 @@ import {
   openSession,
   readSessions,
   readViewState,
-  silentSessions,
 } from '../../../core/session/session.ts';
 import type {Clock} from '../../../core/time/clock.ts';
-import {hlcAt, shiftHlc} from '../../../core/time/hlc.ts';
-import type {TreeSettings} from '../../../core/tree/context.ts';
+import {hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
+import type {Place, TreeSettings} from '../../../core/tree/context.ts';
 import {reviewSuspects} from '../../../core/tree/suspects.ts';
+import {take} from '../../../core/tree/take.ts';
 import {forgetTombstones} from '../../../core/tree/tombstones.ts';
 import type {TreeStore} from '../../../core/tree/tree-store.ts';
+import type {StoredSession} from '../../../core/view/view-status.ts';
 import {BatchOrder} from './batch-order.ts';
 import type {EngineMetrics} from './engine-metrics.ts';
 
@@ -56,38 +59,51 @@ const lookAheadMs = 3_600_000;
 const lookAtMax = 1_000;
 const reviewedAtOnce = 1_000;
 const collectedAtOnce = 512;
-const tombstonesIntervalMs = 60_000;
+const tombstonesIntervalMs = 1_000;
+const tombstonesAtOnce = 2_000;
 
 /** The only writer of a view: what agents say becomes sessions, clock and tree, one transaction for each message. */
 export class Engine {
   readonly #settings: EngineSettings;
   readonly #parts: EngineParts;
-  readonly #order = new BatchOrder();
+  readonly #order: BatchOrder;
   #hasOrphans = true;
+  /** What the view's clock has more than the monotonic one. */
+  #viewOffsetMs = 0;
+  /** When each session was last heard, on the monotonic clock. */
+  readonly #heardAt = new Map<string, number>();
   #tombstonesAt = Number.NEGATIVE_INFINITY;
+  #forgetAfter: Place | undefined;
 
   constructor(settings: EngineSettings, parts: EngineParts) {
     this.#settings = settings;
     this.#parts = parts;
+    this.#order = new BatchOrder(parts.clock);
   }
 
-  /** Before the first message: everybody gets a full timeout, because nobody could be heard until now. */
+  /**
+   * Before the first message. Everybody gets a full timeout, because nobody could be heard until now. From here on the
+   * view's clock goes with the monotonic one: a wall clock that is set changes nothing.
+   */
   async start(): Promise<void> {
     const {store, clock} = this.#parts;
-    await store.write(txn => graceAll(txn, clock.now()));
+    const wallMs = clock.now();
+    this.#viewOffsetMs = Math.max(wallMs, hlcToMs(store.read(readClock))) - clock.monotonic();
+    const sessions = await store.write(txn => graceAll(txn, wallMs));
+    for (const {id} of sessions) this.#heardAt.set(id, clock.monotonic());
   }
 
   async open(request: OpenSessionRequest, key: string): Promise<OpenSessionAnswer> {
     const {store, clock, log, randomId} = this.#parts;
-    const nowMs = clock.now();
+    const {viewMs, wallMs} = this.#arrival();
     const timeoutMs = this.#settings.sessionTimeoutMs;
     const answer = await store.write(txn => {
       const id = `${this.#settings.view}.${randomId()}`;
-      const {session, isResumed} = openSession(txn, request, {id, key, nowMs, timeoutMs});
+      const {session, isResumed} = openSession(txn, request, {id, key, nowMs: wallMs, timeoutMs});
       return {
         session_id: session.id,
         role: session.role,
-        hlc: tick(txn, nowMs),
+        hlc: tick(txn, viewMs),
         last_batch: session.lastBatch,
         is_resumed: isResumed,
         has_snapshot: readViewState(txn).snapshotCompletedAt !== 0,
@@ -95,13 +111,15 @@ export class Engine {
       };
     });
     const {session_id, role, is_resumed} = answer;
+    this.#heardAt.set(session_id, clock.monotonic());
     log.info({session: session_id, agent: request.agent_id, role, isResumed: is_resumed}, 'session opened');
     return answer;
   }
 
   async heartbeat(id: string, {queued, wants_suspects}: HeartbeatRequest): Promise<SessionProgress> {
     const {store, clock} = this.#parts;
-    const beat = await store.write(txn => heartbeat(txn, {session: id, queued, nowMs: clock.now()}));
+    const beat = await store.write(txn => heartbeat(txn, {session: id, queued, ...this.#arrival()}));
+    this.#heardAt.set(id, clock.monotonic());
     const isAsked = wants_suspects && beat.session.role === 'leader';
     const look_at = isAsked
       ? store.read(txn => suspectsToLookAt(txn, {now: beat.now, aheadMs: lookAheadMs, limit: lookAtMax}))
@@ -111,11 +129,13 @@ export class Engine {
 
   /** Resolves when the batch's effects are stored; a batch that was stored before is confirmed again. */
   async receive(received: ReceivedBatch): Promise<SessionProgress> {
-    const arrivedAtMs = this.#parts.clock.now();
+    const arrival = this.#arrival();
     const lastBatch = () => this.#parts.store.read(txn => getSession(txn, received.session).lastBatch);
     const turn = await this.#order.turn(received, lastBatch);
     try {
-      return {...progressOf(await this.#apply(received, arrivedAtMs)), look_at: []};
+      const ingestion = await this.#apply(received, arrival);
+      this.#heardAt.set(received.session, this.#parts.clock.monotonic());
+      return {...progressOf(ingestion), look_at: []};
     } finally {
       turn.end();
     }
@@ -128,22 +148,38 @@ export class Engine {
 
   /** What time brings: silent sessions end, suspects are cleared, space is freed. Called about once a second. */
   async tick(): Promise<void> {
-    const {store, clock, log, metrics} = this.#parts;
-    const nowMs = clock.now();
-    if (store.read(txn => silentSessions(txn, nowMs)).length > 0) {
-      const silent = await store.write(txn => endSilentSessions(txn, nowMs));
-      for (const {id, agent, role} of silent) log.warn({session: id, agent, role}, 'session timed out');
-    }
-    await this.#reviewSuspects(nowMs);
+    const {store, clock, metrics} = this.#parts;
+    await this.#endSilentSessions();
+    const {viewMs} = this.#arrival();
+    await this.#reviewSuspects(viewMs);
     if (clock.monotonic() - this.#tombstonesAt >= tombstonesIntervalMs) {
       this.#tombstonesAt = clock.monotonic();
-      await this.#forgetTombstones(nowMs);
+      await this.#forgetTombstones(viewMs);
     }
     while (this.#hasOrphans) this.#hasOrphans = await store.write(txn => txn.collect(collectedAtOnce));
     metrics.observe(store);
   }
 
-  async #apply({session, number, sentAt, bytes}: ReceivedBatch, arrivedAtMs: number): Promise<Ingestion> {
+  #arrival(): Arrival {
+    const {clock} = this.#parts;
+    return {viewMs: this.#viewOffsetMs + clock.monotonic(), wallMs: clock.now()};
+  }
+
+  async #endSilentSessions(): Promise<void> {
+    const {store, clock, log} = this.#parts;
+    const heardAt = (id: string) => this.#heardAt.get(id) ?? Number.NEGATIVE_INFINITY;
+    const isSilent = ({id, timeoutMs}: StoredSession) => clock.monotonic() - heardAt(id) > timeoutMs;
+    const sessions = store.read(readSessions);
+    for (const id of this.#heardAt.keys()) if (!sessions.some(session => session.id === id)) this.#heardAt.delete(id);
+    if (!sessions.some(isSilent)) return;
+    const silent = await store.write(txn => endSilentSessions(txn, isSilent));
+    for (const {id, agent, role} of silent) {
+      this.#heardAt.delete(id);
+      log.warn({session: id, agent, role}, 'session timed out');
+    }
+  }
+
+  async #apply({session, number, sentAt, bytes}: ReceivedBatch, arrival: Arrival): Promise<Ingestion> {
     const {store, metrics, log} = this.#parts;
     try {
       const batch = this.#decode({session, number, sentAt, bytes});
@@ -151,7 +187,7 @@ export class Engine {
       const done = await store.write(txn => {
         const expected = getSession(txn, session).lastBatch + 1;
         if (number > expected) throw outOfOrder(number, expected);
-        return ingest(txn, batch, {arrivedAtMs, settings: this.#settings});
+        return ingest(txn, batch, {arrival, settings: this.#settings});
       });
       this.#hasOrphans ||= (done.arbitration?.counted ?? 0) > 0;
       metrics.committed(done, batch.events.length, (performance.now() - startedAt) / 1000);
@@ -161,7 +197,7 @@ export class Engine {
       // A batch that cannot be applied would come again for ever: it is kept aside, and the stream goes on.
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
       const file = await this.#parts.keepAside({session, number, bytes, reason});
-      await store.write(txn => skipBatch(txn, {session, number}, arrivedAtMs));
+      await store.write(txn => skipBatch(txn, {session, number}, arrival));
       metrics.rejected();
       log.error({session, batch: number, file, reason}, 'a batch was rejected and kept aside');
       if (error instanceof FustorError) throw error;
@@ -181,34 +217,37 @@ export class Engine {
     );
   }
 
-  async #reviewSuspects(nowMs: number): Promise<void> {
+  async #reviewSuspects(viewMs: number): Promise<void> {
     const {store} = this.#parts;
     const {hotFileThresholdMs: thresholdMs} = this.#settings;
     const isDue = () =>
       store.read(txn => {
-        for (const _ of txn.suspects(hlcAt(nowMs))) return true;
+        for (const _ of txn.suspects(hlcAt(viewMs))) return true;
         return false;
       });
     if (!isDue()) return;
     let reviewed: number;
     do {
       reviewed = await store.write(txn =>
-        reviewSuspects(txn, {now: tick(txn, nowMs), thresholdMs, limit: reviewedAtOnce}),
+        reviewSuspects(txn, {now: tick(txn, viewMs), thresholdMs, limit: reviewedAtOnce}),
       );
     } while (reviewed === reviewedAtOnce);
   }
 
-  /** No scan that began before a deletion may be running when its tombstone goes. */
-  async #forgetTombstones(nowMs: number): Promise<void> {
-    const {store} = this.#parts;
+  /** A part of them each time. No scan that began before a deletion may be running when its tombstone goes. */
+  async #forgetTombstones(viewMs: number): Promise<void> {
+    const {store, clock} = this.#parts;
     const scans = store.read(txn => readSessions(txn).flatMap(session => session.scans));
-    const earliest = Math.min(nowMs, ...scans.map(({startedAt}) => startedAt));
-    const until = shiftHlc(hlcAt(earliest), -this.#settings.tombstoneRetentionMs);
+    const oldestMs = Math.max(0, ...scans.map(({startedAt}) => clock.now() - startedAt));
+    const until = shiftHlc(hlcAt(viewMs - oldestMs), -this.#settings.tombstoneRetentionMs);
+    const after = this.#forgetAfter;
     const isAny = store.read(txn => {
-      for (const {deletedAt} of txn.tombstones()) if (deletedAt < until) return true;
+      for (const {deletedAt} of take(txn.tombstones(after), tombstonesAtOnce)) if (deletedAt < until) return true;
       return false;
     });
-    if (isAny) await store.write(txn => forgetTombstones(txn, until));
+    if (isAny || after) {
+      this.#forgetAfter = await store.write(txn => forgetTombstones(txn, {until, after, limit: tombstonesAtOnce}));
+    }
   }
 }
 
