@@ -137,3 +137,15 @@ test('a session that the view does not know any more is opened again, with the s
   await run(source, sender, () => view.hasSnapshot);
   expect({sessions: view.sessions, scans: source.scans}).toEqual({sessions: 2, scans: ['snapshot']});
 });
+
+test('a pipe that has nothing to tell opens a new session too, when a heartbeat says that the view does not know it', async () => {
+  const source = sourceOf(1);
+  const {view, sender} = viewWith(async (_, progress) => progress);
+  const {heartbeat} = sender;
+  sender.heartbeat = async (session, request, signal) => {
+    if (session === 'v.1' && view.hasSnapshot) throw new FustorError('SESSION_UNKNOWN', 'it timed out');
+    return heartbeat(session, request, signal);
+  };
+  await run(source, sender, () => view.sessions === 2);
+  expect({sessions: view.sessions, scans: source.scans}).toEqual({sessions: 2, scans: ['snapshot']});
+});

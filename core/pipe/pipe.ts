@@ -156,7 +156,7 @@ export class Pipe {
         under.add(sending);
       };
       for (const batch of this.#outbox.pending()) send(batch);
-      while (!ended.aborted) {
+      while (!ended.aborted && this.#session === session) {
         const seen = this.#wake.count;
         if (this.#outbox.length >= this.#settings.windowBatches || !(await this.#isBatchDue(ended))) {
           await this.#wake.wait(ended, seen);
@@ -167,8 +167,10 @@ export class Pipe {
         if (events.length === 0) continue;
         send(this.#outbox.add(events, number => this.#encode(session.session_id, number, events)));
       }
+      round.abort('over');
       await Promise.all(under);
-      if (!signal.aborted) await this.#recover(failure, signal);
+      // A heartbeat may have learnt that the view does not know the session: then a new one is opened at once.
+      if (!signal.aborted && this.#session === session) await this.#recover(failure, signal);
     }
   }
 
