@@ -149,3 +149,24 @@ test('a pipe that has nothing to tell opens a new session too, when a heartbeat 
   await run(source, sender, () => view.sessions === 2);
   expect({sessions: view.sessions, scans: source.scans}).toEqual({sessions: 2, scans: ['snapshot']});
 });
+
+test('a new session is told what the earlier one knew of the source', async () => {
+  const source = sourceOf(1);
+  source.status = () => ({isAvailable: false, reason: 'unmounted', watched: 7, known: 9, overflows: 0});
+  const {view, sender} = viewWith(async (_, progress) => progress);
+  const {heartbeat, send} = sender;
+  const told: unknown[] = [];
+  sender.heartbeat = async (session, request, signal) => {
+    if (session === 'v.1' && view.hasSnapshot) throw new FustorError('SESSION_UNKNOWN', 'it timed out');
+    return heartbeat(session, request, signal);
+  };
+  sender.send = async (batch, signal) => {
+    if (batch.session === 'v.2') told.push(...decodeBatch(batch.bytes, 0).events);
+    return send(batch, signal);
+  };
+  await run(source, sender, () => told.length >= 2);
+  expect(told).toEqual([
+    {kind: 'phase', phase: 'coverage', watched: 7, known: 9},
+    {kind: 'phase', phase: 'unavailable', reason: 'unmounted'},
+  ]);
+});

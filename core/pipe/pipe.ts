@@ -219,6 +219,7 @@ export class Pipe {
         const request = {view, schema: 'fs' as const, agent_id: agentId, pipe: name, instance, source: sourcePath};
         const session = await this.#parts.sender.open(request, signal);
         const isKnown = session.session_id === this.#lastSession;
+        if (!isKnown && this.#lastSession !== undefined) this.#tellStatus();
         this.#session = session;
         this.#lastSession = session.session_id;
         // Not `is_resumed`: the answer that first told of this session may have been lost.
@@ -238,6 +239,13 @@ export class Pipe {
       }
     }
     return undefined;
+  }
+
+  /** What an earlier session was told of the source, for one that takes its place. */
+  #tellStatus(): void {
+    const {watched, known, isAvailable, reason} = this.#parts.source.status();
+    if (known > 0) this.#bus.emit({kind: 'phase', phase: 'coverage', watched, known});
+    if (!isAvailable) this.#bus.emit({kind: 'phase', phase: 'unavailable', reason: reason ?? 'unknown'});
   }
 
   #loseSession(reason: string): void {
