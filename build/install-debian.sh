@@ -3,7 +3,7 @@
 set -eu
 
 packages="
-  bindfs fuse3
+  bindfs fuse3 libfaketime rsync
   binutils g++
   binutils-aarch64-linux-gnu g++-aarch64-linux-gnu
   libatomic1 libstdc++6

@@ -8,7 +8,7 @@ import {decodeBatch} from '../protocol/codec.ts';
 import type {FsEvent} from '../protocol/events.ts';
 import type {HeartbeatRequest, OrderedScan, SessionProgress, SessionRole} from '../protocol/session.ts';
 import type {Sender} from '../sender/sender.ts';
-import type {EventSink, ScanRequest, Source} from '../source/source.ts';
+import type {EventSink, ScanRequest, Source, SourceStatus} from '../source/source.ts';
 import type {Clock} from '../time/clock.ts';
 import {Pipe} from './pipe.ts';
 
@@ -70,7 +70,7 @@ function sourceOf(directories: number, hold: (scan: Scanned) => Promise<void> | 
     },
     look: async () => new Map(),
     settle: async () => {},
-    status: () => ({isAvailable: true, reason: undefined, watched: 0, known: 0, overflows: 0}),
+    status: (): SourceStatus => ({isAvailable: true, reason: undefined, watched: 0, known: 0, overflows: 0}),
     close: async () => {},
   } satisfies Source & Record<string, unknown>;
   return source;
@@ -320,4 +320,37 @@ test('a new session is told everything again before an audit skips', async () =>
   await running;
   expect(view.sessions).toBe(2);
   expect(source.fulls.filter(isFull => isFull)).toHaveLength(2);
+});
+
+test('a pipe that has nothing to tell opens a new session too, when a heartbeat says that the view does not know it', async () => {
+  const source = sourceOf(1);
+  const {view, sender} = viewWith(async (_, progress) => progress);
+  const {heartbeat} = sender;
+  sender.heartbeat = async (session, request, signal) => {
+    if (session === 'v.1' && view.hasSnapshot) throw new FustorError('SESSION_UNKNOWN', 'it timed out');
+    return heartbeat(session, request, signal);
+  };
+  await run(source, sender, () => view.sessions === 2);
+  expect({sessions: view.sessions, scans: source.scans}).toEqual({sessions: 2, scans: ['snapshot']});
+});
+
+test('a new session is told what the earlier one knew of the source', async () => {
+  const source = sourceOf(1);
+  source.status = () => ({isAvailable: false, reason: 'unmounted', watched: 7, known: 9, overflows: 0});
+  const {view, sender} = viewWith(async (_, progress) => progress);
+  const {heartbeat, send} = sender;
+  const told: unknown[] = [];
+  sender.heartbeat = async (session, request, signal) => {
+    if (session === 'v.1' && view.hasSnapshot) throw new FustorError('SESSION_UNKNOWN', 'it timed out');
+    return heartbeat(session, request, signal);
+  };
+  sender.send = async (batch, signal) => {
+    if (batch.session === 'v.2') told.push(...decodeBatch(batch.bytes, 0).events);
+    return send(batch, signal);
+  };
+  await run(source, sender, () => told.length >= 2);
+  expect(told).toEqual([
+    {kind: 'phase', phase: 'coverage', watched: 7, known: 9},
+    {kind: 'phase', phase: 'unavailable', reason: 'unmounted'},
+  ]);
 });

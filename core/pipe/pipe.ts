@@ -171,7 +171,7 @@ export class Pipe {
         under.add(sending);
       };
       for (const batch of this.#outbox.pending()) send(batch);
-      while (!ended.aborted) {
+      while (!ended.aborted && this.#session === session) {
         const seen = this.#wake.count;
         if (this.#outbox.length >= this.#settings.windowBatches || !(await this.#isBatchDue(ended))) {
           await this.#wake.wait(ended, seen);
@@ -182,8 +182,10 @@ export class Pipe {
         if (events.length === 0) continue;
         send(this.#outbox.add(events, number => this.#encode(session.session_id, number, events)));
       }
+      round.abort('over');
       await Promise.all(under);
-      if (!signal.aborted) await this.#recover(failure, signal);
+      // A heartbeat may have learnt that the view does not know the session: then a new one is opened at once.
+      if (!signal.aborted && this.#session === session) await this.#recover(failure, signal);
     }
   }
 
@@ -237,6 +239,7 @@ export class Pipe {
         const request = {view, schema: 'fs' as const, agent_id: agentId, pipe: name, instance, source: sourcePath};
         const session = await this.#parts.sender.open(request, signal);
         const isKnown = session.session_id === this.#lastSession;
+        if (!isKnown && this.#lastSession !== undefined) this.#tellStatus();
         this.#session = session;
         this.#lastSession = session.session_id;
         // Not `is_resumed`: the answer that first told of this session may have been lost.
@@ -256,6 +259,13 @@ export class Pipe {
       }
     }
     return undefined;
+  }
+
+  /** What an earlier session was told of the source, for one that takes its place. */
+  #tellStatus(): void {
+    const {watched, known, isAvailable, reason} = this.#parts.source.status();
+    if (known > 0) this.#bus.emit({kind: 'phase', phase: 'coverage', watched, known});
+    if (!isAvailable) this.#bus.emit({kind: 'phase', phase: 'unavailable', reason: reason ?? 'unknown'});
   }
 
   #loseSession(reason: string): void {

@@ -9,15 +9,26 @@ import {until} from './until.ts';
 
 const dist = join(import.meta.dirname, '../../dist');
 
-type Status = {
-  data: {audit_completed_at: string | null; agents: {session: string; role: string; gaps: number}[]} & Record<
-    string,
-    unknown
-  >;
-  meta: {sync: string; complete: boolean; seq: number; leader: string | null; suspect: number} & Record<
-    string,
-    unknown
-  >;
+export type Role = 'fusion' | 'agent' | `agent-${string}`;
+
+export type AgentStatus = {
+  id: string;
+  session: string;
+  role: string;
+  unavailable: string | null;
+  watched: number | null;
+  gaps: number;
+};
+export type Status = {
+  data: {audit_completed_at: string | null; agents: AgentStatus[]} & Record<string, unknown>;
+  meta: {
+    sync: string;
+    complete: boolean;
+    seq: number;
+    leader: string | null;
+    suspect: number;
+    blind_spot: number;
+  } & Record<string, unknown>;
 };
 
 /** A fusion and an agent, as built, on one directory, with everything they write in a temporary folder. */
@@ -26,7 +37,7 @@ export class Site {
   readonly directory: string;
   readonly settings: string;
   port = 0;
-  #processes = new Map<'fusion' | 'agent', ChildProcess>();
+  #processes = new Map<Role, ChildProcess>();
 
   constructor(directory: string, settings: {view?: string; pipe?: string; source?: string} = {}) {
     this.directory = directory;
@@ -81,22 +92,30 @@ pipes:   { site: { source: mount, sender: main, view: site ${pipe} } }
     );
   }
 
-  /** As root, also as another user. */
-  run(role: 'fusion' | 'agent', {user}: {user?: string} = {}): ChildProcess {
+  /** The file that the program of this role is started with. */
+  configOf(_role: Role): string {
+    return this.config;
+  }
+
+  /** As root, also as another user; `env` is added to the environment. */
+  run(role: Role, {user, env = {}}: {user?: string; env?: NodeJS.ProcessEnv} = {}): ChildProcess {
     const log = join(this.folder, `${role}.log`);
-    const program = [join(dist, `fustor-${role}`), '--config', this.config];
+    const program = [join(dist, role === 'fusion' ? 'fustor-fusion' : 'fustor-agent'), '--config', this.configOf(role)];
     const command = user === undefined ? program : ['setpriv', `--reuid=${user}`, '--clear-groups', ...program];
-    const child = spawn('/bin/sh', ['-c', 'exec 2>>"$0"; exec "$@"', log, ...command], {stdio: 'ignore'});
+    const child = spawn('/bin/sh', ['-c', 'exec 2>>"$0"; exec "$@"', log, ...command], {
+      stdio: 'ignore',
+      env: {...process.env, ...env},
+    });
     this.#processes.set(role, child);
     return child;
   }
 
-  log(role: 'fusion' | 'agent'): string {
+  log(role: Role): string {
     return readFileSync(join(this.folder, `${role}.log`), 'utf8');
   }
 
-  async get(path: string): Promise<{status: number; text: string}> {
-    const response = await fetch(`${this.url}${path}`, {headers: {authorization: 'Bearer key-of-the-scripts'}});
+  async get(path: string, key = 'key-of-the-scripts'): Promise<{status: number; text: string}> {
+    const response = await fetch(`${this.url}${path}`, {headers: {authorization: `Bearer ${key}`}});
     return {status: response.status, text: await response.text()};
   }
 
@@ -133,7 +152,7 @@ pipes:   { site: { source: mount, sender: main, view: site ${pipe} } }
   }
 
   /** Numbers of all processes of a role: its shell and the parts that it recorded. */
-  pids(role: 'fusion' | 'agent'): number[] {
+  pids(role: Role): number[] {
     const run = join(this.folder, role, 'run');
     mkdirSync(run, {recursive: true});
     const parts = readdirSync(run)
@@ -142,12 +161,12 @@ pipes:   { site: { source: mount, sender: main, view: site ${pipe} } }
     return [this.#processes.get(role)?.pid, ...parts].filter(pid => pid !== undefined);
   }
 
-  partPid(role: 'fusion' | 'agent', part: string): number {
+  partPid(role: Role, part: string): number {
     return JSON.parse(readFileSync(join(this.folder, role, 'run', `${part}.pid`), 'utf8')).pid;
   }
 
   /** `kill -9` of the shell and every part of it, at once. */
-  async kill(role: 'fusion' | 'agent'): Promise<void> {
+  async kill(role: Role): Promise<void> {
     const child = this.#processes.get(role)!;
     const pids = this.pids(role);
     for (const pid of pids) process.kill(pid, 'SIGKILL');
@@ -155,7 +174,7 @@ pipes:   { site: { source: mount, sender: main, view: site ${pipe} } }
   }
 
   /** SIGTERM; resolves to the exit code. */
-  async stop(role: 'fusion' | 'agent'): Promise<number | null> {
+  async stop(role: Role): Promise<number | null> {
     const child = this.#processes.get(role);
     if (!child) return null;
     if (child.exitCode === null && child.signalCode === null) {
