@@ -16,7 +16,7 @@ const {values} = parseArgs({
     scenario: {type: 'string'},
     fixed: {type: 'string', default: '60'},
     stop: {type: 'boolean', default: false},
-    seconds: {type: 'string', default: '60'},
+    seconds: {type: 'string', default: process.env.CI === undefined ? '30' : '120'},
     from: {type: 'string', default: String(Date.now() % 1_000_000_000)},
   },
 });
