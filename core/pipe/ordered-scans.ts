@@ -39,6 +39,13 @@ export class OrderedScans {
     return orders.length > 0;
   }
 
+  /** A scan of the pipe's own, of everything below a path that is not waiting for one already. */
+  add(order: Order): void {
+    if (this.#waiting.some(({path}) => path === order.path)) return;
+    this.#waiting.push(order);
+    this.#wake.raise();
+  }
+
   /** Another pipe leads now, and makes what was not done here. */
   drop(): void {
     this.#waiting = [];

@@ -1,4 +1,5 @@
 import {fromBytes} from '../entry/byte-string.ts';
+import {kinds} from '../entry/entry.ts';
 import {isPath, type Path, rootPath} from '../entry/path.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import type {Log} from '../log/log.ts';
@@ -67,6 +68,8 @@ export class Pipe {
   readonly #outbox = new Outbox();
   readonly #wake = new Signal();
   #session: OpenSessionAnswer | undefined;
+  /** The session that the batches in the outbox were made for. */
+  #lastSession: string | undefined;
   #role: SessionRole | undefined;
   /** Grows with each change of role: what was queued in an earlier one may have been thrown away. */
   #term = 0;
@@ -229,8 +232,11 @@ export class Pipe {
       try {
         const request = {view, schema: 'fs' as const, agent_id: agentId, pipe: name, instance, source: sourcePath};
         const session = await this.#parts.sender.open(request, signal);
+        const isKnown = session.session_id === this.#lastSession;
         this.#session = session;
-        if (session.is_resumed) this.#outbox.confirmUntil(session.last_batch);
+        this.#lastSession = session.session_id;
+        // Not `is_resumed`: the answer that first told of this session may have been lost.
+        if (isKnown) this.#outbox.confirmUntil(session.last_batch);
         else this.#outbox.restart((number, events) => this.#encode(session.session_id, number, events));
         this.#hlc = session.hlc;
         this.#heard = undefined;
@@ -360,7 +366,15 @@ export class Pipe {
     if (paths.length === 0) return;
     const evidence = this.#hlc;
     const found = await this.#parts.source.look(paths as Path[]);
-    for (const [path, attributes] of found) await this.#offer({kind: 'sentinel', path, evidence, attributes});
+    for (const [path, attributes] of found) {
+      await this.#offer({kind: 'sentinel', path, evidence, attributes});
+      // No directory is suspect, so this one is in doubt, and so is all below it.
+      if (attributes?.kind === kinds.directory) this.#ordered.add({job: this.#newScan(), path, isRecursive: true});
+    }
+  }
+
+  #newScan(): string {
+    return `${this.#settings.instance}-${++this.#scanCount}`;
   }
 
   // ── Scanning
@@ -406,7 +420,7 @@ export class Pipe {
 
   /** Resolves to whether everything was looked at. `order`: what the view asked for, else the whole source. */
   async #runScan(source: ScanSource, signal: AbortSignal, order?: Order): Promise<boolean> {
-    const scan = order?.job ?? `${this.#settings.instance}-${++this.#scanCount}`;
+    const scan = order?.job ?? this.#newScan();
     const {log} = this.#parts;
     const path = order?.path ?? rootPath;
     const isRecursive = order?.isRecursive ?? true;

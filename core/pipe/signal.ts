@@ -28,6 +28,6 @@ export class Signal {
       void limit?.clock.sleep(limit.ms, done.signal).then(resolve);
       done.signal.addEventListener('abort', () => this.#waiting.delete(resolve), {once: true});
     });
-    done.abort();
+    done.abort('over'); // without a reason an exception with a stack would be made each time
   }
 }

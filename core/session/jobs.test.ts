@@ -6,7 +6,7 @@ import type {FsEvent, ScanSource} from '../protocol/events.ts';
 import {readJob, readJobs} from '../view/jobs.ts';
 import {ingest} from './ingest.ts';
 import {jobsToRun, requestScan} from './jobs.ts';
-import {endSession, endSessions, openSession} from './session.ts';
+import {endSession, endSilentSessions, openSession} from './session.ts';
 
 const settings = {hotFileThresholdMs: 30_000, cacheWindowMs: 120_000, tombstoneRetentionMs: 3_600_000};
 const start = Date.UTC(2026, 0, 1);
@@ -102,7 +102,7 @@ test('a scan that was asked for goes to the next leader when its session ends or
   expect(job('j')).toMatchObject({state: 'queued', startedAt: 0, progress: {directories: 0}});
   await say(b, [scan.begin]);
   expect(job('j')).toMatchObject({state: 'running', agent: 'b'});
-  await store.write(txn => endSessions(txn, () => true, start));
+  await store.write(txn => endSilentSessions(txn, () => true, start));
   expect(waiting()).toEqual(['j']);
   const again = await open('b', 'started again');
   await say(again, [scan.begin]);

@@ -7,7 +7,7 @@ import type {FsEvent} from '../protocol/events.ts';
 import {resolve} from '../query/resolve.ts';
 import {readViewStatus} from '../view/view-status.ts';
 import {ingest, skipBatch} from './ingest.ts';
-import {endSession, endSessions, openSession, readSessions} from './session.ts';
+import {endSession, endSilentSessions, openSession, readSessions} from './session.ts';
 
 const settings = {hotFileThresholdMs: 30_000, cacheWindowMs: 120_000, tombstoneRetentionMs: 3_600_000};
 const start = Date.UTC(2026, 0, 1);
@@ -69,11 +69,24 @@ test('a pipe that lost its connection goes on with its session; one that was sta
   await expect(send(first.session.id, 2, [])).rejects.toMatchObject({code: 'SESSION_UNKNOWN'});
 });
 
+test('a pipe whose session timed out comes back to it, behind the same last batch, and does not take the lead back', async () => {
+  const {store, open, send, roles} = view();
+  const a = await open('a', '1');
+  await open('b', '1', start + 1);
+  await send(a.session.id, 1, [upsert('/f')]);
+  await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a', start));
+  const again = await open('a', '1', start + 2);
+  expect(again).toMatchObject({isResumed: true, session: {id: a.session.id, lastBatch: 1}});
+  expect(roles()).toEqual({a: 'follower', b: 'leader'});
+  await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a', start));
+  expect(await open('a', '2', start + 3)).toMatchObject({isResumed: false, session: {lastBatch: 0}});
+});
+
 test('when sessions end the lead passes on', async () => {
   const {store, open, roles} = view();
   await open('a', '1');
   await open('b', '1', start + 1);
-  const ended = await store.write(txn => endSessions(txn, ({agent}) => agent === 'a', start));
+  const ended = await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a', start));
   expect(ended.map(({agent}) => agent)).toEqual(['a']);
   expect(roles()).toEqual({b: 'leader'});
 });

@@ -26,43 +26,48 @@ export type OpenedSession = {session: StoredSession; isResumed: boolean};
 
 /**
  * Opens the session of a pipe. A pipe has one session at a time: the same start of the same pipe goes on with the session
- * that it has; a new start takes its place and its role, so a restarted leader still leads.
+ * that it has, or with the one that timed out, because what it does not know to be stored it will send again. A new start
+ * takes the place of the session and its role, so a restarted leader still leads.
  */
 export function openSession(
   txn: TreeWrite,
   request: OpenSessionRequest,
   {id, key, nowMs, timeoutMs}: {id: string; key: string; nowMs: number; timeoutMs: number},
 ): OpenedSession {
-  const earlier = readSessions(txn).find(({agent, pipe}) => agent === request.agent_id && pipe === request.pipe);
-  if (earlier?.instance === request.instance) {
+  const {agent_id: agent, pipe, instance, source} = request;
+  const earlier = readSessions(txn).find(session => session.agent === agent && session.pipe === pipe);
+  if (earlier?.instance === instance) {
     return {session: putSession(txn, {...earlier, seenAt: nowMs, timeoutMs, key}), isResumed: true};
   }
   if (earlier) removeSession(txn, earlier.id, nowMs);
+  const silent = txn.state<StoredSession>(silentName({agent, pipe}));
+  txn.removeState(silentName({agent, pipe}));
+  const isResumed = silent?.instance === instance;
+  const openedAt = earlier?.openedAt ?? nowMs;
   const session: StoredSession = {
-    id,
+    ...(isResumed ? silent : {...emptySession, id, agent, pipe, instance, source}),
     role: earlier?.role ?? 'follower',
-    agent: request.agent_id,
-    pipe: request.pipe,
-    instance: request.instance,
-    source: request.source,
     key,
-    openedAt: earlier?.openedAt ?? nowMs,
+    openedAt,
     seenAt: nowMs,
     timeoutMs,
-    lastBatch: 0,
-    observedUntil: {from: 0, to: 0},
-    queued: 0,
-    lagMs: undefined,
-    unavailable: undefined,
-    coverage: undefined,
-    gaps: 0,
-    lastGap: undefined,
-    scans: [],
   };
   putSession(txn, session);
   appointLeader(txn);
-  return {session: getSession(txn, id), isResumed: false};
+  return {session: getSession(txn, session.id), isResumed};
 }
+
+const emptySession = {
+  lastBatch: 0,
+  observedUntil: 0,
+  queued: 0,
+  lagMs: undefined,
+  unavailable: undefined,
+  coverage: undefined,
+  gaps: 0,
+  lastGap: undefined,
+  scans: [],
+} satisfies Partial<StoredSession>;
 
 /** Throws SESSION_UNKNOWN. */
 export function getSession(txn: TreeRead, id: string): StoredSession {
@@ -84,16 +89,23 @@ export function endSession(txn: TreeWrite, id: string, nowMs: number): void {
   appointLeader(txn);
 }
 
-/** Ends the sessions of which this is true, those that were not heard for too long. Returns them. */
-export function endSessions(
+/** Ends the sessions that were not heard for too long. Returns them. The same pipe may come back to its session. */
+export function endSilentSessions(
   txn: TreeWrite,
-  isOver: (session: StoredSession) => boolean,
+  isSilent: (session: StoredSession) => boolean,
   nowMs: number,
 ): StoredSession[] {
-  const over = readSessions(txn).filter(isOver);
-  for (const {id} of over) removeSession(txn, id, nowMs);
-  if (over.length > 0) appointLeader(txn);
-  return over;
+  const silent = readSessions(txn).filter(isSilent);
+  for (const session of silent) {
+    removeSession(txn, session.id, nowMs);
+    txn.putState(silentName(session), {...session, scans: []} satisfies StoredSession);
+  }
+  if (silent.length > 0) appointLeader(txn);
+  return silent;
+}
+
+function silentName({agent, pipe}: Pick<StoredSession, 'agent' | 'pipe'>): string {
+  return `silent/${agent}/${pipe}`;
 }
 
 /** After a restart of the engine: nobody could be heard meanwhile, so everybody gets a full timeout. Returns all sessions. */

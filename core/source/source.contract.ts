@@ -26,7 +26,6 @@ import {TreeAnswer} from '../query/tree-answer.ts';
 import {type Hlc, nextHlc} from '../time/hlc.ts';
 import {emptyStorageClock} from '../time/storage-clock.ts';
 import {arbitrate} from '../tree/arbitrate.ts';
-import type {Observation} from '../tree/context.ts';
 import type {EventSink, Source, SourceEvent} from './source.ts';
 
 /** What a source can do beyond the least that is asked of all. */
@@ -237,7 +236,7 @@ export class Observed {
   readonly told: FsEvent[] = [];
   readonly #tree = openMemoryTree();
   #hlc: Hlc = 0;
-  #observedUntil: Observation = {from: 0, to: 0};
+  #observedUntil: Hlc = 0;
   #deferred: SourceEvent[] = [];
 
   constructor(directory: string, source: Source) {

@@ -1,7 +1,7 @@
 import type {Heard} from '../protocol/batch.ts';
 import type {FsEvent} from '../protocol/events.ts';
 import {isRealtime} from '../protocol/events.ts';
-import {hlcToMs, shiftHlc} from '../time/hlc.ts';
+import {type Hlc, hlcToMs, shiftHlc} from '../time/hlc.ts';
 import {voteStorageClock} from '../time/storage-clock.ts';
 import type {Observation, RuleContext} from './context.ts';
 import {applyListing, applyUnreadable} from './listing.ts';
@@ -14,8 +14,8 @@ export type ArbitrationContext = RuleContext & {
   sentAt: number;
   /** What the agent had heard of the view's clock, and when on its own; undefined: nothing. */
   heard: Heard | undefined;
-  /** Observation of the newest realtime event that this session told before. */
-  observedUntil: Observation;
+  /** The latest moment (`Observation.to`) of the realtime events that this session told before. */
+  observedUntil: Hlc;
 };
 
 export type Arbitration = Pick<ArbitrationContext, 'storageClock' | 'observedUntil'> & {
@@ -28,7 +28,8 @@ export type Arbitration = Pick<ArbitrationContext, 'storageClock' | 'observedUnt
  * Who is right: applies the events of one batch to the tree. Phases say nothing about the tree and are passed over.
  *
  * A realtime event was observed between two moments of the view's clock (`Observation`). Batches are delayed differently, so
- * two events of one session could seem to swap; its watcher told them in order, so the later one is never put before the earlier.
+ * two events of one session could seem to swap; its watcher told them in order, so `to` never goes back. `from` may: the bus
+ * folds upserts, and so a younger observation may stand before an older one.
  */
 export function arbitrate(context: ArbitrationContext, events: readonly FsEvent[]): Arbitration {
   const storageClock = voteStorageClock(context.storageClock, differences(context, events));
@@ -38,8 +39,9 @@ export function arbitrate(context: ArbitrationContext, events: readonly FsEvent[
   let late = 0;
   for (const event of events) {
     if (event.kind === 'phase') continue;
-    if (isRealtime(event)) observedUntil = later(observedUntil, observationOf(context, event.observedAt));
-    if (apply(rules, event, observedUntil)) counted++;
+    const observed = isRealtime(event) ? observationOf(context, event.observedAt, observedUntil) : neverObserved;
+    observedUntil = Math.max(observedUntil, observed.to);
+    if (apply(rules, event, observed)) counted++;
     else late++;
   }
   return {storageClock, observedUntil, counted, late};
@@ -66,20 +68,18 @@ function apply(rules: RuleContext, event: Exclude<FsEvent, {kind: 'phase'}>, obs
   }
 }
 
-function observationOf({now, sentAt, heard}: ArbitrationContext, observedAt: number): Observation {
+function observationOf({now, sentAt, heard}: ArbitrationContext, observedAt: number, observedUntil: Hlc): Observation {
   const to = shiftHlc(now, -Math.max(0, sentAt - observedAt));
   const from = heard ? shiftHlc(heard.hlc, observedAt - heard.at) : 0;
-  return {from: Math.min(from, to), to};
+  return {from: Math.min(from, to), to: Math.max(to, observedUntil)};
 }
 
-function later(a: Observation, b: Observation): Observation {
-  return {from: Math.max(a.from, b.from), to: Math.max(a.to, b.to)};
-}
+const neverObserved: Observation = {from: 0, to: 0};
 
 function* differences(context: ArbitrationContext, events: readonly FsEvent[]): Iterable<number> {
   for (const event of events) {
     if (event.kind !== 'upsert') continue;
     const {seconds, nanos} = event.attributes.ctime;
-    yield hlcToMs(observationOf(context, event.observedAt).to) / 1000 - (seconds + nanos / 1e9);
+    yield hlcToMs(observationOf(context, event.observedAt, 0).to) / 1000 - (seconds + nanos / 1e9);
   }
 }

@@ -86,6 +86,7 @@ function makeDirectories({txn, agent}: RuleContext, names: readonly ByteString[]
   let directory = rootDirectory;
   for (const name of names) {
     const known = txn.entry(directory, name)?.directory ?? 0;
+    if (known === 0) txn.removeBlindSpot(directory, name);
     directory = known !== 0 ? known : txn.put(directory, unseenDirectory(name, agent)).directory;
   }
   return directory;

@@ -66,6 +66,7 @@ function findListed(
   const tombstone = txn.tombstone(place.directory, place.name);
   if (tombstone && !isAfterDeletion(context, tombstone, {evidence, ctime: self?.ctime})) return undefined;
   if (self === undefined) return makeDirectory(context, path);
+  txn.removeBlindSpot(place.directory, place.name);
   return txn.put(place.directory, {...newEntryFrom(place.name, self), agent: context.agent}).directory;
 }
 
@@ -132,6 +133,7 @@ function decider(
     }
     const isBlind = bringsBlindSpots(source);
     if (isBlind) txn.putBlindSpot(directory, listed.name, 'created', now);
+    else txn.removeBlindSpot(directory, listed.name);
     return verdicts.take | suspicion(listed, false) | (isBlind ? verdicts.blindSpot : 0);
   }
 

@@ -1,7 +1,7 @@
-import {type Attributes, compareTimes, type Entry, kinds, newEntryFrom} from '../entry/entry.ts';
+import {type Attributes, compareTimes, type DirectoryNumber, type Entry, kinds, newEntryFrom} from '../entry/entry.ts';
 import {isBelow, type Path, rootPath} from '../entry/path.ts';
 import type {DeleteEvent, MoveEvent, UpsertEvent} from '../protocol/events.ts';
-import {hlcToMs} from '../time/hlc.ts';
+import {type Hlc, hlcToMs} from '../time/hlc.ts';
 import {earliestStorageTimeAt, latestStorageTimeAt} from '../time/storage-clock.ts';
 import {makePlace, type Observation, type Place, type RuleContext, resolvePlace} from './context.ts';
 import {doubt} from './doubts.ts';
@@ -28,9 +28,11 @@ export function applyUpsert(context: RuleContext, event: Realtime<UpsertEvent>):
   const place = makePlace(context, path);
   const {directory, name} = place;
   const stored = txn.entry(directory, name);
-  if (stored && isOther(context, stored) && observed.from < stored.realtimeAt) {
-    if (isSameVersion(attributes, stored)) return false;
-    if (compareTimes(attributes.ctime, stored.ctime) <= 0) return doubt(context, path);
+  if (stored && isOther(context, stored) && observed.from < lastLook(context, directory, stored)) {
+    const isOlder = compareTimes(attributes.ctime, stored.ctime) <= 0;
+    // A directory's own attributes follow what is in it.
+    if (isOlder && (isSameVersion(attributes, stored) || isSameDirectory(attributes, stored))) return false;
+    if (isOlder) return doubt(context, path);
   }
   const isSuspect = !isAtomic && canBeSuspect(attributes);
   const entry = txn.put(directory, {
@@ -52,7 +54,7 @@ export function applyDelete(context: RuleContext, {path, observed}: Realtime<Del
   if (missing?.tombstone || missing?.blocker) return false;
   const stored = known && txn.entry(known.directory, known.name);
   if (!stored && isForgotten(context, observed)) return false;
-  if (stored && !mayRemove(context, observed, stored)) return doubt(context, path);
+  if (stored && !mayRemove(context, observed, known.directory, stored)) return doubt(context, path);
   if (stored && isRecentOfOther(context, observed, stored)) doubt(context, path);
   removeObserved(context, known ?? makePlace(context, path), observed);
   return true;
@@ -69,12 +71,12 @@ export function applyMove(context: RuleContext, {from, to, observed}: Realtime<M
   const known = resolvePlace(txn, from).place;
   const stored = known && txn.entry(known.directory, known.name);
   if (!stored && isForgotten(context, observed)) return inDoubt();
-  if (stored && !mayRemove(context, observed, stored)) return inDoubt();
+  if (stored && !mayRemove(context, observed, known.directory, stored)) return inDoubt();
   if (!mayStandAt(context, to, observed, undefined)) return inDoubt();
   const origin = known ?? makePlace(context, from);
   const target = makePlace(context, to);
   const replaced = txn.entry(target.directory, target.name);
-  if (replaced && !mayRemove(context, observed, replaced)) return inDoubt();
+  if (replaced && !mayRemove(context, observed, target.directory, replaced)) return inDoubt();
   if (!stored) {
     // The scan has not told us of it yet. What it will tell under the old name is out of date.
     if (replaced) removeObserved(context, target, observed);
@@ -126,10 +128,23 @@ function isForgotten({forgottenUntil}: RuleContext, {from}: Observation): boolea
 }
 
 /** Another agent's entry also stays when its ctime says that it was changed after the removal. */
-function mayRemove(context: RuleContext, observed: Observation, stored: Entry): boolean {
+function mayRemove(context: RuleContext, observed: Observation, directory: DirectoryNumber, stored: Entry): boolean {
+  if (isSeenBelowAfter(context, observed, stored)) return false;
   if (!isOther(context, stored)) return true;
-  if (observed.from < stored.realtimeAt) return false;
+  if (observed.from < lastLook(context, directory, stored)) return false;
   return compareTimes(stored.ctime, latestStorageTimeAt(context.storageClock, hlcToMs(observed.to))) <= 0;
+}
+
+/** When an entry was last seen, by a watcher or by a listing of the directory that it stands in. */
+function lastLook({txn}: RuleContext, directory: DirectoryNumber, stored: Entry): Hlc {
+  const record = txn.directory(directory);
+  return Math.max(stored.realtimeAt, record?.listedAt ?? 0, record?.partial?.evidence ?? 0);
+}
+
+/** Whether something below a directory was seen alive after the directory was seen to go, so that it must be another one. */
+function isSeenBelowAfter(context: RuleContext, {from, to}: Observation, stored: Entry): boolean {
+  const below = stored.directory === 0 || context.isOnlyAgent ? undefined : context.txn.directory(stored.directory);
+  return below !== undefined && below.totals.newestRealtimeAt > (isOther(context, stored) ? from : to);
 }
 
 /** Changed so shortly before its removal that it may be another one than the one that was removed. */
@@ -150,6 +165,10 @@ function isAfter(
 
 function isOther({agent}: RuleContext, stored: Entry): boolean {
   return stored.agent !== agent;
+}
+
+function isSameDirectory(attributes: Attributes, stored: Entry): boolean {
+  return attributes.kind === kinds.directory && stored.kind === kinds.directory;
 }
 
 function isSameVersion(attributes: Attributes, stored: Entry): boolean {

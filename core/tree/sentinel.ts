@@ -28,6 +28,7 @@ function add(context: RuleContext, place: Place, evidence: Hlc, attributes: Attr
   if (evidence < context.forgottenUntil) return false;
   const tombstone = txn.tombstone(place.directory, place.name);
   if (tombstone && !isAfterDeletion(context, tombstone, {evidence, ctime: attributes.ctime})) return false;
+  txn.removeBlindSpot(place.directory, place.name);
   txn.put(place.directory, {...newEntryFrom(place.name, attributes), agent});
   return true;
 }

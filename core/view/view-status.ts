@@ -1,6 +1,6 @@
 import type {ScanSource} from '../protocol/events.ts';
 import type {SessionRole} from '../protocol/session.ts';
-import type {Observation} from '../tree/context.ts';
+import type {Hlc} from '../time/hlc.ts';
 import {type DirectoryRecord, rootDirectory, type TreeRead} from '../tree/tree-store.ts';
 
 /**
@@ -39,8 +39,8 @@ export type StoredSession = {
   timeoutMs: number;
   /** Number of the last batch that is stored. */
   lastBatch: number;
-  /** Observation of the newest realtime event told so far. */
-  observedUntil: Observation;
+  /** Observation (`to`) of the newest realtime event told so far, on the view's clock. */
+  observedUntil: Hlc;
   /** Events that waited in the pipe when it was last heard. */
   queued: number;
   /** Milliseconds between observation and commit of the last realtime event; undefined before the first. */

@@ -1,4 +1,5 @@
 import {FustorError} from '../../../core/errors/fustor-error.ts';
+import type {Clock} from '../../../core/time/clock.ts';
 
 /** A pipe's window is on its way over several connections: how long a batch waits for an earlier one that is late. */
 const waitMs = 2_000;
@@ -7,7 +8,12 @@ type Turn = {end(): void};
 
 /** Lets the batches of each session begin in the order of their numbers. */
 export class BatchOrder {
+  readonly #clock: Clock;
   readonly #sessions = new Map<string, {begun: number; isRunning: number; waiting: Set<() => void>}>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /**
    * Resolves when all earlier batches of the session have begun, which with a store that runs its bodies in order is
@@ -21,9 +27,9 @@ export class BatchOrder {
     }
     // Nothing is under way: what is stored is the truth, also after a batch that failed.
     if (state.isRunning === 0 && state.waiting.size === 0) state.begun = lastBatch();
-    const deadline = performance.now() + waitMs;
+    const deadline = this.#clock.monotonic() + waitMs;
     while (number > state.begun + 1) {
-      const left = deadline - performance.now();
+      const left = deadline - this.#clock.monotonic();
       if (left <= 0) {
         const expected = state.begun + 1;
         throw new FustorError('BATCH_OUT_OF_ORDER', `Batch ${number} came before batch ${expected}.`, {
@@ -43,16 +49,13 @@ export class BatchOrder {
     };
   }
 
-  #next(state: {waiting: Set<() => void>}, ms: number): Promise<void> {
-    return new Promise(resolve => {
-      const done = () => {
-        clearTimeout(timer);
-        state.waiting.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      state.waiting.add(done);
-    });
+  /** Resolves when another batch begins, or after so long. */
+  async #next(state: {waiting: Set<() => void>}, ms: number): Promise<void> {
+    const isWoken = new AbortController();
+    const wake = () => isWoken.abort('begun');
+    state.waiting.add(wake);
+    await this.#clock.sleep(ms, isWoken.signal);
+    state.waiting.delete(wake);
   }
 
   #wake(state: {waiting: Set<() => void>}): void {

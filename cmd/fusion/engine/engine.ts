@@ -27,7 +27,7 @@ import {
 import {jobsToRun, requestScan} from '../../../core/session/jobs.ts';
 import {
   endSession,
-  endSessions,
+  endSilentSessions,
   getSession,
   graceAll,
   openSession,
@@ -73,7 +73,7 @@ const tombstonesAtOnce = 2_000;
 export class Engine {
   readonly #settings: EngineSettings;
   readonly #parts: EngineParts;
-  readonly #order = new BatchOrder();
+  readonly #order: BatchOrder;
   /** Raised when there may be something to tell to a pipe. */
   readonly #news = new Signal();
   #hasOrphans = true;
@@ -87,6 +87,7 @@ export class Engine {
   constructor(settings: EngineSettings, parts: EngineParts) {
     this.#settings = settings;
     this.#parts = parts;
+    this.#order = new BatchOrder(parts.clock);
   }
 
   /**
@@ -226,7 +227,7 @@ export class Engine {
     const {viewMs, wallMs} = this.#arrival();
     const silent = await store.write(txn => {
       tick(txn, viewMs);
-      return endSessions(txn, isSilent, wallMs);
+      return endSilentSessions(txn, isSilent, wallMs);
     });
     this.#news.raise();
     for (const {id, agent, role} of silent) {
