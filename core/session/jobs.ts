@@ -12,7 +12,7 @@ import type {StoredSession} from '../view/view-status.ts';
  *    `queued` when that session ends before it is done, so whoever leads then makes it.
  * 2. What an agent does of its own begins as `running`, and has failed when its session ends before it is done: the next
  *    leader decides itself what it has to scan.
- * 3. A phase counts only from the session that has the job, so a late word of an earlier leader does not end it.
+ * 3. A phase counts only from the leader's session, so a late word of an earlier leader does not end a job.
  * 4. What has ended does not change any more; the newest hundred are kept.
  */
 
@@ -89,9 +89,12 @@ export function releaseJob(txn: TreeWrite, job: StoredJob, nowMs: number): void 
   forgetEnded(txn);
 }
 
-/** The job in the hands of the session that speaks of it, or undefined when it is not this session's to speak of. */
+/**
+ * The job in the hands of the session that speaks of it, or undefined when it has ended. One that runs is this session's:
+ * only the leader is heard here, and what an earlier one ran was given back when its session ended.
+ */
 function takenBy(session: StoredSession, job: StoredJob, nowMs: number): StoredJob | undefined {
-  if (job.state === 'running' && job.session === session.id) return job;
+  if (job.state === 'running') return job;
   if (job.state !== 'queued') return undefined;
   return {...job, state: 'running', startedAt: nowMs, agent: session.agent, session: session.id};
 }

@@ -42,8 +42,8 @@ async function mountOf(storage: string): Promise<string> {
   return path;
 }
 
-async function siteOn(directory: string): Promise<Site> {
-  const site = new Site(directory, {view: ', session_timeout: 2s'});
+async function siteOn(directory: string, settings: {view?: string} = {}): Promise<Site> {
+  const site = new Site(directory, settings);
   cleanups.push(() => site.dispose());
   await site.start();
   await site.live();
@@ -102,7 +102,8 @@ test.skipIf(missing !== undefined)(
     expect(job).toMatchObject({state: 'done', agent: 'node-a', source: 'on_demand', requested_by: 'scripts'});
     expect(job.progress).toMatchObject({directories: expect.any(Number), entries: expect.any(Number)});
     expect(job.progress.entries).toBeGreaterThan(500);
-    expect(Date.parse(job.started_at) - Date.parse(job.requested_at)).toBeLessThan(500);
+    // Ten seconds pass between two heartbeats when there is nothing to tell.
+    expect(Date.parse(job.started_at) - Date.parse(job.requested_at)).toBeLessThan(2_000);
     expect([await isKnown('/data/blind'), await isKnown('/data/file-0-of-some-data.dat')]).toEqual([true, false]);
     const blind = await get<{path: string; change: string}[]>('fs/blind-spots?path=/data');
     expect(blind.map(({path, change}) => `${path} ${change}`).sort()).toEqual([
@@ -154,7 +155,7 @@ test.skipIf(missing !== undefined)(
     const storage = temporary();
     makeTree(join(storage, 'data'), 30_000);
     const [a, b] = [await mountOf(storage), await mountOf(storage)];
-    const site = await siteOn(a);
+    const site = await siteOn(a, {view: ', session_timeout: 2s'});
     startSecondAgent(site, b);
     const {get, job, order, ended, isKnown} = asking(site);
     type Agents = {agents: {id: string; role: string; watched: number | null}[]; directories: number};

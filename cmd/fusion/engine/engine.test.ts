@@ -61,10 +61,8 @@ test('a heartbeat is held until a scan is asked for, and then names it', async (
   const held = hold(session, {role: 'leader'});
   await turn();
   expect(held.answer).toBeUndefined();
-  const startedAt = performance.now();
   const {job} = await engine.requestScan({path: path('/d\xff'), isRecursive: false}, 'scripts');
   await held.isThere;
-  expect(performance.now() - startedAt).toBeLessThan(100);
   const scan = {job: job.id, path: Buffer.from(path('/d\xff'), 'latin1').toString('base64url'), recursive: false};
   expect(held.answer).toMatchObject({role: 'leader', scans: [scan]});
 
