@@ -53,6 +53,15 @@ export type ScanResult = {
   reason?: string;
 };
 
+/** Of a scan that has looked at nothing yet. */
+export const emptyResult: Readonly<ScanResult> = {
+  isComplete: true,
+  directories: 0,
+  entries: 0,
+  unreadable: 0,
+  unchanged: 0,
+};
+
 export type SourceStatus = {
   isAvailable: boolean;
   reason: string | undefined;
@@ -77,7 +86,7 @@ export interface Source {
   look(paths: readonly Path[]): Promise<Map<Path, Attributes | undefined>>;
   /**
    * Resolves when every change made before the call has been emitted to the sink: all events of the kernel up to now
-   * have been read, looked at, and handed over.
+   * have been read, looked at, and handed over. At once while the source is not available.
    */
   settle(): Promise<void>;
   status(): SourceStatus;

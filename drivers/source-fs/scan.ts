@@ -1,12 +1,13 @@
 import type {ByteString} from '../../core/entry/byte-string.ts';
 import {joinPath, type Path, rootPath} from '../../core/entry/path.ts';
 import type {FsEvent} from '../../core/protocol/events.ts';
-import type {EventSink, ScanRequest, ScanResult} from '../../core/source/source.ts';
+import {type EventSink, emptyResult, type ScanRequest, type ScanResult} from '../../core/source/source.ts';
 import type {Hlc} from '../../core/time/hlc.ts';
 import type {DirectoryReading} from './directory-reader.ts';
 import type {DirectoryRead, DirectoryReads} from './directory-reads.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone} from './mount.ts';
+import {rootLost} from './root-door.ts';
 import type {Node, WatchTree} from './watch-tree.ts';
 
 /** Directories that a scan has under way: being looked at, or looked at and waiting for room … */
@@ -15,7 +16,10 @@ const looksMax = 128;
 const waitingBytesMax = 32 << 20;
 
 export type ScanParts = {tree: WatchTree; reads: DirectoryReads; sink: EventSink; crossesFileSystems: boolean};
-export type ScanOrder = Pick<ScanRequest, 'source' | 'isFull' | 'signal' | 'onProgress'>;
+export type ScanOrder = Pick<ScanRequest, 'source' | 'isFull' | 'signal' | 'onProgress'> & {
+  /** Whether all below the directory is meant, too. */
+  isDeep: boolean;
+};
 
 /** A directory that was looked at, and whose events wait for room. */
 type Looked = {node: Node} & (({is: 'read'} & DirectoryRead) | {is: 'unchanged'; evidence: Hlc});
@@ -28,7 +32,7 @@ type Looked = {node: Node} & (({is: 'read'} & DirectoryRead) | {is: 'unchanged';
 export class Scan {
   readonly #parts: ScanParts;
   readonly #request: ScanOrder;
-  readonly #result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0, unchanged: 0};
+  readonly #result: ScanResult = {...emptyResult};
   readonly #frontier: Node[];
   readonly #waiting: Looked[] = [];
   #looking = 0;
@@ -74,14 +78,14 @@ export class Scan {
   #check(node: Node): void {
     this.#parts.reads.check(node, (isUnchanged, evidence) => {
       if (!isUnchanged) return this.#read(node);
-      this.#frontier.push(...(node.children?.values() ?? []));
+      for (const child of node.children?.values() ?? []) this.#frontier.push(child);
       this.#looked({node, is: 'unchanged', evidence});
     });
   }
 
   #read(node: Node): void {
     this.#parts.reads.read(node, false, read => {
-      this.#frontier.push(...(read.children ?? []));
+      if (this.#request.isDeep) for (const child of read.children ?? []) this.#frontier.push(child);
       this.#looked({node, is: 'read', ...read});
     });
   }
@@ -107,6 +111,9 @@ export class Scan {
       if (!children) return;
       await this.#offerListing(node, evidence, reading);
       this.#parts.reads.told(node, read);
+    } else if (reading === rootLost) {
+      result.isComplete = false;
+      result.reason = 'the root of the source does not answer, or is not what it was';
     } else if (!isGone(reading)) {
       result.unreadable++;
       result.isComplete = false;
