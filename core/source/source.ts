@@ -57,6 +57,15 @@ export type ScanResult = {
   isUnknown?: boolean;
 };
 
+/** Of a scan that has looked at nothing yet. */
+export const emptyResult: Readonly<ScanResult> = {
+  isComplete: true,
+  directories: 0,
+  entries: 0,
+  unreadable: 0,
+  unchanged: 0,
+};
+
 export type SourceStatus = {
   isAvailable: boolean;
   reason: string | undefined;
@@ -81,7 +90,7 @@ export interface Source {
   look(paths: readonly Path[]): Promise<Map<Path, Attributes | undefined>>;
   /**
    * Resolves when every change made before the call has been emitted to the sink: all events of the kernel up to now
-   * have been read, looked at, and handed over.
+   * have been read, looked at, and handed over. At once while the source is not available.
    */
   settle(): Promise<void>;
   status(): SourceStatus;

@@ -38,7 +38,6 @@ export type ReadOptions = {mayWatch: boolean; onWatched: (watched: WatchedDirect
 /** Reads directories through libc; one for each thread. */
 export class DirectoryReader {
   readonly #libc: Libc;
-  readonly #root: number;
   readonly #exclude: Exclude | undefined;
   readonly #inotify: {descriptor: number; mask: number};
   readonly #dirents = Buffer.allocUnsafe(direntsBytes);
@@ -46,12 +45,8 @@ export class DirectoryReader {
   readonly #stat = new StatxBuffer();
   #packed = Buffer.allocUnsafeSlow(packedBytes);
 
-  constructor(
-    libc: Libc,
-    options: {root: number; exclude: Exclude | undefined; inotify: {descriptor: number; mask: number}},
-  ) {
+  constructor(libc: Libc, options: {exclude: Exclude | undefined; inotify: {descriptor: number; mask: number}}) {
     this.#libc = libc;
-    this.#root = options.root;
     this.#exclude = options.exclude;
     this.#inotify = options.inotify;
   }
@@ -60,9 +55,9 @@ export class DirectoryReader {
    * The name of the error when the directory cannot be read (`ENOENT`: it has gone). `onWatched` is called when the reading
    * of a large one begins, so that its events need not wait for the end.
    */
-  read(path: Path, options: ReadOptions): DirectoryReading | string {
+  read(root: number, path: Path, options: ReadOptions): DirectoryReading | string {
     const libc = this.#libc;
-    const descriptor = libc.openDirectory(this.#root, path);
+    const descriptor = libc.openDirectory(root, path);
     if (descriptor < 0) return libc.errorName();
     try {
       return this.#readOpened(descriptor, path, options);
@@ -73,22 +68,38 @@ export class DirectoryReader {
   }
 
   /** One look at the directory itself, without opening it; or the name of the error. */
-  check(path: Path): DirectoryCheck | string {
+  check(root: number, path: Path): DirectoryCheck | string {
     const libc = this.#libc;
     const stat = this.#stat;
-    if (!libc.statxPath(this.#root, path, stat.pointer, atSymlinkNoFollow | atStatxForceSync)) return libc.errorName();
+    if (!libc.statxPath(root, path, stat.pointer, atSymlinkNoFollow | atStatxForceSync)) return libc.errorName();
     const {identity, attributes: self} = stat;
     return {identity, self};
+  }
+
+  /** Only sets a watch. */
+  watch(root: number, path: Path): WatchedDirectory | string {
+    const libc = this.#libc;
+    const descriptor = libc.openDirectory(root, path);
+    if (descriptor < 0) return libc.errorName();
+    const watched = this.#addWatch(descriptor, true);
+    const isRead = libc.statx(descriptor, '', this.#stat.pointer, atEmptyPath);
+    const error = isRead ? '' : libc.errorName();
+    libc.close(descriptor);
+    return isRead ? {identity: this.#stat.identity, ...watched} : error;
+  }
+
+  #addWatch(descriptor: number, mayWatch: boolean): Pick<WatchedDirectory, 'watch' | 'isRefused'> {
+    if (!mayWatch) return {watch: -1, isRefused: false};
+    const {descriptor: inotify, mask} = this.#inotify;
+    const watch = this.#libc.addWatch(inotify, `/proc/self/fd/${descriptor}`, mask);
+    return {watch, isRefused: watch === -1 && this.#libc.errorName() === 'ENOSPC'};
   }
 
   #readOpened(descriptor: number, path: Path, {mayWatch, onWatched}: ReadOptions): DirectoryReading | string {
     const libc = this.#libc;
     const stat = this.#stat;
     // Watched before it is read, and through the descriptor: exactly the directory that is read.
-    const watch = mayWatch
-      ? libc.addWatch(this.#inotify.descriptor, `/proc/self/fd/${descriptor}`, this.#inotify.mask)
-      : -1;
-    const isRefused = mayWatch && watch === -1 && libc.errorName() === 'ENOSPC';
+    const {watch, isRefused} = this.#addWatch(descriptor, mayWatch);
     libc.dropCache(descriptor);
     if (!libc.statx(descriptor, '', stat.pointer, atEmptyPath)) return libc.errorName();
     const {identity, attributes: self, device} = stat;

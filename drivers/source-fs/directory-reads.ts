@@ -1,3 +1,4 @@
+import {rootPath} from '../../core/entry/path.ts';
 import type {EventSink} from '../../core/source/source.ts';
 import type {Hlc} from '../../core/time/hlc.ts';
 import type {DirectoryReading, WatchedDirectory} from './directory-reader.ts';
@@ -6,6 +7,7 @@ import {type Grant, HotSet} from './hot-set.ts';
 import type {Inotify} from './inotify.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone} from './mount.ts';
+import {rootLost} from './root-door.ts';
 import type {WalkFound} from './serve-walks.ts';
 import {racyMs, stampOf, timeToMs} from './stamps.ts';
 import type {StorageTime} from './storage-time.ts';
@@ -23,6 +25,7 @@ export type ReadsParts = {
   maxWatches: number;
   /** Called when a watch that events may have waited for is known. */
   onWatches: () => void;
+  onRootLost: () => void;
 };
 
 export type DirectoryRead = {
@@ -41,6 +44,7 @@ export class DirectoryReads {
   readonly #parts: ReadsParts;
   readonly hotSet: HotSet;
   #urgent = 0;
+  readonly #relisting = new Set<Node>();
   /** Names in the root, as its last reading found them. */
   rootCount = 0;
 
@@ -55,7 +59,7 @@ export class DirectoryReads {
   }
 
   read(node: Node, isUrgent: boolean, done: (read: DirectoryRead) => void): void {
-    const {tree, walkers, sink, onWatches} = this.#parts;
+    const {tree, walkers, sink, onWatches, onRootLost} = this.#parts;
     if (node.reading === 'new') node.reading = 'due';
     let begunAt = sink.now();
     let evidence = sink.evidence();
@@ -67,10 +71,11 @@ export class DirectoryReads {
           begunAt = sink.now();
           evidence = sink.evidence();
           version = tree.version;
+          this.#relisting.delete(node);
           const path = tree.pathOf(node);
           if (path === undefined) return undefined;
           grant = this.hotSet.begin(node);
-          return {path, isCheck: false, mayWatch: grant.mayWatch};
+          return {path, wanted: 'reading', mayWatch: grant.mayWatch};
         },
         onWatched: watched => {
           if (this.#isOf(node, watched) && tree.pathOf(node) !== undefined) this.#setWatch(node, watched.watch);
@@ -81,6 +86,7 @@ export class DirectoryReads {
           const reading = found as DirectoryReading | string;
           const children = this.#register(node, reading, version);
           if (grant) this.#endGrant(grant, reading);
+          if (reading === rootLost) onRootLost();
           done({reading, children, evidence, begunAt});
           onWatches();
         },
@@ -113,7 +119,7 @@ export class DirectoryReads {
         begin: () => {
           evidence = sink.evidence();
           const path = tree.pathOf(node);
-          return path === undefined ? undefined : {path, isCheck: true, mayWatch: false};
+          return path === undefined ? undefined : {path, wanted: 'check', mayWatch: false};
         },
         onWatched: () => {},
         done: found => done(this.#isUnchanged(node, found), evidence),
@@ -130,13 +136,29 @@ export class DirectoryReads {
   }
 
   #isUnchanged(node: Node, found: WalkFound): boolean {
-    if (typeof found === 'string' || node.stamp === 0) return false;
+    if (typeof found === 'string' || !('self' in found) || node.stamp === 0) return false;
     const {identity, self} = found;
     const {sink, storageTime} = this.#parts;
     storageTime.saw(self.ctime, sink.now());
     node.hotAt = Math.max(node.hotAt, timeToMs(self.ctime));
     if (identity !== node.identity || stampOf(self) !== node.stamp) return false;
     return timeToMs(self.ctime) + racyMs <= storageTime.atLeast(node.readAt);
+  }
+
+  /** Without reading it. Where it cannot be watched, audits find what changes. */
+  watchRoot(): Promise<void> {
+    const {tree, walkers} = this.#parts;
+    return new Promise(resolve => {
+      const done = (found: WalkFound) => {
+        if (typeof found === 'object' && 'watch' in found) {
+          if (found.isRefused) this.hotSet.isRefused();
+          if (this.#isOf(tree.root, found)) this.#setWatch(tree.root, found.watch);
+        }
+        resolve();
+      };
+      const begin = () => ({path: rootPath, wanted: 'watch', mayWatch: true}) as const;
+      walkers.walk({begin, onWatched: () => {}, done}, {isUrgent: true});
+    });
   }
 
   /**
@@ -153,7 +175,8 @@ export class DirectoryReads {
       const path = tree.pathOf(node);
       if (path === undefined) return;
       if (typeof reading === 'string') {
-        if (!isGone(reading)) sink.emit({kind: 'unreadable', source, path, evidence, error: reading});
+        if (!isGone(reading) && reading !== rootLost)
+          sink.emit({kind: 'unreadable', source, path, evidence, error: reading});
         return;
       }
       if (!children) return;
@@ -165,6 +188,13 @@ export class DirectoryReads {
       this.told(node, read);
       for (const child of children) if (child.reading === 'new') this.readNew(child);
     });
+  }
+
+  /** Reads and tells a directory again, once however often that is asked for until the reading begins. */
+  relist(node: Node): void {
+    if (this.#relisting.has(node)) return;
+    this.#relisting.add(node);
+    this.readNew(node);
   }
 
   /** Forgets a directory and all below it. */

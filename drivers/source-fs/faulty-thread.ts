@@ -27,6 +27,13 @@ class FaultyLibc extends Libc {
     return this.#error ?? super.errorName();
   }
 
+  override openRoot(path: string): number {
+    const descriptor = super.openRoot(path);
+    this.#error = undefined;
+    this.#paths.delete(descriptor);
+    return descriptor;
+  }
+
   override openDirectory(root: number, path: Path): number {
     if (this.#fails('open', path)) return -1;
     const descriptor = super.openDirectory(root, path);

@@ -79,7 +79,7 @@ export class KernelEvents {
     if (mask & inotifyBits.unmount) this.#parts.onUnmount();
     else if (name === '') this.#markDirectory(node);
     else if (this.#isExcluded(node, name)) return;
-    else if (isSillyName(name)) this.#onSillyName(node);
+    else if (isSillyName(name)) this.#onSillyName(node, mask);
     else if (mask & inotifyBits.movedFrom) this.#onMovedFrom(node, name, cookie);
     else if (mask & inotifyBits.movedTo) this.#onMovedTo(node, name, {mask, cookie});
     else this.#onChange(node, name, mask);
@@ -92,10 +92,11 @@ export class KernelEvents {
     if (node.parent) this.#parts.reads.readNew(node);
   }
 
-  /** Some name went without an event of its own: a file that was open. Those that are written are the likeliest. */
-  #onSillyName(node: Node): void {
+  /** Its end is the only event of some name that went before, while the file was open. Names being written are the likeliest. */
+  #onSillyName(node: Node, mask: number): void {
+    if ((mask & inotifyBits.delete) === 0) return;
     for (const name of node.writing?.keys() ?? []) this.#parts.dirty.mark(node, name);
-    this.#parts.reads.readNew(node);
+    this.#parts.reads.relist(node);
   }
 
   #isExcluded(node: Node, name: ByteString): boolean {

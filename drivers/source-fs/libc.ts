@@ -38,6 +38,7 @@ export class Libc {
     poll: {arguments: ['pointer', 'u64', 'i32'], return: 'i32'},
     read: {arguments: ['i32', 'pointer', 'u64'], return: 'i64'},
     write: {arguments: ['i32', 'pointer', 'u64'], return: 'i64'},
+    _exit: {arguments: ['i32'], return: 'void'},
     __errno_location: {arguments: [], return: 'pointer'},
   });
   readonly functions = this.#library.functions;
@@ -51,9 +52,9 @@ export class Libc {
     return errorNames.get(number) ?? `errno ${number}`;
   }
 
-  /** A descriptor, or -1. */
+  /** A descriptor, or -1. The root may be named by a symbolic link. */
   openRoot(path: string): number {
-    return this.functions.openat(currentDirectory, this.#pointerTo(path), directoryFlags);
+    return this.functions.openat(currentDirectory, this.#pointerTo(path), directoryFlags & ~openFlags.noFollow);
   }
 
   /** Opens a directory below the root for reading, without following a symbolic link at its end; a descriptor, or -1. */

@@ -14,7 +14,14 @@ import {packRun} from '../../core/entry/packed.ts';
 import {joinPath, type Path, rootPath, splitPath} from '../../core/entry/path.ts';
 import {systemErrorCode} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
-import type {EventSink, ScanRequest, ScanResult, Source, SourceStatus} from '../../core/source/source.ts';
+import {
+  type EventSink,
+  emptyResult,
+  type ScanRequest,
+  type ScanResult,
+  type Source,
+  type SourceStatus,
+} from '../../core/source/source.ts';
 import {createExclude, type Exclude, isSillyName} from './exclude.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone, type Mount, mountOf, mountState} from './mount.ts';
@@ -69,7 +76,7 @@ export class PortableSource implements Source {
   }
 
   async scan({source, path, signal, onProgress, isRecursive = true}: ScanRequest): Promise<ScanResult> {
-    const result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0, unchanged: 0};
+    const result: ScanResult = {...emptyResult};
     const frontier: Path[] = [path];
     for (let at = frontier.pop(); at !== undefined; at = frontier.pop()) {
       if (signal.aborted || this.#isClosed) return {...result, isComplete: false, reason: 'the scan was stopped'};

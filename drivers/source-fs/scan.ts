@@ -1,12 +1,13 @@
 import type {ByteString} from '../../core/entry/byte-string.ts';
 import {joinPath, type Path, rootPath} from '../../core/entry/path.ts';
 import type {FsEvent} from '../../core/protocol/events.ts';
-import type {EventSink, ScanRequest, ScanResult} from '../../core/source/source.ts';
+import {type EventSink, emptyResult, type ScanRequest, type ScanResult} from '../../core/source/source.ts';
 import type {Hlc} from '../../core/time/hlc.ts';
 import type {DirectoryReading} from './directory-reader.ts';
 import type {DirectoryRead, DirectoryReads} from './directory-reads.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone} from './mount.ts';
+import {rootLost} from './root-door.ts';
 import type {Node, WatchTree} from './watch-tree.ts';
 
 /** Directories that a scan has under way: being looked at, or looked at and waiting for room … */
@@ -28,7 +29,7 @@ type Looked = {node: Node} & (({is: 'read'} & DirectoryRead) | {is: 'unchanged';
 export class Scan {
   readonly #parts: ScanParts;
   readonly #request: ScanOrder;
-  readonly #result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0, unchanged: 0};
+  readonly #result: ScanResult = {...emptyResult};
   readonly #start: Node;
   readonly #frontier: Node[];
   readonly #waiting: Looked[] = [];
@@ -76,14 +77,14 @@ export class Scan {
   #check(node: Node): void {
     this.#parts.reads.check(node, (isUnchanged, evidence) => {
       if (!isUnchanged) return this.#read(node);
-      if (this.#isRecursive) this.#frontier.push(...(node.children?.values() ?? []));
+      if (this.#isRecursive) for (const child of node.children?.values() ?? []) this.#frontier.push(child);
       this.#looked({node, is: 'unchanged', evidence});
     });
   }
 
   #read(node: Node): void {
     this.#parts.reads.read(node, false, read => {
-      if (this.#isRecursive) this.#frontier.push(...(read.children ?? []));
+      if (this.#isRecursive) for (const child of read.children ?? []) this.#frontier.push(child);
       this.#looked({node, is: 'read', ...read});
     });
   }
@@ -116,6 +117,9 @@ export class Scan {
       if (!children) return;
       await this.#offerListing(node, evidence, reading);
       this.#parts.reads.told(node, read);
+    } else if (reading === rootLost) {
+      result.isComplete = false;
+      result.reason = 'the root of the source does not answer, or is not what it was';
     } else if (!isGone(reading)) {
       result.unreadable++;
       result.isComplete = false;

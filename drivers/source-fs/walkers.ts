@@ -2,6 +2,7 @@ import type {Worker} from 'node:worker_threads';
 import type {WatchedDirectory} from './directory-reader.ts';
 import type {OpenThread} from './inotify.ts';
 import type {WalkAnswer, WalkerData, WalkFound, WalkJob} from './serve-walks.ts';
+import {endThread} from './threads.ts';
 
 /** Directories in one message: enough to make a message cheap, few enough that a new directory does not wait behind many. */
 const jobsPerMessage = 16;
@@ -61,7 +62,7 @@ export class Walkers {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#threads.map(({worker}) => worker.terminate()));
+    await Promise.all(this.#threads.map(({worker}) => endThread(worker)));
   }
 
   #dispatch(): void {

@@ -126,7 +126,7 @@ export class WatchTree {
         watches.push(one.watch);
         this.forgetWatch(one.watch);
       }
-      if (one.children) stack.push(...one.children.values());
+      for (const child of one.children?.values() ?? []) stack.push(child);
     }
     return watches;
   }
