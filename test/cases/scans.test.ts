@@ -79,7 +79,7 @@ function asking(site: Site) {
           const found = await job(id);
           return ['done', 'failed'].includes(found.state) ? found : undefined;
         },
-        {everyMs: 5, what: `the end of the job ${id}`},
+        {timeoutMs: 90_000, everyMs: 5, what: `the end of the job ${id}`},
       ),
     isKnown: async (path: string) => (await site.get(`/api/v1/fs/stat?path=${path}`)).status === 200,
   };
@@ -153,7 +153,7 @@ test.skipIf(missing !== undefined)(
   'while a long scan runs realtime goes on, and when its agent is killed the other one finishes it',
   async () => {
     const storage = temporary();
-    makeTree(join(storage, 'data'), 30_000);
+    makeTree(join(storage, 'data'), 20_000);
     const [a, b] = [await mountOf(storage), await mountOf(storage)];
     const site = await siteOn(a, {view: ', session_timeout: 2s'});
     startSecondAgent(site, b);
@@ -164,7 +164,7 @@ test.skipIf(missing !== undefined)(
         const {agents, directories} = await get<Agents>('status');
         return agents.some(({id, watched}) => id === 'node-b' && watched === directories + 1);
       },
-      {what: 'the second agent to watch everything'},
+      {timeoutMs: 60_000, what: 'the second agent to watch everything'},
     );
     writeFileSync(join(storage, 'blind'), 'x');
 
@@ -179,7 +179,7 @@ test.skipIf(missing !== undefined)(
     expect(killed).toMatchObject({state: 'running', agent: 'node-a'});
     const done = await ended(id);
     expect(done).toMatchObject({state: 'done', agent: 'node-b'});
-    expect(done.progress.entries).toBeGreaterThan(30_000);
+    expect(done.progress.entries).toBeGreaterThan(20_000);
     expect(await isKnown('/blind')).toBe(true);
     await site.same();
   },
