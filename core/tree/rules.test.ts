@@ -337,6 +337,18 @@ test('a suspect that a scan sees again, changed, stays suspect and is not listed
   expect(view.store.read(txn => [...txn.suspects()].length)).toBe(1);
 });
 
+test('what an agent tells after its own deletion counts, however its batches were delayed', async () => {
+  await view.tell([upsert('/f'), remove('/f')]);
+  await view.tell([upsert('/f')], {ageMs: 5 * second});
+  expect(view.has('/f')).toBe(true);
+});
+
+test('the root stays a directory, and a closed file makes no row in the list of suspects', async () => {
+  await view.tell([upsert('/'), upsert('/f')]);
+  expect(view.find('/')).toMatchObject({kind: kinds.directory});
+  expect(view.store.read(txn => [...txn.suspects()])).toEqual([]);
+});
+
 test('a file that is being written is suspect until it is closed', async () => {
   await view.tell([upsert('/f', {}, false)]);
   expect(view.find('/f')).toMatchObject({isSuspect: true});
