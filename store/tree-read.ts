@@ -79,11 +79,16 @@ export class LmdbTreeRead implements TreeRead {
       yield {...parseExpiryKey(key), ...suspectRow.decode(value)};
   }
 
-  *blindSpots(
-    directory?: DirectoryNumber,
-  ): Iterable<{directory: DirectoryNumber; name: ByteString; change: BlindSpotChange; foundAt: Hlc}> {
-    const range = directory === undefined ? {} : {start: directoryKey(directory), end: behindDirectory(directory)};
-    for (const {key, value} of rowsOf(this.db.blindSpots, range))
+  *blindSpots({
+    of,
+    after,
+  }: {
+    of?: DirectoryNumber;
+    after?: {directory: DirectoryNumber; name: ByteString} | undefined;
+  } = {}): Iterable<{directory: DirectoryNumber; name: ByteString; change: BlindSpotChange; foundAt: Hlc}> {
+    const start = of === undefined ? {} : {start: directoryKey(of), end: behindDirectory(of)};
+    const behind = after && {start: nameKey(after.directory, after.name), exclusiveStart: true};
+    for (const {key, value} of rowsOf(this.db.blindSpots, {...start, ...behind}))
       yield {...parseNameKey(key), ...blindSpotRow.decode(value)};
   }
 

@@ -25,8 +25,7 @@ export function blindSpotList(
   const paths = new DirectoryPaths(txn);
   const rows: string[] = [];
   let last: Place | undefined;
-  for (const {directory, name, change, foundAt} of txn.blindSpots()) {
-    if (after !== undefined && !isBehind({directory, name}, after)) continue;
+  for (const {directory, name, change, foundAt} of txn.blindSpots({after})) {
     const parent = paths.of(directory);
     const at = parent && joinPath(parent, name);
     if (at === undefined || !(at === path || isBelow(at, path)) || !holds(txn, {directory, name}, change)) continue;
@@ -53,8 +52,4 @@ function encodePlace({directory, name}: Place): string {
 function holds(txn: TreeRead, {directory, name}: Place, change: BlindSpotChange): boolean {
   const entry = txn.entry(directory, name);
   return change === 'deleted' ? entry === undefined : entry?.isBlindSpot === true;
-}
-
-function isBehind(place: Place, after: Place): boolean {
-  return place.directory === after.directory ? place.name > after.name : place.directory > after.directory;
 }

@@ -216,7 +216,7 @@ function confirmDeletions(
   {after, until, evidence}: ListingEvent,
   directory: DirectoryNumber,
 ): void {
-  for (const {name, change, foundAt} of [...txn.blindSpots(directory)]) {
+  for (const {name, change, foundAt} of [...txn.blindSpots({of: directory})]) {
     if (change !== 'deleted' || foundAt >= evidence) continue;
     if ((after !== undefined && name <= after) || (until !== undefined && name > until)) continue;
     if (txn.entry(directory, name) === undefined) txn.removeBlindSpot(directory, name);

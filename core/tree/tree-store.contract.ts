@@ -615,6 +615,11 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
           {directory: 5, name: 'a', change: 'modified', foundAt: 3},
           {directory: 5, name: 'b', change: 'deleted', foundAt: 2},
         ]);
+        await write(txn => txn.putBlindSpot(7, name('c'), 'created', 5));
+        const namesOf = (range: Parameters<TreeRead['blindSpots']>[0]) =>
+          store.read(txn => [...txn.blindSpots(range)].map(row => row.name));
+        expect(namesOf({of: 5})).toEqual(['a', 'b']);
+        expect(namesOf({after: {directory: 5, name: name('a')}})).toEqual(['b', 'c']);
       });
 
       test('states are values under names, listed by prefix', async () => {

@@ -91,10 +91,11 @@ export interface TreeRead {
   }): Iterable<Tombstone & {directory: DirectoryNumber; name: ByteString}>;
   /** Suspects whose time comes at or before `until`, earliest first. */
   suspects(until?: Hlc): Iterable<Suspect & {expiresAt: Hlc}>;
-  /** All, or those of one directory. */
-  blindSpots(
-    directory?: DirectoryNumber,
-  ): Iterable<{directory: DirectoryNumber; name: ByteString; change: BlindSpotChange; foundAt: Hlc}>;
+  /** All, by directory and name: those of one directory, or those behind a place, if one is given. */
+  blindSpots(range?: {
+    of?: DirectoryNumber;
+    after?: {directory: DirectoryNumber; name: ByteString} | undefined;
+  }): Iterable<{directory: DirectoryNumber; name: ByteString; change: BlindSpotChange; foundAt: Hlc}>;
   /** A small named value (clock, sessions, phases …), a plain JSON-like object. */
   state<T>(name: string): T | undefined;
   /** All states whose name begins so. */

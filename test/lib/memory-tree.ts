@@ -132,9 +132,9 @@ class MemoryTransaction implements TreeWrite {
     return due.sort((a, b) => a.expiresAt - b.expiresAt || byPlace(a, b));
   }
 
-  blindSpots(directory?: DirectoryNumber): Iterable<Row<BlindSpot>> {
+  blindSpots({of, after}: {of?: DirectoryNumber; after?: AtPlace | undefined} = {}): Iterable<Row<BlindSpot>> {
     return [...this.#blindSpots.values()]
-      .filter(row => directory === undefined || row.directory === directory)
+      .filter(row => (of === undefined || row.directory === of) && (!after || byPlace(after, row) < 0))
       .sort(byPlace);
   }
 
