@@ -10,6 +10,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          testTimeout: 30_000, // on a busy machine; what must be fast is measured by benchmarks
           include: [
             '{core,drivers,store,cmd,build}/**/*.test.ts',
             'test/{lib,sim}/**/*.test.ts',
