@@ -5,6 +5,7 @@ import {fixedBytes, flags} from '../../core/entry/packed.ts';
 import {joinPath, type Path} from '../../core/entry/path.ts';
 import {type Exclude, isSillyName} from './exclude.ts';
 import {atEmptyPath, atStatxForceSync, atSymlinkNoFollow, type Libc} from './libc.ts';
+import {type Run, SortedRuns} from './sorted-runs.ts';
 import {timeToMs} from './stamps.ts';
 import {kindOfDirent, StatxBuffer} from './statx.ts';
 
@@ -20,8 +21,8 @@ export type WatchedDirectory = {
 /** One directory read completely. */
 export type DirectoryReading = WatchedDirectory & {
   self: Attributes;
-  /** A run: all its names, sorted. */
-  run: Uint8Array<ArrayBuffer>;
+  /** All its names, sorted, in runs that follow each other. */
+  runs: Run[];
   count: number;
   directories: {name: ByteString; identity: string; hotAt: number; isOtherFileSystem: boolean}[];
 };
@@ -30,8 +31,6 @@ export type DirectoryReading = WatchedDirectory & {
 export type DirectoryCheck = {identity: string; self: Attributes};
 
 const direntsBytes = 256 * 1024;
-/** What is kept for the next directory; larger ones give back what they took. */
-const packedBytes = 1 << 20;
 
 export type ReadOptions = {mayWatch: boolean; onWatched: (watched: WatchedDirectory) => void};
 
@@ -43,7 +42,7 @@ export class DirectoryReader {
   readonly #dirents = Buffer.allocUnsafe(direntsBytes);
   readonly #direntsPointer = getRawPointer(this.#dirents);
   readonly #stat = new StatxBuffer();
-  #packed = Buffer.allocUnsafeSlow(packedBytes);
+  readonly #sorted = new SortedRuns();
 
   constructor(libc: Libc, options: {exclude: Exclude | undefined; inotify: {descriptor: number; mask: number}}) {
     this.#libc = libc;
@@ -63,7 +62,6 @@ export class DirectoryReader {
       return this.#readOpened(descriptor, path, options);
     } finally {
       libc.close(descriptor);
-      if (this.#packed.byteLength > 16 * packedBytes) this.#packed = Buffer.allocUnsafeSlow(packedBytes);
     }
   }
 
@@ -103,28 +101,25 @@ export class DirectoryReader {
     libc.dropCache(descriptor);
     if (!libc.statx(descriptor, '', stat.pointer, atEmptyPath)) return libc.errorName();
     const {identity, attributes: self, device} = stat;
-    const starts: number[] = [];
     const directories: DirectoryReading['directories'] = [];
-    let length = 0;
-    for (;;) {
+    const sorted = this.#sorted;
+    sorted.clear();
+    for (let isFirst = true; ; isFirst = false) {
       const bytes = libc.readDirents(descriptor, this.#direntsPointer, direntsBytes);
       if (bytes < 0) return libc.errorName();
       if (bytes === 0) break;
-      if (starts.length === 0 && bytes > direntsBytes / 2) onWatched({identity, watch, isRefused});
+      if (isFirst && bytes > direntsBytes / 2) onWatched({identity, watch, isRefused});
       for (let at = 0; at < bytes; ) {
         const recordLength = this.#dirents.readUInt16LE(at + 16);
         const nameStart = at + 19;
         const nameEnd = this.#dirents.indexOf(0, nameStart);
-        const next = this.#readEntry({descriptor, at, nameStart, nameEnd, path, device, length, directories});
-        if (next > length) {
-          starts.push(length);
-          length = next;
-        }
+        const length = sorted.end;
+        const end = this.#readEntry({descriptor, at, nameStart, nameEnd, path, device, length, directories});
+        if (end > length) sorted.add(end);
         at += recordLength;
       }
     }
-    const run = this.#sorted(starts, length);
-    return {identity, self, watch, isRefused, run, count: starts.length, directories};
+    return {identity, self, watch, isRefused, ...sorted.take(), directories};
   }
 
   /** Packs one name at `length`; returns where it ends, or `length` when the name is no entry. */
@@ -171,8 +166,7 @@ export class DirectoryReader {
       const hotAt = hasAttributes ? timeToMs(stat.ctime) : Number.NEGATIVE_INFINITY;
       directories.push({name, identity: hasAttributes ? stat.identity : '', hotAt, isOtherFileSystem});
     }
-    if (length + fixedBytes + nameLength > this.#packed.byteLength) this.#grow();
-    const packed = this.#packed;
+    const {packed} = this.#sorted;
     packed[length] = nameLength;
     packed[length + 1] = hasAttributes ? kind : kind | flags.noAttributes;
     if (hasAttributes) {
@@ -185,30 +179,6 @@ export class DirectoryReader {
     } else packed.fill(0, length + 2, length + fixedBytes);
     dirents.copy(packed, length + fixedBytes, nameStart, nameEnd);
     return length + fixedBytes + nameLength;
-  }
-
-  #grow(): void {
-    const larger = Buffer.allocUnsafeSlow(this.#packed.byteLength * 2);
-    this.#packed.copy(larger);
-    this.#packed = larger;
-  }
-
-  #sorted(starts: number[], length: number): Uint8Array<ArrayBuffer> {
-    const packed = this.#packed;
-    const compare = (a: number, b: number) => {
-      const endA = a + fixedBytes + packed[a]!;
-      const endB = b + fixedBytes + packed[b]!;
-      return packed.compare(packed, b + fixedBytes, endB, a + fixedBytes, endA);
-    };
-    starts.sort(compare);
-    const run = new Uint8Array(length);
-    let at = 0;
-    for (const start of starts) {
-      const end = start + fixedBytes + packed[start]!;
-      run.set(packed.subarray(start, end), at);
-      at += end - start;
-    }
-    return run;
   }
 }
 

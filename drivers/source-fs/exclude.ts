@@ -16,5 +16,5 @@ export function createExclude(patterns: readonly string[]): Exclude | undefined 
 
 /** What an NFS client calls a file that was unlinked while open: no entry of the storage. */
 export function isSillyName(name: string): boolean {
-  return name.startsWith('.nfs') && /^\.nfs[0-9a-f]{8,}$/i.test(name);
+  return name.startsWith('.nfs') && /^\.nfs[0-9a-f]{4,}$/i.test(name);
 }

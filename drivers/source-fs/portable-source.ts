@@ -25,6 +25,7 @@ import {
 import {createExclude, type Exclude, isSillyName} from './exclude.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone, type Mount, mountOf, mountState} from './mount.ts';
+import {runEntriesMax} from './sorted-runs.ts';
 
 const guardMs = 5_000;
 /** chokidar tells nothing when it is done: after so long without an event it is taken to be. */
@@ -210,10 +211,12 @@ export class PortableSource implements Source {
       if (stats.isDirectory()) directories.push({name, isOtherFileSystem: stats.dev !== this.#device});
     }
     entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-    const run = packRun(
-      entries.map(entry => ({...newEntryFrom(entry.name, entry), hasAttributes: entry.hasAttributes})),
-    );
-    return {self: attributesOf(self), run, count: entries.length, directories};
+    const runs: Uint8Array[] = [];
+    do {
+      const some = entries.slice(runs.length * runEntriesMax, (runs.length + 1) * runEntriesMax);
+      runs.push(packRun(some.map(entry => ({...newEntryFrom(entry.name, entry), hasAttributes: entry.hasAttributes}))));
+    } while (runs.length * runEntriesMax < entries.length);
+    return {self: attributesOf(self), runs, count: entries.length, directories};
   }
 
   #checkMount(): boolean {
@@ -230,7 +233,7 @@ export class PortableSource implements Source {
 
 type Reading = {
   self: Attributes;
-  run: Uint8Array;
+  runs: Uint8Array[];
   count: number;
   directories: {name: ByteString; isOtherFileSystem: boolean}[];
 };

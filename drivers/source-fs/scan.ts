@@ -19,7 +19,7 @@ export type ScanParts = {tree: WatchTree; reads: DirectoryReads; sink: EventSink
 export type ScanOrder = Pick<ScanRequest, 'source' | 'isFull' | 'signal' | 'onProgress' | 'isRecursive'>;
 
 /** A directory that was looked at, and whose events wait for room. */
-type Looked = {node: Node} & (({is: 'read'} & DirectoryRead) | {is: 'unchanged'; evidence: Hlc});
+type Looked = {node: Node; bytes: number} & (({is: 'read'} & DirectoryRead) | {is: 'unchanged'; evidence: Hlc});
 
 /**
  * One walk over a directory and all below it. Its frontier holds nodes, not paths, so it goes on where a directory was
@@ -78,14 +78,14 @@ export class Scan {
     this.#parts.reads.check(node, (isUnchanged, evidence) => {
       if (!isUnchanged) return this.#read(node);
       if (this.#isRecursive) for (const child of node.children?.values() ?? []) this.#frontier.push(child);
-      this.#looked({node, is: 'unchanged', evidence});
+      this.#looked({node, bytes: 0, is: 'unchanged', evidence});
     });
   }
 
   #read(node: Node): void {
     this.#parts.reads.read(node, false, read => {
       if (this.#isRecursive) for (const child of read.children ?? []) this.#frontier.push(child);
-      this.#looked({node, is: 'read', ...read});
+      this.#looked({node, bytes: bytesOf(read.reading), is: 'read', ...read});
     });
   }
 
@@ -96,7 +96,7 @@ export class Scan {
   #looked(looked: Looked): void {
     this.#looking--;
     this.#result.directories++;
-    this.#waitingBytes += bytesOf(looked);
+    this.#waitingBytes += looked.bytes;
     this.#waiting.push(looked);
     this.#wake();
   }
@@ -104,7 +104,7 @@ export class Scan {
   async #offer(looked: Looked): Promise<void> {
     if (looked.is === 'read') await this.#offerRead(looked.node, looked);
     else await this.#offerUnchanged(looked.node, looked.evidence);
-    this.#waitingBytes -= bytesOf(looked);
+    this.#waitingBytes -= looked.bytes;
   }
 
   async #offerRead(node: Node, read: DirectoryRead): Promise<void> {
@@ -168,6 +168,6 @@ function reasonOf({reason}: AbortSignal): string {
   return typeof reason === 'string' ? reason : 'the scan was stopped';
 }
 
-function bytesOf(looked: Looked): number {
-  return looked.is === 'unchanged' || typeof looked.reading === 'string' ? 0 : looked.reading.run.byteLength;
+function bytesOf(reading: DirectoryReading | string): number {
+  return typeof reading === 'string' ? 0 : reading.runs.reduce((sum, run) => sum + run.byteLength, 0);
 }

@@ -48,7 +48,11 @@ export function serveWalks(port: MessagePort, {root, exclude, inotify}: WalkerDa
       }),
     );
     if (results === rootLost) return answer(jobs.map(({id}) => ({id, found: rootLost})));
-    const runs = results.flatMap(({found}) => (typeof found === 'object' && 'run' in found ? [found.run.buffer] : []));
-    answer(results, runs);
+    const memory = results.flatMap(({found}) => (isReading(found) ? found.runs.map(({buffer}) => buffer) : []));
+    answer(results, memory);
   });
+}
+
+function isReading(found: WalkFound): found is DirectoryReading {
+  return typeof found === 'object' && 'runs' in found;
 }
