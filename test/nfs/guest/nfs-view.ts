@@ -12,7 +12,7 @@ export type Host = 'server' | 'a' | 'b' | 'c';
 export type Client = Exclude<Host, 'server'>;
 
 /** One way of mounting. Each has its own directory of the export, its own mounts and its own view. */
-export type MountKind = {name: string; title: string; options: string};
+export type MountKind = {name: string; title: string; options: string; cachesAttributes: boolean};
 
 /** The parts of an answer of `…/status` and `fs/stat` that the scenarios ask for. */
 export type Status = {
@@ -29,9 +29,9 @@ export const auditIntervalMs = 8_000;
  * What no watcher saw for so long may be removed by an audit. So what goes from the tree sooner after a watcher saw it was
  * removed by a watcher's word.
  */
-export const cacheWindowMs = 20_000;
+export const cacheWindowMs = 45_000;
 /** What comes live comes within milliseconds, on a machine that is not emulated by one that does other things, too. */
-const liveMs = 15_000;
+const liveMs = 30_000;
 /** Each question costs the emulated machine a tenth of a second that the agents would need. */
 const everyMs = 700;
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import {mkdirSync} from 'node:fs';
 import {appendFile, chmod, mkdir, rename, rm, symlink, truncate, writeFile} from 'node:fs/promises';
 import {test} from 'node:test';
 import {type Client, cacheWindowMs, type NfsView} from '../nfs-view.ts';
@@ -39,11 +40,14 @@ const steps: Step[] = [
   {what: 'a directory removed', change: at => rm(at('moved'), {recursive: true}), gone: 'moved'},
 ];
 
+export function makeFoldersToLiveIn(view: NfsView): void {
+  for (const client of ['a', 'b']) mkdirSync(view.on('server', folderOf(client)));
+}
+
 /** What an agent's own client does is in the tree at once, whether the agent leads or follows. */
 export function liveChanges(view: NfsView, client: Client): void {
   test(`what client ${client} itself does is live`, async () => {
-    const folder = `live-${client}`;
-    await mkdir(view.on(client, folder));
+    const folder = folderOf(client);
     for (const step of steps) {
       try {
         await take(view, client, folder, step);
@@ -63,4 +67,8 @@ async function take(view: NfsView, client: Client, folder: string, {change, hear
   if (gone === undefined) return;
   const ageMs = Date.now() - Date.parse(before?.realtime_at ?? '');
   assert.ok(ageMs < cacheWindowMs, `it was seen ${ageMs} ms before, so an audit might have removed it`);
+}
+
+function folderOf(client: string): string {
+  return `live-${client}`;
 }
