@@ -28,9 +28,8 @@ if (values.report) {
     JSON.stringify({numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped}),
   );
 }
-console.log(
-  `${outcome.passed} passed, ${outcome.failed} failed${outcome.skipped > 0 ? `, ${outcome.skipped} skipped` : ''}`,
-);
+if (outcome.skipped > 0) console.log(`${outcome.skipped} skipped, or known to fail`);
+console.log(`${outcome.passed} passed, ${outcome.failed} failed`);
 process.exitCode = outcome.failed === 0 ? 0 : 1;
 
 async function run(): Promise<Outcome> {
