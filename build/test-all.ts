@@ -6,8 +6,8 @@ import {join} from 'node:path';
 
 /**
  * `npm test`: all checks in the order in which a failure is cheapest to find, each as `npm run` would do it. Goes on
- * after a failure, so that one run tells everything. Ends with the line `N passed, N failed`: the tests of vitest, and
- * one for each other step.
+ * after a failure, so that one run tells everything. Ends with the line `N passed, N failed`: the tests of vitest and of
+ * the NFS scenarios, and one for each other step.
  */
 type Outcome = {passed: number; failed: number; skipped: number};
 
@@ -19,14 +19,15 @@ const steps: {name: string; check: () => Promise<Outcome>}[] = [
   {name: 'build', check: () => script('build')},
   {name: 'sim', check: () => script('sim')},
   {name: 'cases', check: () => vitest('cases')},
+  {name: 'nfs', check: () => nfs()},
 ];
 
 const rows: (Outcome & {step: string; seconds: number})[] = [];
 for (const {name, check} of steps) {
   console.log(`\n── ${name}`);
   const startedAt = performance.now();
-  // Cases would run against the executables of an earlier build, and mean nothing.
-  const isPointless = name === 'cases' && rows.some(({step, failed}) => step === 'build' && failed > 0);
+  // They would run against the executables of an earlier build, and mean nothing.
+  const isPointless = ['cases', 'nfs'].includes(name) && rows.some(({step, failed}) => step === 'build' && failed > 0);
   const outcome = isPointless ? {passed: 0, failed: 1, skipped: 0} : await check();
   rows.push({step: name, ...outcome, seconds: Math.round((performance.now() - startedAt) / 100) / 10});
 }
@@ -46,6 +47,16 @@ async function vitest(project: 'unit' | 'cases'): Promise<Outcome> {
   const report = join(reports, `${project}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const isOk = await succeeds(['run', '--silent', project, '--', ...reporters]);
+  return outcomeOf(report, isOk);
+}
+
+/** On real NFS, where there is a rig for it. */
+async function nfs(): Promise<Outcome> {
+  const report = join(reports, 'nfs.json');
+  return outcomeOf(report, await succeeds(['run', '--silent', 'test:nfs', '--', `--report=${report}`]));
+}
+
+function outcomeOf(report: string, isOk: boolean): Outcome {
   const {passed, failed, skipped} = readReport(report);
   // A file that cannot be imported, an error outside of any test: vitest fails without a failed test.
   return {passed, failed: isOk ? failed : Math.max(failed, 1), skipped};
