@@ -349,6 +349,63 @@ test('the root stays a directory, and a closed file makes no row in the list of 
   expect(view.store.read(txn => [...txn.suspects()])).toEqual([]);
 });
 
+test('a late rename of another agent does not stand where something was deleted or changed meanwhile', async () => {
+  await view.tell([upsert('/a'), upsert('/c')], {agent: 2});
+  await view.tell([upsert('/b'), upsert('/d')]);
+  await view.pass(10 * second).tell([remove('/b'), upsert('/d', {ctime: old + 1})]);
+  await view.tell([move('/a', '/b'), move('/c', '/d')], {agent: 2, ageMs: 5 * second});
+  expect([view.has('/b'), view.doubts()]).toEqual([false, ['/a', '/b', '/c', '/d']]);
+  expect(view.find('/d')).toMatchObject({ctime: {seconds: old + 1}});
+});
+
+test('a rename of what nobody knows removes what it replaced', async () => {
+  await view.tell([upsert('/b', {size: 5}), move('/unknown', '/b')]);
+  expect(view.has('/b')).toBe(false);
+});
+
+test('a suspect that is renamed is looked at under its new name', async () => {
+  await view.tell([upsert('/f', {}, false), move('/f', '/g')]);
+  view.pass(31 * second);
+  await view.store.write(txn => reviewSuspects(txn, {now: view.hlc, thresholdMs: second, limit: 10}));
+  expect(view.find('/g')).toMatchObject({isSuspect: false});
+});
+
+test('a name that is alive again has no tombstone, and what one agent makes and deletes is never in doubt', async () => {
+  await view.tell([upsert('/f', {ctime: view.nowMs / 1000})]);
+  await view.pass(second).tell([remove('/f'), upsert('/f', {ctime: view.nowMs / 1000})]);
+  expect(view.store.read(txn => [...txn.tombstones()])).toEqual([]);
+  await view.pass(second).tell([remove('/f')]);
+  expect([view.has('/f'), view.doubts()]).toEqual([false, []]);
+});
+
+test('an older observation that comes late makes a deleted file new only with a ctime after the deletion', async () => {
+  await view.tell([upsert('/f', {ctime: view.nowMs / 1000})]);
+  await view.pass(second).tell([remove('/f')]);
+  await view.pass(10 * second).tell([upsert('/f', {ctime: view.nowMs / 1000})], {agent: 2, delayMs: 20 * second});
+  expect([view.has('/f'), view.doubts()]).toEqual([true, []]);
+});
+
+test('an agent that tells of something below its own file has seen a directory there', async () => {
+  await view.tell([upsert('/f')]);
+  await view.pass(second).tell([upsert('/f/x')]);
+  expect(view.find('/f')).toMatchObject({kind: kinds.directory});
+});
+
+test('an older observation of another kind of thing is in doubt', async () => {
+  await view.tell([upsert('/x', directory)]);
+  await view.pass(second).tell([upsert('/x', {ctime: old - 5})], {agent: 2, ageMs: 60 * second});
+  expect([view.find('/x')!.kind, view.doubts()]).toEqual([kinds.directory, ['/x']]);
+});
+
+test('a late listing of what is below a deleted directory, or that could not read it, does not bring it back', async () => {
+  const evidence = view.hlc;
+  await view.tell([upsert('/d', directory), upsert('/d/e', directory), upsert('/g', directory)]);
+  await view.pass(second).tell([remove('/d'), remove('/g')]);
+  const unreadable: FsEvent = {kind: 'unreadable', source: 'audit', path: path('/g'), evidence, error: 'EIO'};
+  await view.tell([listing('/d/e', {f: {}}, evidence), unreadable], {agent: 2});
+  expect([view.has('/d'), view.has('/g')]).toEqual([false, false]);
+});
+
 test('a file that is being written is suspect until it is closed', async () => {
   await view.tell([upsert('/f', {}, false)]);
   expect(view.find('/f')).toMatchObject({isSuspect: true});

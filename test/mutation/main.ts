@@ -7,12 +7,16 @@ import {type Mutant, mutantsOf} from './mutants.ts';
 
 /**
  * `npm run mutate`: breaks each comparison and condition of the arbitration once, in a copy, and tells for which of them no
- * test goes red. `--every 5` takes every fifth. Fails below nine of ten.
+ * test goes red. `--every 5` takes every fifth, `--files listing` those of one file. Fails below nine of ten.
  */
 const {values} = parseArgs({
-  options: {every: {type: 'string', default: '1'}, scenarios: {type: 'string', default: '40'}},
+  options: {
+    files: {type: 'string', default: 'arbitrate,realtime,listing,sentinel,suspects,tombstones,doubts,context'},
+    every: {type: 'string', default: '1'},
+    scenarios: {type: 'string', default: '40'},
+  },
 });
-const files = ['arbitrate', 'realtime', 'listing', 'sentinel', 'suspects', 'tombstones', 'doubts', 'context'];
+const files = values.files.split(',');
 const root = join(import.meta.dirname, '../..');
 const copy = mkdtempSync(join(tmpdir(), 'fustor-mutation-'));
 const node = [process.execPath, '--disable-warning=ExperimentalWarning'] as const;
