@@ -17,6 +17,7 @@ const steps: {name: string; check: () => Promise<Outcome>}[] = [
   {name: 'lint', check: () => script('lint')},
   {name: 'unit', check: () => vitest('unit')},
   {name: 'build', check: () => script('build')},
+  {name: 'sim', check: () => script('sim')},
   {name: 'cases', check: () => vitest('cases')},
 ];
 

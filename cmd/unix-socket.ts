@@ -93,7 +93,8 @@ class UnixAgent extends Agent {
   readonly #path: string;
 
   constructor(path: string) {
-    super({keepAlive: true, maxSockets: 64});
+    // As many as there are pipes: each may hold one.
+    super({keepAlive: true, maxSockets: Number.POSITIVE_INFINITY});
     this.#path = path;
   }
 

@@ -10,7 +10,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{core,drivers,store,cmd,build}/**/*.test.ts', 'test/lib/**/*.test.ts', 'test/layers.test.ts'],
+          include: [
+            '{core,drivers,store,cmd,build}/**/*.test.ts',
+            'test/{lib,sim}/**/*.test.ts',
+            'test/layers.test.ts',
+          ],
         },
       },
       {

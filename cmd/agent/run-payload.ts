@@ -19,6 +19,7 @@ export const payloadConfig = z.strictObject({
     sender: z.string(),
     view: z.string(),
     auditIntervalMs: z.number(),
+    fullAuditEvery: z.number(),
     sentinelIntervalMs: z.number(),
   }),
   source: z.strictObject({
@@ -61,6 +62,7 @@ export async function runPayload(
       instance: randomBytes(8).toString('hex'),
       sourcePath: sourceConfig.path,
       auditIntervalMs: settings.auditIntervalMs,
+      fullAuditEvery: settings.fullAuditEvery,
       sentinelIntervalMs: settings.sentinelIntervalMs,
       batchEventsMax,
       batchBytesMax,

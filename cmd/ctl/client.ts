@@ -1,9 +1,9 @@
 import {STATUS_CODES} from 'node:http';
 import {FustorError} from '../../core/errors/fustor-error.ts';
 import {AnswerError} from './answer-error.ts';
-import type {ErrorAnswer, TreeAnswer} from './api.ts';
+import type {ErrorAnswer, Meta, TreeAnswer} from './api.ts';
 import {isObject, type Json, type JsonObject, parseJson} from './exact-json.ts';
-import {get, type HttpAnswer} from './http-get.ts';
+import {ask, type HttpAnswer} from './http-ask.ts';
 
 export type Connection = {
   /** Without a slash at its end. */
@@ -15,10 +15,12 @@ export type Connection = {
 
 export type Parameters = Record<string, string | number | boolean | undefined>;
 
-/** Every answer 200 has `data`, most have `meta`. */
+/** Every answer 200 or 202 has `data`, most have `meta`. */
 export type Answer = JsonObject & {data: Json};
 
-/** Asks one fusion. Only reads, so a question may be asked again when the connection broke. */
+export type RowPage = {rows: JsonObject[]; meta: Meta};
+
+/** Asks one fusion. All that it asks may be asked again when the connection broke: a scan asked for twice is one job. */
 export class Client {
   readonly #connection: Connection;
 
@@ -28,12 +30,14 @@ export class Client {
 
   /** The JSON of an answer 200. Throws what the server says is wrong, UNREACHABLE or TIMED_OUT. */
   async get(path: string, parameters: Parameters = {}): Promise<Answer> {
-    const {endpoint, key, timeoutMs} = this.#connection;
     const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
     const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-    const url = `${endpoint}/api/v1/${path}${query.size === 0 ? '' : `?${query}`}`;
-    const headers = {accept: 'application/json', ...(key === undefined ? {} : {authorization: `Bearer ${key}`})};
-    return this.#read(await get(url, {headers, timeoutMs}));
+    return this.#ask(`${path}${query.size === 0 ? '' : `?${query}`}`);
+  }
+
+  /** Sends JSON. Throws as `get` does. */
+  async post(path: string, body: object): Promise<Answer> {
+    return this.#ask(path, body);
   }
 
   /**
@@ -41,19 +45,39 @@ export class Client {
    * entries; then the caller goes on from `meta.next_cursor` itself.
    */
   async *pages(path: string, parameters: Parameters, limit?: number): AsyncGenerator<TreeAnswer> {
+    for await (const {data, meta} of this.#pages(path, parameters, limit)) {
+      if (!isObject(data)) throw this.#notFustor('an answer without a tree');
+      yield {data, meta} as TreeAnswer;
+    }
+  }
+
+  /** The pages of a list, likewise. */
+  async *rowPages(path: string, parameters: Parameters, limit?: number): AsyncGenerator<RowPage> {
+    for await (const {data, meta} of this.#pages(path, parameters, limit)) {
+      if (!Array.isArray(data) || !data.every(isObject)) throw this.#notFustor('an answer without a list');
+      yield {rows: data, meta};
+    }
+  }
+
+  async *#pages(path: string, parameters: Parameters, limit?: number): AsyncGenerator<{data: Json; meta: Meta}> {
     let cursor = parameters.cursor;
     do {
-      const body = await this.get(path, {...parameters, limit: limit ?? pageEntries, cursor});
-      if (!isObject(body.data)) throw this.#notFustor('an answer without a tree');
-      const answer = {data: body.data, meta: isObject(body.meta) ? body.meta : {}} as TreeAnswer;
-      yield answer;
-      cursor = answer.meta.next_cursor ?? undefined;
+      const {data, meta} = await this.get(path, {...parameters, limit: limit ?? pageEntries, cursor});
+      const known: Meta = isObject(meta) ? meta : {};
+      yield {data, meta: known};
+      cursor = known.next_cursor ?? undefined;
     } while (cursor !== undefined && limit === undefined);
+  }
+
+  async #ask(rest: string, body?: object): Promise<Answer> {
+    const {endpoint, key, timeoutMs} = this.#connection;
+    const headers = {accept: 'application/json', ...(key === undefined ? {} : {authorization: `Bearer ${key}`})};
+    return this.#read(await ask(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(body && {body})}));
   }
 
   #read({status, location, text}: HttpAnswer): Answer {
     const body = parsed(text);
-    if (status === 200 && isObject(body) && body.data !== undefined) return body as Answer;
+    if ((status === 200 || status === 202) && isObject(body) && body.data !== undefined) return body as Answer;
     if (isErrorAnswer(body)) throw new AnswerError(status, body);
     if (location !== undefined) throw this.#notFustor(`a redirection to ${location}`);
     throw this.#notFustor(`${status} ${STATUS_CODES[status] ?? ''} without an explanation`);

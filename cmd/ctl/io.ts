@@ -7,6 +7,8 @@ export type Io = {
   notice(text: string): void;
   /** Whether the output is read by eyes. */
   isTerminal: boolean;
+  /** Shows how far something is, in place of what it showed before; without text, nothing. Only where eyes read stderr. */
+  progress?: ((text: string) => void) | undefined;
 };
 
 export function processIo(): Io {
@@ -18,5 +20,6 @@ export function processIo(): Io {
       new Promise((resolve, reject) => process.stdout.write(data, error => (error ? reject(error) : resolve()))),
     notice: text => void process.stderr.write(`${text}\n`),
     isTerminal: process.stdout.isTTY === true,
+    progress: process.stderr.isTTY ? text => void process.stderr.write(`\r\x1b[K${text}`) : undefined,
   };
 }

@@ -19,6 +19,22 @@ void runProgram({
       summary: 'show how fresh and complete the views are',
       load: () => load(async () => (await import('./commands/status.ts')).status),
     },
+    scan: {
+      summary: 'have a path scanned now',
+      load: () => load(async () => (await import('./commands/scan.ts')).scan),
+    },
+    jobs: {
+      summary: 'list the scans: those that wait, run, and the last that have ended',
+      load: () => load(async () => (await import('./commands/jobs.ts')).jobs),
+    },
+    'blind-spots': {
+      summary: 'list what no watcher saw and a scan found',
+      load: () => load(async () => (await import('./commands/blind-spots.ts')).blindSpots),
+    },
+    suspects: {
+      summary: 'list the files that may still be being written',
+      load: () => load(async () => (await import('./commands/suspects.ts')).suspects),
+    },
     'self-check': {
       summary: 'try every part of this executable on this machine',
       load: async () => {

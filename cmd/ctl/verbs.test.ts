@@ -1,7 +1,11 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {type CannedFusion, listen, startCannedFusion} from '../../test/lib/canned-fusion.ts';
+import {blindSpots} from './commands/blind-spots.ts';
+import {jobs} from './commands/jobs.ts';
+import {scan} from './commands/scan.ts';
 import {stat} from './commands/stat.ts';
 import {status} from './commands/status.ts';
+import {suspects} from './commands/suspects.ts';
 import {tree} from './commands/tree.ts';
 import {runVerb, type Verb} from './verb.ts';
 
@@ -161,6 +165,71 @@ node-a  0.25
   });
 });
 
+describe('scan', () => {
+  test('asks for a scan and shows the job, without waiting', async () => {
+    const {exit, out} = await run(scan, ['/d', '--no-recursive', '-o', 'json']);
+    expect({exit, ...JSON.parse(out).data}).toMatchObject({exit: 0, state: 'queued', path: '/d', recursive: false});
+    expect(fusion.asked).toEqual(['/views/research/fs/scan']);
+  });
+
+  test('with --wait follows it to its end: 0 when it is done, 1 when it failed', async () => {
+    const progress: string[] = [];
+    const done = await run(scan, ['d', '--wait'], {progress: text => void progress.push(text)});
+    expect({exit: done.exit, out: done.out}).toEqual({exit: 0, out: expect.stringMatching(/^state +done$/m)});
+    expect(progress).toEqual([
+      'Waiting for the agent that leads …',
+      'node-a scans: 3 directories, 40 entries so far …',
+      '',
+    ]);
+    const failed = await run(scan, ['/bad', '--wait']);
+    expect({exit: failed.exit, out: failed.out}).toEqual({
+      exit: 1,
+      out: expect.stringMatching(/^reason +the storage is not mounted$/m),
+    });
+  });
+
+  test('a fusion that has too many is an error with its code', async () => {
+    expect(await run(scan, ['/many'])).toMatchObject({exit: 1, err: expect.stringContaining('A hundred scans wait')});
+  });
+});
+
+describe('lists', () => {
+  test('jobs are a table, one job all its fields', async () => {
+    const {out} = await run(jobs, ['--state', 'running', '--limit', '5']);
+    expect(out.split('\n')[1]).toMatch(
+      /^j1 +on_demand +running +- +2026-01-01T00:00:00.000Z +- +node-a +3 +40 +\/d +-$/,
+    );
+    expect(fusion.asked).toEqual(['/views/research/jobs?state=running&limit=5']);
+    await run(scan, ['/d']);
+    expect((await run(jobs, ['job-of-/d'])).out).toMatch(/^progress.entries +40$/m);
+    expect(await run(jobs, ['nothing'])).toMatchObject({exit: 1});
+  });
+
+  test('blind spots are told page by page', async () => {
+    const {out} = await run(blindSpots, []);
+    expect(out).toBe(`\
+CHANGE    FOUND AT                  PATH
+created   2026-01-01T00:00:00.000Z  /a\\nb
+deleted   2026-01-01T00:00:00.000Z  /\\377
+`);
+    expect(fusion.asked).toEqual([
+      '/views/research/fs/blind-spots?path=%2F&limit=10000',
+      '/views/research/fs/blind-spots?path=%2F&cursor=next&limit=10000',
+    ]);
+    const json = JSON.parse((await run(blindSpots, ['-o', 'json'])).out);
+    expect(json).toMatchObject({data: [{change: 'created'}, {path_b64: 'L_8'}], meta: {next_cursor: null}});
+    expect((await run(blindSpots, ['/a', '--limit', '2'])).err).toBe('There is more: go on with --cursor next\n');
+  });
+
+  test('suspects keep the digits of their times', async () => {
+    expect((await run(suspects, [])).out).toBe(`\
+           SIZE  MODIFIED TIME                   EXPIRES AT                PATH
+             12  2023-11-14T22:13:20.000000001Z  2026-01-01T00:00:00.000Z  /f
+`);
+    expect((await run(suspects, ['-o', 'json'])).out).toContain('"modified_time":1700000000.000000001}');
+  });
+});
+
 describe('errors', () => {
   test.each([
     [tree, ['/conflict'], {}, 5, 'Another change came first.'],
@@ -202,12 +271,17 @@ describe('errors', () => {
   });
 });
 
-type Settings = {env?: NodeJS.ProcessEnv; isTerminal?: boolean; write?: () => Promise<void>};
+type Settings = {
+  env?: NodeJS.ProcessEnv;
+  isTerminal?: boolean;
+  write?: () => Promise<void>;
+  progress?: (text: string) => void;
+};
 
 async function run<F extends object>(
   verb: Verb<F>,
   args: string[],
-  {env = {}, isTerminal = false, write}: Settings = {},
+  {env = {}, isTerminal = false, write, progress}: Settings = {},
 ) {
   fusion.asked.length = 0;
   const chunks: Buffer[] = [];
@@ -215,6 +289,7 @@ async function run<F extends object>(
   const exit = await runVerb(verb, args, {
     env: {FUSTOR_ENDPOINT: fusion.url, FUSTOR_KEY: 'key-of-scripts', FUSTOR_VIEW: 'research', ...env},
     isTerminal,
+    progress,
     write: write ?? (async data => void chunks.push(Buffer.from(data as string))),
     notice: text => {
       err += `${text}\n`;

@@ -74,6 +74,7 @@ describe('a valid file', () => {
         sender: 'main',
         view: 'research',
         auditIntervalMs: 43_200_000,
+        fullAuditEvery: 4,
         sentinelIntervalMs: 120_000,
       },
     ]);

@@ -131,12 +131,15 @@ const pipe = group({
   sender: name,
   view: name,
   audit_interval: duration({min: '1s'}).default(12 * 3_600_000),
+  full_audit_every: integer({min: 1, max: 1_000}).default(4),
   sentinel_interval: duration({min: '1s'}).default(120_000),
 }).transform(settings => ({
   source: settings.source,
   sender: settings.sender,
   view: settings.view,
   auditIntervalMs: settings.audit_interval,
+  /** Every so many audits one reads all directories, also those that look unchanged. */
+  fullAuditEvery: settings.full_audit_every,
   sentinelIntervalMs: settings.sentinel_interval,
 }));
 

@@ -34,6 +34,10 @@ export const errorCodes = {
   VIEW_NOT_FOUND: {status: 404, exit: 2, retry: false},
   /** The path is not in the tree. `meta.complete` tells "does not exist" (true) from "not seen yet" (false). */
   PATH_NOT_FOUND: {status: 404, exit: 1, retry: false},
+  /** There is no such job: only the last hundred that have ended are kept. */
+  JOB_NOT_FOUND: {status: 404, exit: 1, retry: false},
+  /** A hundred scans of this view wait already. Ask again when some of them have been made. */
+  TOO_MANY_JOBS: {status: 429, exit: 1, retry: true},
   /** A `require=` of the request is not met now, for example `require=complete` during the first snapshot. */
   REQUIREMENT_UNMET: {status: 412, exit: 1, retry: true},
 

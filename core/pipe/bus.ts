@@ -23,6 +23,7 @@ export class Bus {
   #scan: SourceEvent[] = [];
   #scanBytes = 0;
   #waiting: (() => void)[] = [];
+  #isClosed = false;
 
   constructor(limits: BusLimits, onEvent: () => void) {
     this.#limits = limits;
@@ -51,6 +52,7 @@ export class Bus {
     this.#scan.push(event);
     this.#scanBytes += byteLength(event);
     this.#onEvent();
+    if (this.#isClosed) return this.dropScans();
     if (this.#scanBytes >= this.#limits.scanBytesMax) await new Promise<void>(resolve => this.#waiting.push(resolve));
   }
 
@@ -79,6 +81,12 @@ export class Bus {
     this.#scan = [];
     this.#scanBytes = 0;
     for (const resume of this.#waiting.splice(0)) resume();
+  }
+
+  /** Nobody will take any more: whoever waits for room goes on. */
+  close(): void {
+    this.#isClosed = true;
+    this.dropScans();
   }
 
   #fold(event: FsEvent): boolean {

@@ -1,12 +1,14 @@
 import {expect, test} from 'vitest';
-import {fromText} from '../entry/byte-string.ts';
+import {until} from '../../test/lib/until.ts';
+import {fromText, toBytes} from '../entry/byte-string.ts';
 import type {Path} from '../entry/path.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import type {Log} from '../log/log.ts';
 import {decodeBatch} from '../protocol/codec.ts';
-import type {SessionProgress} from '../protocol/session.ts';
+import type {FsEvent} from '../protocol/events.ts';
+import type {HeartbeatRequest, OrderedScan, SessionProgress, SessionRole} from '../protocol/session.ts';
 import type {Sender} from '../sender/sender.ts';
-import type {EventSink, ScanRequest, Source} from '../source/source.ts';
+import type {EventSink, ScanRequest, Source, SourceStatus} from '../source/source.ts';
 import type {Clock} from '../time/clock.ts';
 import {Pipe} from './pipe.ts';
 
@@ -16,7 +18,8 @@ const clock: Clock = {
   monotonic: () => performance.now(),
   sleep: (ms, signal) =>
     new Promise(resolve => {
-      setTimeout(resolve, Math.min(ms, 5));
+      // The second between two words of progress stays one.
+      setTimeout(resolve, ms === 1_000 ? ms : Math.min(ms, 5));
       signal?.addEventListener('abort', () => resolve(), {once: true});
     }),
 };
@@ -28,55 +31,89 @@ const settings = {
   sourcePath: '/x',
   auditIntervalMs: 1e9,
   sentinelIntervalMs: 1e9,
+  fullAuditEvery: 4,
   batchEventsMax: 1,
   batchBytesMax: 1e6,
   batchDelayMs: 0,
   windowBatches: 4,
 };
+const path = (text: string) => fromText(text) as Path;
 
-/** A source whose scan tells of so many directories. */
-function sourceOf(directories: number): Source & {scans: string[]; sink?: EventSink} {
-  const source: Source & {scans: string[]; sink?: EventSink} = {
-    scans: [],
-    open: async sink => {
+type Scanned = {source: ScanRequest['source']; path: Path; isRecursive?: boolean | undefined};
+
+/** A source whose scan tells of so many directories. `hold` keeps a scan until its promise resolves, or it is stopped. */
+function sourceOf(directories: number, hold: (scan: Scanned) => Promise<void> | undefined = () => undefined) {
+  const source = {
+    scans: [] as string[],
+    asked: [] as Scanned[],
+    fulls: [] as boolean[],
+    sink: undefined as EventSink | undefined,
+    known: ['/', '/d'],
+    open: async (sink: EventSink) => {
       source.sink = sink;
     },
-    scan: async ({source: kind}: ScanRequest) => {
+    scan: async ({source: kind, path: at, isFull, isRecursive, signal, onProgress}: ScanRequest) => {
+      source.asked.push({source: kind, path: at, isRecursive});
+      const result = {isComplete: true, directories: 0, entries: 0, unreadable: 0, unchanged: 0};
+      if (!source.known.includes(at)) return {...result, isComplete: false, reason: 'not known', isUnknown: true};
       source.scans.push(kind);
+      source.fulls.push(isFull);
+      const stopped = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), {once: true}));
+      await Promise.race([hold({source: kind, path: at}), stopped]);
+      if (signal.aborted) return {...result, isComplete: false, reason: 'the scan was stopped'};
       for (let i = 0; i < directories; i++) {
-        const path = fromText(`/d${i}`) as Path;
-        await source.sink!.offer({kind: 'unchanged', source: kind, path, evidence: source.sink!.evidence()});
+        const found = path(`/d${i}`);
+        await source.sink!.offer({kind: 'unchanged', source: kind, path: found, evidence: source.sink!.evidence()});
+        onProgress?.({directories: i + 1, entries: 0});
       }
-      return {isComplete: true, directories, entries: 0, unreadable: 0};
+      return {...result, directories};
     },
     look: async () => new Map(),
     settle: async () => {},
-    status: () => ({isAvailable: true, reason: undefined, watched: 0, known: 0, overflows: 0}),
+    status: (): SourceStatus => ({isAvailable: true, reason: undefined, watched: 0, known: 0, overflows: 0}),
     close: async () => {},
-  };
+  } satisfies Source & Record<string, unknown>;
   return source;
 }
 
 /** A view that stores what it is sent; `answer` may hold up or refuse the answer to a batch. */
-function viewWith(answer: (number: number, progress: SessionProgress) => Promise<SessionProgress>) {
-  const view = {stored: [] as number[], sessions: 0, hasSnapshot: false, hlc: 100};
+function viewWith(answer: (number: number, progress: SessionProgress) => Promise<SessionProgress> = async (_, p) => p) {
+  const view = {
+    stored: [] as number[],
+    events: [] as FsEvent[],
+    sessions: 0,
+    hasSnapshot: false,
+    hlc: 100,
+    role: 'leader' as SessionRole,
+    orders: [] as OrderedScan[],
+    beats: [] as HeartbeatRequest[],
+    phases: (scan: string) =>
+      view.events.flatMap(event => (event.kind === 'phase' && 'scan' in event && event.scan === scan ? [event] : [])),
+  };
   const progress = (): SessionProgress => ({
-    role: 'leader',
+    role: view.role,
     hlc: ++view.hlc,
     last_batch: view.stored.length,
     has_snapshot: view.hasSnapshot,
     look_at: [],
+    scans: [],
   });
   const sender: Sender = {
     open: async () => {
       view.sessions++;
-      const {look_at: _, ...rest} = progress();
+      const {look_at: _, scans: __, ...rest} = progress();
       return {session_id: `v.${view.sessions}`, is_resumed: false, session_timeout_ms: 1e9, ...rest};
     },
-    heartbeat: async () => progress(),
+    heartbeat: async (_, request) => {
+      view.beats.push(request);
+      return {...progress(), scans: view.role === 'leader' ? view.orders : []};
+    },
     send: async ({number, bytes}) => {
       const {events} = decodeBatch(bytes, 0);
-      if (!view.stored.includes(number)) view.stored.push(number);
+      if (!view.stored.includes(number)) {
+        view.stored.push(number);
+        view.events.push(...events);
+      }
       view.hasSnapshot ||= events.some(event => event.kind === 'phase' && event.phase === 'scan_end');
       return answer(number, progress());
     },
@@ -86,10 +123,11 @@ function viewWith(answer: (number: number, progress: SessionProgress) => Promise
   return {view, sender};
 }
 
-async function run(source: Source, sender: Sender, isDone: () => boolean): Promise<void> {
+async function run(source: Source, sender: Sender, isDone: () => boolean, changes = {}): Promise<void> {
   const stop = new AbortController();
-  const running = new Pipe(settings, {source, sender, clock, random: () => 0.5, log}).run(stop.signal);
-  while (!isDone()) await new Promise(resolve => setTimeout(resolve, 1));
+  const pipe = new Pipe({...settings, ...changes}, {source, sender, clock, random: () => 0.5, log});
+  const running = pipe.run(stop.signal);
+  await until(isDone, {everyMs: 1, timeoutMs: 4_000});
   // Time enough for a second scan to begin, if one were wrongly due.
   for (let i = 0; i < 30; i++) await new Promise(resolve => setTimeout(resolve, 1));
   stop.abort();
@@ -105,7 +143,7 @@ test('an answer that was given earlier and arrives later does not begin the snap
     return progress;
   });
   await run(source, sender, () => view.hasSnapshot);
-  expect({scans: source.scans, batches: view.stored.length}).toEqual({scans: ['snapshot'], batches: 22});
+  expect({scans: source.scans, batches: view.stored.length}).toEqual({scans: ['snapshot'], batches: 23});
 });
 
 test('what is not confirmed is sent again after a lost connection, in order and once', async () => {
@@ -118,13 +156,13 @@ test('what is not confirmed is sent again after a lost connection, in order and 
     }
     return progress;
   });
-  await run(source, sender, () => view.hasSnapshot && view.stored.length === 22);
-  expect(view.stored).toEqual(Array.from({length: 22}, (_, index) => index + 1));
+  await run(source, sender, () => view.hasSnapshot && view.stored.length === 23);
+  expect(view.stored).toEqual(Array.from({length: 23}, (_, index) => index + 1));
   expect({sessions: view.sessions, failed: failed.size}).toEqual({sessions: 1, failed: 4});
 });
 
-test('a session that the view does not know any more is opened again, with the same events from number 1', async () => {
-  const source = sourceOf(3);
+test('a view that does not know the session gets the same events again in a new one', async () => {
+  const source = sourceOf(4);
   let isLost = false;
   const {view, sender} = viewWith(async (number, progress) => {
     if (number === 2 && !isLost) {
@@ -136,6 +174,152 @@ test('a session that the view does not know any more is opened again, with the s
   });
   await run(source, sender, () => view.hasSnapshot);
   expect({sessions: view.sessions, scans: source.scans}).toEqual({sessions: 2, scans: ['snapshot']});
+});
+
+test('a scan whose end was in a batch that the view rejects is told as failed', async () => {
+  const {view, sender} = viewWith(async (number, progress) => {
+    const end = view.phases('i-1').find(({phase}) => phase === 'scan_end');
+    if (end && number === view.stored.at(-1) && view.events.at(-1) === end) {
+      view.events.pop();
+      if ('isComplete' in end && end.isComplete) throw new FustorError('BATCH_REJECTED', 'no');
+      view.events.push(end);
+    }
+    return progress;
+  });
+  await run(sourceOf(1), sender, () => view.phases('i-1').some(({phase}) => phase === 'scan_end'));
+  expect(view.phases('i-1').at(-1)).toMatchObject({phase: 'scan_end', isComplete: false});
+});
+
+const order = (job: string, at: string, recursive = true): OrderedScan => ({
+  job,
+  path: toBytes(path(at)).toString('base64url'),
+  recursive,
+});
+
+test('a scan that is ordered is made once, told in its phases, and named until the view does not tell of it any more', async () => {
+  const source = sourceOf(3);
+  const {view, sender} = viewWith();
+  view.orders = [order('j', '/d', false)];
+  await run(source, sender, () => view.hasSnapshot && view.phases('j').some(({phase}) => phase === 'scan_end'));
+  expect(source.asked.filter(({source: kind}) => kind === 'on_demand')).toEqual([
+    {source: 'on_demand', path: '/d', isRecursive: false},
+  ]);
+  expect(view.phases('j')).toMatchObject([
+    {phase: 'scan_begin', path: '/d', source: 'on_demand'},
+    {phase: 'scan_progress', directories: 3},
+    {phase: 'scan_end', isComplete: true},
+  ]);
+  expect(view.beats.at(-1)!.jobs).toEqual(['j']);
+  view.orders = [];
+});
+
+test('ordered scans run two at a time beside a snapshot that does not end, and realtime goes on', async () => {
+  const held = new Map<string, () => void>();
+  const source = sourceOf(1, ({source: kind, path: at}) =>
+    kind === 'snapshot' || at === '/slow' ? new Promise(resolve => held.set(`${kind} ${at}`, resolve)) : undefined,
+  );
+  source.known.push('/slow', '/also', '/third');
+  const {view, sender} = viewWith();
+  view.orders = [order('slow', '/slow'), order('also', '/also'), order('third', '/third')];
+  const isDone = (job: string) => view.phases(job).some(({phase}) => phase === 'scan_end');
+  await run(source, sender, () => {
+    if (isDone('third') && !view.events.some(({kind}) => kind === 'delete')) {
+      source.sink!.emit({kind: 'delete', path: path('/f'), observedAt: 0});
+    }
+    return isDone('also') && isDone('third') && view.events.some(({kind}) => kind === 'delete');
+  });
+  expect([...held.keys()].sort()).toEqual(['on_demand /slow', 'snapshot /']);
+  expect(view.phases('slow').map(({phase}) => phase)).toEqual(['scan_begin']);
+});
+
+test('a pipe that does not lead any more stops what was ordered, and makes it when it is told again', async () => {
+  const holds = [new Promise<void>(() => {}), undefined];
+  const source = sourceOf(1, ({source: kind}) => (kind === 'on_demand' ? holds.shift() : undefined));
+  const {view, sender} = viewWith();
+  view.orders = [order('j', '/d')];
+  await run(source, sender, () => {
+    if (view.role === 'leader' && source.scans.filter(kind => kind === 'on_demand').length === 1)
+      view.role = 'follower';
+    else if (view.beats.at(-1)?.role === 'follower') view.role = 'leader';
+    return view.phases('j').some(({phase}) => phase === 'scan_end');
+  });
+  expect(view.phases('j').filter(({phase}) => phase === 'scan_end')).toMatchObject([{isComplete: true}]);
+});
+
+test('what the source does not know is looked for from above: made, removed or not a directory', async () => {
+  const source = sourceOf(0);
+  const {view, sender} = viewWith();
+  const scan = source.scan;
+  source.scan = async request => {
+    const result = await scan(request);
+    if (request.path === '/d' && !source.known.includes('/d/new')) source.known.push('/d/new'); // its listing told of it
+    return result;
+  };
+  view.orders = [order('made', '/d/new/deep'), order('gone', '/d/gone/deep')];
+  const isDone = (job: string) => view.phases(job).some(({phase}) => phase === 'scan_end');
+  await run(source, sender, () => isDone('made') && isDone('gone'));
+  const asked = (at: string) => source.asked.flatMap(one => (one.path === at ? [one.isRecursive] : []));
+  expect([asked('/d/new'), asked('/d/new/deep')]).toEqual([
+    [false, false],
+    [true, true],
+  ]);
+  for (const job of ['made', 'gone']) expect(view.phases(job).at(-1)).toMatchObject({isComplete: true});
+});
+
+test('a scan that the source cannot make is told as failed, with the reason', async () => {
+  const source = sourceOf(0);
+  const {view, sender} = viewWith();
+  const scan = source.scan;
+  source.scan = async request =>
+    request.source === 'on_demand'
+      ? {isComplete: false, directories: 0, entries: 0, unreadable: 0, unchanged: 0, reason: 'not mounted'}
+      : scan(request);
+  view.orders = [order('j', '/d')];
+  await run(source, sender, () => view.phases('j').some(({phase}) => phase === 'scan_end'));
+  expect(view.phases('j').at(-1)).toMatchObject({isComplete: false, reason: 'not mounted'});
+});
+
+test('a heartbeat says how long it may be held, and never keeps the sentinel waiting', async () => {
+  const source = sourceOf(0);
+  const {view, sender} = viewWith();
+  await run(source, sender, () => view.beats.some(beat => beat.wants_suspects), {sentinelIntervalMs: 40});
+  expect(view.beats[0]).toMatchObject({role: 'leader', jobs: [], wants_suspects: false});
+  expect(view.beats[0]!.wait_ms).toBeLessThanOrEqual(40);
+  expect(view.beats.find(beat => beat.wants_suspects)!.wait_ms).toBe(20_000);
+});
+
+test('audits skip what this session was told in full, and every n-th reads everything', async () => {
+  const source = sourceOf(1);
+  const {view, sender} = viewWith(async (_, progress) => progress);
+  const stop = new AbortController();
+  const running = new Pipe(
+    {...settings, auditIntervalMs: 5, fullAuditEvery: 3},
+    {source, sender, clock, random: () => 0.5, log},
+  ).run(stop.signal);
+  while (source.scans.length < 8) await new Promise(resolve => setTimeout(resolve, 1));
+  stop.abort();
+  await running;
+  expect(source.fulls.slice(0, 8)).toEqual([true, false, false, true, false, false, true, false]);
+  expect({sessions: view.sessions, first: source.scans[0]}).toEqual({sessions: 1, first: 'snapshot'});
+});
+
+test('a new session is told everything again before an audit skips', async () => {
+  const source = sourceOf(1);
+  let lost = 0;
+  const {view, sender} = viewWith(async (_, progress) => {
+    if (source.scans.length === 3 && lost++ === 0) throw new FustorError('SESSION_UNKNOWN', 'it timed out');
+    return progress;
+  });
+  const stop = new AbortController();
+  const running = new Pipe(
+    {...settings, auditIntervalMs: 5, fullAuditEvery: 1_000},
+    {source, sender, clock, random: () => 0.5, log},
+  ).run(stop.signal);
+  while (source.scans.length < 8) await new Promise(resolve => setTimeout(resolve, 1));
+  stop.abort();
+  await running;
+  expect(view.sessions).toBe(2);
+  expect(source.fulls.filter(isFull => isFull)).toHaveLength(2);
 });
 
 test('a pipe that has nothing to tell opens a new session too, when a heartbeat says that the view does not know it', async () => {

@@ -1,17 +1,19 @@
 import {fromBytes} from '../entry/byte-string.ts';
+import {kinds} from '../entry/entry.ts';
 import {isPath, type Path, rootPath} from '../entry/path.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import type {Log} from '../log/log.ts';
 import type {Heard} from '../protocol/batch.ts';
 import {encodeBatch} from '../protocol/codec.ts';
-import type {FsEvent, ScanSource} from '../protocol/events.ts';
-import type {OpenSessionAnswer, SessionProgress, SessionRole} from '../protocol/session.ts';
+import type {FsEvent, ScanProgress, ScanSource} from '../protocol/events.ts';
+import {heldMsMax, type OpenSessionAnswer, type SessionProgress, type SessionRole} from '../protocol/session.ts';
 import type {Sender} from '../sender/sender.ts';
 import type {EventSink, Source, SourceEvent} from '../source/source.ts';
 import type {Clock} from '../time/clock.ts';
 import {type Hlc, shiftHlc} from '../time/hlc.ts';
 import {type Backoff, backoffMs} from './backoff.ts';
 import {Bus} from './bus.ts';
+import {type Order, OrderedScans, scanAnywhere} from './ordered-scans.ts';
 import {Outbox, type OutgoingBatch} from './outbox.ts';
 import {Signal} from './signal.ts';
 
@@ -24,6 +26,7 @@ export type PipeSettings = {
   sourcePath: string;
   auditIntervalMs: number;
   sentinelIntervalMs: number;
+  fullAuditEvery: number;
   batchEventsMax: number;
   batchBytesMax: number;
   batchDelayMs: number;
@@ -39,13 +42,17 @@ export type PipeStatus = {
   queued: number;
   unconfirmed: number;
   lastError: string | undefined;
-  scan: {source: ScanSource; directories: number; entries: number} | undefined;
+  scans: RunningScan[];
 };
+
+type RunningScan = {source: ScanSource; scan: string; path: Path} & ScanProgress;
 
 const busLimits = {realtimeEventsMax: 500_000, scanBytesMax: 8 * 2 ** 20};
 const quietFailureMs = 3_000;
 const heardForMs = 60_000;
 const retry: Backoff = {minMs: 100, maxMs: 10_000};
+const progressIntervalMs = 1_000;
+const rejectedReason = 'a part of what it found was rejected';
 
 /**
  * From a source to a view: watches first, then scans what its role asks for, and sends everything in numbered batches
@@ -65,6 +72,8 @@ export class Pipe {
   /** The session that the batches in the outbox were made for. */
   #lastSession: string | undefined;
   #role: SessionRole | undefined;
+  /** Grows with each change of role: what was queued in an earlier one may have been thrown away. */
+  #term = 0;
   #hlc = 0;
   #heard: Heard | undefined;
   #hasSnapshot = false;
@@ -72,11 +81,15 @@ export class Pipe {
   #lastError: string | undefined;
   #failingSince: number | undefined;
   #hasWarned = false;
-  #scan: PipeStatus['scan'];
+  readonly #scans = new Map<string, RunningScan>();
   #scanCount = 0;
   /** This instance has looked at everything once, so nothing has escaped its watcher. */
   #hasScanned = false;
   #needsRescan = false;
+  readonly #ordered = new OrderedScans((order, signal) => this.#runScan('on_demand', signal, order));
+  /** The session that was told everything by a full scan of ours as its leader, and how many audits have skipped since. */
+  #toldInFull: string | undefined;
+  #skippingAudits = 0;
 
   constructor(settings: PipeSettings, parts: PipeParts) {
     this.#settings = settings;
@@ -92,7 +105,7 @@ export class Pipe {
       queued: this.#bus.length,
       unconfirmed: this.#outbox.eventCount,
       lastError: this.#lastError,
-      scan: this.#scan,
+      scans: [...this.#scans.values()],
     };
   }
 
@@ -101,9 +114,11 @@ export class Pipe {
     const stop = new AbortController();
     const stopped = AbortSignal.any([signal, stop.signal]);
     await source.open(this.#sink());
+    // Who waits for room in the queue would wait for ever.
+    stopped.addEventListener('abort', () => this.#bus.close(), {once: true});
     try {
       await Promise.all(
-        [this.#sendAll(stopped), this.#beat(stopped), this.#scanAll(stopped)].map(part =>
+        [this.#sendAll(stopped), this.#beat(stopped), this.#scanAll(stopped), this.#ordered.run(stopped)].map(part =>
           part.catch(error => {
             stop.abort();
             throw error;
@@ -196,6 +211,11 @@ export class Pipe {
       log.error({batch: batch.number, events: batch.events.length, error: error.message}, 'a batch was rejected');
       this.#outbox.confirm(batch.number);
       this.#needsRescan = true;
+      for (const event of batch.events) {
+        // A scan whose end is not heard would seem to run for ever. Told once more; what is wrong may be that very event.
+        if (event.kind !== 'phase' || event.phase !== 'scan_end' || event.reason === rejectedReason) continue;
+        await this.#offer({...event, isComplete: false, reason: rejectedReason});
+      }
     }
   }
 
@@ -227,7 +247,7 @@ export class Pipe {
         else this.#outbox.restart((number, events) => this.#encode(session.session_id, number, events));
         this.#hlc = session.hlc;
         this.#heard = undefined;
-        this.#note({...session, look_at: []});
+        this.#note({...session, look_at: [], scans: []});
         const {session_id, role, is_resumed} = session;
         this.#parts.log.info({session: session_id, role, isResumed: is_resumed}, 'session opened');
         this.#wake.raise();
@@ -268,7 +288,12 @@ export class Pipe {
     if (hlc < this.#hlc) return;
     if (this.#role !== role) {
       this.#parts.log.info({role}, 'role');
-      if (role === 'follower') this.#bus.dropScans();
+      this.#term++;
+      this.#toldInFull = undefined;
+      if (role === 'follower') {
+        this.#bus.dropScans();
+        this.#ordered.drop();
+      }
     }
     this.#role = role;
     this.#hlc = hlc;
@@ -305,9 +330,15 @@ export class Pipe {
     return this.#parts.clock.sleep(backoffMs(retry, attempt, this.#parts.random()), signal);
   }
 
+  /**
+   * One heartbeat is always under way: the view holds it until there is something to tell, so a scan that is asked for and a
+   * change of role are known at once.
+   */
   async #beat(signal: AbortSignal): Promise<void> {
     const {clock, sender} = this.#parts;
+    const {sentinelIntervalMs} = this.#settings;
     let lookedAt = clock.monotonic();
+    let attempt = 0;
     while (!signal.aborted) {
       const seen = this.#wake.count;
       const session = this.#session;
@@ -315,22 +346,32 @@ export class Pipe {
         await this.#wake.wait(signal, seen);
         continue;
       }
-      const isSentinelDue = clock.monotonic() - lookedAt >= this.#settings.sentinelIntervalMs;
-      const wants_suspects = isSentinelDue && this.#role === 'leader' && this.#hasScanned;
+      const untilSentinelMs = sentinelIntervalMs - (clock.monotonic() - lookedAt);
+      const isSentinelDue = untilSentinelMs <= 0 && this.#role === 'leader' && this.#hasScanned;
+      const limits = [session.session_timeout_ms / 3, heldMsMax, ...(untilSentinelMs > 0 ? [untilSentinelMs] : [])];
+      const wait_ms = Math.ceil(Math.min(...limits));
+      const {length: queued} = this.#bus;
+      const known = {...(this.#role && {role: this.#role}), jobs: this.#ordered.known};
+      const askedAt = clock.monotonic();
       try {
-        const progress = await sender.heartbeat(session.session_id, {queued: this.#bus.length, wants_suspects}, signal);
+        const request = {queued, wants_suspects: isSentinelDue, wait_ms, ...known};
+        const progress = await sender.heartbeat(session.session_id, request, signal);
         this.#note(progress);
-        if (wants_suspects) {
+        const isNew = this.#role === 'leader' && this.#ordered.take(progress.scans);
+        const isTold = isNew || progress.role !== known.role || progress.look_at.length > 0;
+        if (progress.look_at.length > 0) {
           lookedAt = clock.monotonic();
           await this.#look(progress.look_at);
         }
+        if (isTold || clock.monotonic() - askedAt >= wait_ms) attempt = 0;
+        // A gateway that leaves does not hold it: one that never does must not be asked all the time.
+        else await this.#pause(attempt++, signal);
       } catch (error) {
         if (signal.aborted) break;
-        if (error instanceof FustorError && error.code === 'SESSION_UNKNOWN') this.#loseSession(error.message);
-        else this.#fail(error);
+        if (!(error instanceof FustorError) || error.code !== 'SESSION_UNKNOWN') this.#fail(error);
+        else if (this.#session === session) this.#loseSession(error.message);
+        await this.#pause(attempt++, signal);
       }
-      const intervalMs = Math.min(session.session_timeout_ms / 3, this.#settings.sentinelIntervalMs);
-      await clock.sleep(intervalMs, signal);
     }
   }
 
@@ -340,7 +381,15 @@ export class Pipe {
     if (paths.length === 0) return;
     const evidence = this.#hlc;
     const found = await this.#parts.source.look(paths as Path[]);
-    for (const [path, attributes] of found) await this.#offer({kind: 'sentinel', path, evidence, attributes});
+    for (const [path, attributes] of found) {
+      await this.#offer({kind: 'sentinel', path, evidence, attributes});
+      // No directory is suspect, so this one is in doubt, and so is all below it.
+      if (attributes?.kind === kinds.directory) this.#ordered.add({job: this.#newScan(), path, isRecursive: true});
+    }
+  }
+
+  #newScan(): string {
+    return `${this.#settings.instance}-${++this.#scanCount}`;
   }
 
   // ── Scanning
@@ -366,6 +415,7 @@ export class Pipe {
         this.#hasScanned = true;
         auditedAt = clock.monotonic();
       } else if (!signal.aborted) {
+        this.#needsRescan ||= source === 'on_demand';
         await clock.sleep(retry.maxMs, signal);
       }
     }
@@ -384,24 +434,59 @@ export class Pipe {
     return this.#hasScanned && (this.#bus.length > 0 || this.#outbox.length > 0);
   }
 
-  async #runScan(source: ScanSource, signal: AbortSignal): Promise<boolean> {
-    const scan = `${this.#settings.instance}-${++this.#scanCount}`;
+  /** Resolves to whether everything was looked at. `order`: what the view asked for, else the whole source. */
+  async #runScan(source: ScanSource, signal: AbortSignal, order?: Order): Promise<boolean> {
+    const scan = order?.job ?? this.#newScan();
     const {log} = this.#parts;
-    const path = rootPath;
-    const roleAtStart = this.#role;
-    this.#scan = {source, directories: 0, entries: 0};
+    const path = order?.path ?? rootPath;
+    const isRecursive = order?.isRecursive ?? true;
+    const termAtStart = this.#term;
+    const session = this.#session?.session_id;
+    const isFull = !this.#maySkip(source);
+    const running = {source, scan, path};
+    this.#scans.set(scan, {...running, directories: 0, entries: 0});
     log.info({source, scan}, 'scan begins');
     await this.#offer({kind: 'phase', phase: 'scan_begin', source, scan, path});
-    const onProgress = (progress: {directories: number; entries: number}) => {
-      this.#scan = {source, ...progress};
+    const onProgress = (progress: ScanProgress) => {
+      this.#scans.set(scan, {...running, ...progress});
     };
-    const result = await this.#parts.source.scan({source, path, signal, onProgress});
+    const ended = new AbortController();
+    const telling = this.#tellProgress(scan, AbortSignal.any([signal, ended.signal]));
+    const request = {source, path, isFull, isRecursive, signal, onProgress};
+    const result = await scanAnywhere(this.#parts.source, request).finally(() => ended.abort());
+    await telling;
+    onProgress(result);
+    await this.#offer(this.#progressOf(scan));
     // What could not be read is told directory by directory; the scan itself came to its end.
-    const isComplete = result.reason === undefined && !signal.aborted && this.#role === roleAtStart;
+    const isComplete = result.reason === undefined && !signal.aborted && this.#term === termAtStart;
     const end: FsEvent = {kind: 'phase', phase: 'scan_end', source, scan, path, isComplete, reason: result.reason};
     if (!signal.aborted) await this.#offer(end);
-    this.#scan = undefined;
-    log.info({source, scan, ...result}, 'scan ends');
+    this.#scans.delete(scan);
+    if (isComplete && !order) this.#noteScan(isFull, session);
+    log.info({source, scan, isFull, ...result}, 'scan ends');
     return isComplete;
+  }
+
+  /** Only an audit may, of what this session was told in full, and not every n-th: a write in place changes no directory. */
+  #maySkip(source: ScanSource): boolean {
+    const wasTold = this.#toldInFull !== undefined && this.#toldInFull === this.#session?.session_id;
+    return source === 'audit' && wasTold && this.#skippingAudits + 1 < this.#settings.fullAuditEvery;
+  }
+
+  #noteScan(isFull: boolean, session: string | undefined): void {
+    this.#skippingAudits = isFull ? 0 : this.#skippingAudits + 1;
+    if (isFull) this.#toldInFull = this.#role === 'leader' ? session : undefined;
+  }
+
+  async #tellProgress(scan: string, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#parts.clock.sleep(progressIntervalMs, signal);
+      if (!signal.aborted) await this.#offer(this.#progressOf(scan));
+    }
+  }
+
+  #progressOf(scan: string): FsEvent {
+    const {source, path, directories, entries, unchanged} = this.#scans.get(scan)!;
+    return {kind: 'phase', phase: 'scan_progress', source, scan, path, directories, entries, unchanged};
   }
 }

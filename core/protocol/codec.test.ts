@@ -32,6 +32,11 @@ const events: FsEvent[] = [
   {kind: 'unreadable', source: 'snapshot', path: strange, evidence: 1, error: 'EACCES'},
   {kind: 'sentinel', path: strange, evidence: 1, attributes: undefined},
   {kind: 'phase', phase: 'scan_begin', source: 'snapshot', scan: 's', path: strange},
+  {kind: 'phase', phase: 'scan_progress', source: 'audit', scan: 's', path: strange, directories: 3, entries: 2 ** 40},
+  {
+    ...{kind: 'phase', phase: 'scan_progress', source: 'audit', scan: 's', path: strange},
+    ...{directories: 3, entries: 4, unchanged: 5},
+  },
   {kind: 'phase', phase: 'scan_end', source: 'snapshot', scan: 's', path: strange, isComplete: true, reason: undefined},
   {kind: 'phase', phase: 'gap', path: strange, reason: 'overflow'},
   {kind: 'phase', phase: 'coverage', watched: 1, known: 2},

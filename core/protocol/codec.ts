@@ -47,6 +47,14 @@ const phase = z.discriminatedUnion('phase', [
   z.strictObject({kind: z.literal('phase'), phase: z.literal('scan_begin'), ...scanned}),
   z.strictObject({
     kind: z.literal('phase'),
+    phase: z.literal('scan_progress'),
+    ...scanned,
+    directories: count,
+    entries: count,
+    unchanged: count.optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('phase'),
     phase: z.literal('scan_end'),
     ...scanned,
     is_complete: z.boolean(),
@@ -175,10 +183,15 @@ function toWire(event: FsEvent): Record<string, unknown> {
 function phaseToWire(event: Extract<FsEvent, {kind: 'phase'}>): Record<string, unknown> {
   switch (event.phase) {
     case 'scan_begin':
+    case 'scan_progress':
     case 'scan_end': {
       const {kind, phase, source, scan} = event;
       const wire = {kind, phase, message_source: source, scan, path: toBytes(event.path)};
       if (event.phase === 'scan_begin') return wire;
+      if (event.phase === 'scan_progress') {
+        const {directories, entries, unchanged} = event;
+        return {...wire, directories, entries, ...(unchanged === undefined ? {} : {unchanged})};
+      }
       return {...wire, is_complete: event.isComplete, ...(event.reason === undefined ? {} : {reason: event.reason})};
     }
     case 'gap':
@@ -211,7 +224,7 @@ function fromWire(wire: z.output<typeof wireEvent>): FsEvent {
         const {message_source, is_complete, reason, ...rest} = wire;
         return {...rest, source: message_source, isComplete: is_complete, reason};
       }
-      if (wire.phase === 'scan_begin') {
+      if (wire.phase === 'scan_begin' || wire.phase === 'scan_progress') {
         const {message_source, ...rest} = wire;
         return {...rest, source: message_source};
       }

@@ -8,6 +8,9 @@ export const messageSources = ['realtime', 'snapshot', 'audit', 'on_demand'] as 
 export type MessageSource = (typeof messageSources)[number];
 export type ScanSource = Exclude<MessageSource, 'realtime'>;
 
+/** What a scan has found so far. `unchanged`: directories that it looked at and skipped. */
+export type ScanProgress = {directories: number; entries: number; unchanged?: number | undefined};
+
 /** A moment on the agent's own monotonic clock, in milliseconds: only its distance from the batch's `sentAt` means anything. */
 export type ObservedAt = number;
 
@@ -47,7 +50,10 @@ export type ListingEvent = {
   entries: Uint8Array;
 };
 
-/** An audit looked at the directory itself and skipped it: says nothing about its children. */
+/**
+ * An audit looked at the directory itself and skipped it, because it is what it was when this session was told its listing:
+ * says nothing about its children. There is one for nearly every directory of every audit, so it carries nothing else.
+ */
 export type UnchangedEvent = {kind: 'unchanged'; source: ScanSource; path: Path; evidence: Hlc};
 
 /** The directory could not be read, or was not entered (`EXDEV`: another file system): protects everything below it. */
@@ -59,6 +65,8 @@ export type SentinelEvent = {kind: 'sentinel'; path: Path; evidence: Hlc; attrib
 /** What happens at the source as a whole. */
 export type PhaseEvent = {kind: 'phase'} & (
   | {phase: 'scan_begin'; source: ScanSource; scan: string; path: Path}
+  /** How far a scan is, about once a second, and when it ends. */
+  | ({phase: 'scan_progress'; source: ScanSource; scan: string; path: Path} & ScanProgress)
   | {phase: 'scan_end'; source: ScanSource; scan: string; path: Path; isComplete: boolean; reason: string | undefined}
   /** The watcher may have missed changes below the path; a rescan follows. */
   | {phase: 'gap'; path: Path; reason: string}

@@ -38,12 +38,23 @@ export const openSessionAnswer = z.object({
 });
 export type OpenSessionAnswer = z.output<typeof openSessionAnswer>;
 
+/** A scan that was asked for. Its phases name it by `job`. */
+const orderedScan = z.object({
+  job: z.string().min(1).max(64),
+  /** Base64url of its bytes. */
+  path: z.string(),
+  recursive: z.boolean(),
+});
+export type OrderedScan = z.output<typeof orderedScan>;
+
 /** The answer to a heartbeat and to a batch. */
 export const sessionProgress = z.object({
   ...progress,
   has_snapshot: z.boolean(),
   /** Paths (base64url of their bytes) that the leader should look at again: suspects whose time has come. */
   look_at: z.array(z.string()).default([]),
+  /** What the leader should scan because somebody asked for it, oldest first. A heartbeat tells all that wait. */
+  scans: z.array(orderedScan).default([]),
 });
 export type SessionProgress = z.output<typeof sessionProgress>;
 
@@ -53,5 +64,16 @@ export const heartbeatRequest = z.strictObject({
   queued: z.number().int().nonnegative(),
   /** Whether the pipe is ready to look at suspects (the leader's sentinel asks in its interval). */
   wants_suspects: z.boolean().default(false),
+  /**
+   * How long the view may keep the answer back while it has nothing to tell: while the role is `role`, every scan that waits
+   * is among `jobs`, and there are no suspects (if they are wanted). It may answer earlier.
+   */
+  wait_ms: z.number().int().nonnegative().default(0),
+  role: z.enum(roles).optional(),
+  /** Scans that the pipe was told of and that it has not ended. */
+  jobs: z.array(z.string().max(64)).max(1_000).default([]),
 });
 export type HeartbeatRequest = z.output<typeof heartbeatRequest>;
+
+/** The longest that a heartbeat is kept: proxies end a request that is silent for a minute. */
+export const heldMsMax = 20_000;

@@ -18,7 +18,10 @@ export type Meta = {
   blind_spot: number;
   suspect: number;
   next_cursor?: string | null;
-};
+} & MetaJob;
+
+/** Where a scan of the path was asked for: which job it is, or why it could not be asked for. */
+export type MetaJob = {job?: {id: string; state: string} | null; job_error?: string};
 
 export function readMeta(
   txn: TreeRead,

@@ -6,7 +6,7 @@ import {ByteBuffer} from './byte-buffer.ts';
 import {encodeCursor} from './cursor.ts';
 import {DirectoryWalk} from './directory-walk.ts';
 import {nameFields, timeText} from './json-values.ts';
-import {type Meta, readMeta} from './meta.ts';
+import {type Meta, type MetaJob, readMeta} from './meta.ts';
 import {RenderedRuns} from './rendered-runs.ts';
 import {type Found, resolve} from './resolve.ts';
 import {TreeWalk, type WalkOptions} from './tree-walk.ts';
@@ -16,6 +16,8 @@ export type TreeQuery = WalkOptions & {
   path: Path;
   /** Names below the path behind which to begin. */
   after: readonly ByteString[] | undefined;
+  /** Told in `meta`. */
+  job?: MetaJob | undefined;
 };
 
 const chunkBytes = 64 * 1024;
@@ -109,7 +111,7 @@ export class TreeAnswer {
   }
 
   #end(txn: TreeRead, nowMs: number, found: Found): void {
-    const {view, path} = this.#query;
+    const {view, path, job} = this.#query;
     const {out} = this.#parts;
     const walk = this.#walk;
     const hasMore = walk !== undefined && !walk.isAtEnd;
@@ -118,6 +120,7 @@ export class TreeAnswer {
       ...readMeta(txn, {view, nowMs}, found),
       seq_from: this.#seqFrom!,
       next_cursor: hasMore ? encodeCursor(path, walk.lastNames) : null,
+      ...job,
     };
     out.text(`,"meta":${JSON.stringify(meta)}}`);
     this.isDone = true;

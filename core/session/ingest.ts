@@ -93,8 +93,13 @@ export function skipBatch(
 }
 
 /** What the pipe is told: its role, the clock as evidence for its next look, and how far it was heard. */
-export function progressOf({session, hasSnapshot, now}: Ingestion): Omit<SessionProgress, 'look_at'> {
+export function progressOf({session, hasSnapshot, now}: Ingestion): Omit<SessionProgress, 'look_at' | 'scans'> {
   return {role: session.role, hlc: now, last_batch: session.lastBatch, has_snapshot: hasSnapshot};
+}
+
+/** Where a session stands, when nothing that it says is stored. Throws SESSION_UNKNOWN. */
+export function standingOf(txn: TreeRead, id: string): Ingestion {
+  return finish(txn, getSession(txn, id), readClock(txn), undefined);
 }
 
 export function heartbeat(

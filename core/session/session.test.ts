@@ -50,7 +50,7 @@ test('the first session leads, and the lead passes only when it ends', async () 
   await open('b', '1', start + 1);
   await open('c', '1', start + 2);
   expect(roles()).toEqual({a: 'leader', b: 'follower', c: 'follower'});
-  await store.write(txn => endSession(txn, session.id));
+  await store.write(txn => endSession(txn, session.id, start));
   expect(roles()).toEqual({b: 'leader', c: 'follower'});
   await open('a', '1', start + 3);
   expect(roles()).toEqual({a: 'follower', b: 'leader', c: 'follower'});
@@ -74,11 +74,11 @@ test('a pipe whose session timed out comes back to it, behind the same last batc
   const a = await open('a', '1');
   await open('b', '1', start + 1);
   await send(a.session.id, 1, [upsert('/f')]);
-  await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a'));
+  await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a', start));
   const again = await open('a', '1', start + 2);
   expect(again).toMatchObject({isResumed: true, session: {id: a.session.id, lastBatch: 1}});
   expect(roles()).toEqual({a: 'follower', b: 'leader'});
-  await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a'));
+  await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a', start));
   expect(await open('a', '2', start + 3)).toMatchObject({isResumed: false, session: {lastBatch: 0}});
 });
 
@@ -86,7 +86,7 @@ test('when sessions end the lead passes on', async () => {
   const {store, open, roles} = view();
   await open('a', '1');
   await open('b', '1', start + 1);
-  const ended = await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a'));
+  const ended = await store.write(txn => endSilentSessions(txn, ({agent}) => agent === 'a', start));
   expect(ended.map(({agent}) => agent)).toEqual(['a']);
   expect(roles()).toEqual({b: 'leader'});
 });

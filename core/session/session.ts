@@ -3,6 +3,7 @@ import {FustorError} from '../errors/fustor-error.ts';
 import type {FsEvent, PhaseEvent} from '../protocol/events.ts';
 import type {OpenSessionRequest, SessionRole} from '../protocol/session.ts';
 import type {TreeRead, TreeWrite} from '../tree/tree-store.ts';
+import {readJob} from '../view/jobs.ts';
 import {
   emptyViewState,
   type StoredSession,
@@ -10,12 +11,16 @@ import {
   type ViewState,
   viewStateName,
 } from '../view/view-status.ts';
+import {applyScanPhase, releaseJob, releaseJobs} from './jobs.ts';
 import {electLeader} from './leadership.ts';
 
 /**
  * The sessions of a view, kept in its store: who may speak, up to which batch they were heard, who leads. They change only
  * inside a write transaction, together with what they speak for, so a restart of the engine loses and repeats nothing.
  */
+
+/** A pipe makes three or four scans at a time; more are ends that were lost. */
+const scansMax = 32;
 
 export type OpenedSession = {session: StoredSession; isResumed: boolean};
 
@@ -34,7 +39,7 @@ export function openSession(
   if (earlier?.instance === instance) {
     return {session: putSession(txn, {...earlier, seenAt: nowMs, timeoutMs, key}), isResumed: true};
   }
-  if (earlier) txn.removeState(sessionStatePrefix + earlier.id);
+  if (earlier) removeSession(txn, earlier.id, nowMs);
   const silent = txn.state<StoredSession>(silentName({agent, pipe}));
   txn.removeState(silentName({agent, pipe}));
   const isResumed = silent?.instance === instance;
@@ -78,17 +83,21 @@ export function putSession(txn: TreeWrite, session: StoredSession): StoredSessio
   return session;
 }
 
-export function endSession(txn: TreeWrite, id: string): void {
+export function endSession(txn: TreeWrite, id: string, nowMs: number): void {
   getSession(txn, id);
-  txn.removeState(sessionStatePrefix + id);
+  removeSession(txn, id, nowMs);
   appointLeader(txn);
 }
 
 /** Ends the sessions that were not heard for too long. Returns them. The same pipe may come back to its session. */
-export function endSilentSessions(txn: TreeWrite, isSilent: (session: StoredSession) => boolean): StoredSession[] {
+export function endSilentSessions(
+  txn: TreeWrite,
+  isSilent: (session: StoredSession) => boolean,
+  nowMs: number,
+): StoredSession[] {
   const silent = readSessions(txn).filter(isSilent);
   for (const session of silent) {
-    txn.removeState(sessionStatePrefix + session.id);
+    removeSession(txn, session.id, nowMs);
     txn.putState(silentName(session), {...session, scans: []} satisfies StoredSession);
   }
   if (silent.length > 0) appointLeader(txn);
@@ -133,12 +142,21 @@ export function applyPhases(
 }
 
 function applyPhase(txn: TreeWrite, session: StoredSession, event: PhaseEvent, nowMs: number): StoredSession {
+  // What is left of the scans of a session that does not lead any more.
+  if ('scan' in event && session.role !== 'leader') return session;
   switch (event.phase) {
     case 'scan_begin': {
+      applyScanPhase(txn, session, event, nowMs);
       const scan = {id: event.scan, source: event.source, path: toText(event.path).text, startedAt: nowMs};
-      return {...session, scans: [...session.scans.filter(({id}) => id !== event.scan), scan]};
+      const scans = [...session.scans.filter(({id}) => id !== event.scan), scan];
+      for (const {id} of scans.slice(0, -scansMax)) giveUpScan(txn, session, id, nowMs);
+      return {...session, scans: scans.slice(-scansMax)};
     }
+    case 'scan_progress':
+      applyScanPhase(txn, session, event, nowMs);
+      return session;
     case 'scan_end': {
+      applyScanPhase(txn, session, event, nowMs);
       if (event.isComplete && event.path === '/') putScanCompleted(txn, event.source, nowMs);
       return {...session, scans: session.scans.filter(({id}) => id !== event.scan)};
     }
@@ -157,6 +175,17 @@ function applyPhase(txn: TreeWrite, session: StoredSession, event: PhaseEvent, n
     default:
       return event satisfies never;
   }
+}
+
+function removeSession(txn: TreeWrite, id: string, nowMs: number): void {
+  txn.removeState(sessionStatePrefix + id);
+  releaseJobs(txn, id, nowMs);
+}
+
+/** Its end was never told. */
+function giveUpScan(txn: TreeWrite, {id: session}: StoredSession, scan: string, nowMs: number): void {
+  const job = readJob(txn, scan);
+  if (job?.session === session && job.state === 'running') releaseJob(txn, job, nowMs);
 }
 
 function putScanCompleted(txn: TreeWrite, source: string, nowMs: number): void {

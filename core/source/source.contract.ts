@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {afterEach, expect, test} from 'vitest';
+import {afterEach, expect, test, vi} from 'vitest';
 import {makeTree} from '../../test/lib/make-tree.ts';
 import {openMemoryTree} from '../../test/lib/memory-tree.ts';
 import {Prng} from '../../test/lib/prng.ts';
@@ -26,7 +26,7 @@ import {TreeAnswer} from '../query/tree-answer.ts';
 import {type Hlc, nextHlc} from '../time/hlc.ts';
 import {emptyStorageClock} from '../time/storage-clock.ts';
 import {arbitrate} from '../tree/arbitrate.ts';
-import type {EventSink, Source, SourceEvent} from './source.ts';
+import type {EventSink, ScanRequest, ScanResult, Source, SourceEvent} from './source.ts';
 
 /** What a source can do beyond the least that is asked of all. */
 export type SourceAbilities = {
@@ -39,6 +39,7 @@ export type SourceAbilities = {
  * what `find` says.
  */
 export function sourceContract(name: string, open: (directory: string) => Source, {isExact}: SourceAbilities): void {
+  vi.setConfig({testTimeout: 60_000, hookTimeout: 60_000});
   const cleanups: (() => unknown)[] = [];
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -97,6 +98,24 @@ export function sourceContract(name: string, open: (directory: string) => Source
     const [f, g] = [fromText('/f') as Path, fromText('/g') as Path];
     const found = await observed.source.look([f, g]);
     expect([found.get(f)?.size, found.has(g), found.get(g)]).toEqual([2, true, undefined]);
+  });
+
+  test(`${name}: one directory can be scanned alone; one that is not known, or is gone, is told as that`, async () => {
+    const directory = temporary();
+    makeTree(join(directory, 'a/b'), 10);
+    const observed = await observe(directory);
+    const scan = (at: string, isRecursive: boolean) => {
+      const {signal} = new AbortController();
+      return observed.source.scan({source: 'on_demand', path: fromText(at) as Path, isFull: true, isRecursive, signal});
+    };
+    expect(await scan('/', false)).toMatchObject({isComplete: true, directories: 1, entries: 1});
+    expect(await scan('/a', false)).toMatchObject({isComplete: true, directories: 1, entries: 1});
+    expect(await scan('/a', true)).toMatchObject({isComplete: true, directories: 2, entries: 11});
+    expect(await scan('/nothing/here', true)).toMatchObject({directories: 0, isUnknown: true});
+    expect(await scan('/a/b/file-0-of-some-data.dat', true)).toMatchObject({directories: 0, isUnknown: true});
+    await observed.source.settle();
+    renameSync(join(directory, 'a'), join(directory, 'c'));
+    expect(await scan('/a', true)).toMatchObject({entries: 0, isUnknown: true});
   });
 
   test(`${name}: a root that is missing, or no directory, is refused and said`, async () => {
@@ -215,7 +234,12 @@ export function sourceContract(name: string, open: (directory: string) => Source
 export class Observed {
   readonly directory: string;
   readonly source: Source;
+  /** What came in the realtime lane. */
   readonly told: FsEvent[] = [];
+  /** What came of scans. */
+  readonly scanned: FsEvent[] = [];
+  /** Milliseconds by which the agent's clock is moved on. */
+  laterMs = 0;
   readonly #tree = openMemoryTree();
   #hlc: Hlc = 0;
   #observedUntil: Hlc = 0;
@@ -237,15 +261,18 @@ export class Observed {
       await new Promise(resolve => setImmediate(resolve));
       for (const waiting of this.#deferred.splice(0)) {
         const resolved = waiting.kind === 'deferred' ? waiting.resolve() : waiting;
-        if (resolved) this.#apply(resolved);
+        if (!resolved) continue;
+        this.scanned.push(resolved);
+        this.#apply(resolved);
       }
     },
     evidence: () => this.#hlc,
-    now: () => performance.now(),
+    now: () => performance.now() + this.laterMs,
   };
 
-  scan() {
-    return this.source.scan({source: 'snapshot', path: rootPath, signal: new AbortController().signal});
+  scan(request: Partial<ScanRequest> = {}): Promise<ScanResult> {
+    const {signal} = new AbortController();
+    return this.source.scan({source: 'snapshot', path: rootPath, isFull: true, signal, ...request});
   }
 
   lines(): string[] {
@@ -282,7 +309,7 @@ export class Observed {
           forgottenUntil: 0,
           heard: {hlc: now, at: performance.now()},
           storageClock: emptyStorageClock,
-          sentAt: performance.now(),
+          sentAt: this.sink.now(),
           observedUntil: this.#observedUntil,
         },
         [event],

@@ -1,6 +1,6 @@
 import type {Attributes} from '../entry/entry.ts';
 import type {Path} from '../entry/path.ts';
-import type {FsEvent, ScanSource} from '../protocol/events.ts';
+import type {FsEvent, ScanProgress, ScanSource} from '../protocol/events.ts';
 import type {Hlc} from '../time/hlc.ts';
 
 /**
@@ -32,17 +32,38 @@ export interface EventSink {
 export type ScanRequest = {
   source: ScanSource;
   path: Path;
+  /**
+   * False lets it skip directories that are what they were when this source last offered their listing: one `unchanged` each.
+   * Only for a view that was given those listings, in the same session and as its leader.
+   */
+  isFull: boolean;
   signal: AbortSignal;
-  onProgress?: (progress: {directories: number; entries: number}) => void;
+  onProgress?: (progress: ScanProgress) => void;
+  /** False: only the directory itself. Default: everything below it, too. */
+  isRecursive?: boolean;
 };
 
 /** `isComplete` is false when a part could not be read or the scan was stopped; what it listed counts all the same. */
 export type ScanResult = {
   isComplete: boolean;
+  /** Looked at: those that were read, could not be read, or were skipped. */
   directories: number;
   entries: number;
   unreadable: number;
+  /** Skipped. */
+  unchanged: number;
   reason?: string;
+  /** The path is not a directory that the source knows: nothing was looked at. A listing of the one above makes it known. */
+  isUnknown?: boolean;
+};
+
+/** Of a scan that has looked at nothing yet. */
+export const emptyResult: Readonly<ScanResult> = {
+  isComplete: true,
+  directories: 0,
+  entries: 0,
+  unreadable: 0,
+  unchanged: 0,
 };
 
 export type SourceStatus = {
@@ -69,7 +90,7 @@ export interface Source {
   look(paths: readonly Path[]): Promise<Map<Path, Attributes | undefined>>;
   /**
    * Resolves when every change made before the call has been emitted to the sink: all events of the kernel up to now
-   * have been read, looked at, and handed over.
+   * have been read, looked at, and handed over. At once while the source is not available.
    */
   settle(): Promise<void>;
   status(): SourceStatus;

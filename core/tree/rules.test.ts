@@ -1,142 +1,30 @@
 import {beforeEach, expect, test} from 'vitest';
-import {openMemoryTree} from '../../test/lib/memory-tree.ts';
-import {fromText} from '../entry/byte-string.ts';
-import {type Attributes, type Entry, type Kind, kinds, newEntryFrom} from '../entry/entry.ts';
-import {packRun} from '../entry/packed.ts';
-import type {Path} from '../entry/path.ts';
-import type {FsEvent, ScanSource} from '../protocol/events.ts';
+import {
+  attributes,
+  directory,
+  listing,
+  look,
+  move,
+  old,
+  path,
+  remove,
+  second,
+  settings,
+  upsert,
+  View,
+  without,
+} from '../../test/lib/view.ts';
+import {kinds} from '../entry/entry.ts';
+import type {FsEvent} from '../protocol/events.ts';
 import {resolve} from '../query/resolve.ts';
-import {type Hlc, hlcAt, shiftHlc} from '../time/hlc.ts';
-import {emptyStorageClock, type StorageClock} from '../time/storage-clock.ts';
-import {arbitrate} from './arbitrate.ts';
-import {doubts} from './doubts.ts';
+import {type Hlc, shiftHlc} from '../time/hlc.ts';
 import {reviewSuspects} from './suspects.ts';
-import {forgetTombstones, forgottenUntil} from './tombstones.ts';
-import type {TreeStore} from './tree-store.ts';
-
-const second = 1_000;
-const settings = {hotFileThresholdMs: 30 * second, cacheWindowMs: 120 * second, tombstoneRetentionMs: 3600 * second};
-const start = Date.UTC(2026, 0, 1);
-const old = start / 1000 - 86_400;
-
-/** A view whose clock is moved by hand, and two agents that tell it things. */
-class View {
-  readonly store: TreeStore = openMemoryTree();
-  nowMs = start;
-  #storageClock: StorageClock = emptyStorageClock;
-  #observedUntil = new Map<number, Hlc>();
-  #lastHlc = 0;
-
-  get hlc(): Hlc {
-    return hlcAt(this.nowMs);
-  }
-
-  pass(ms: number): this {
-    this.nowMs += ms;
-    return this;
-  }
-
-  /**
-   * `ageMs`: how long before the batch was sent the agent observed the realtime events. `delayMs`: how long the batch was on its
-   * way, of which the agent knows nothing.
-   */
-  async tell(
-    events: FsEvent[],
-    {agent = 1, ageMs = 0, delayMs = 0}: {agent?: number; ageMs?: number; delayMs?: number} = {},
-  ): Promise<number> {
-    const now = Math.max(this.#lastHlc + 1, this.hlc);
-    this.#lastHlc = now;
-    const result = await this.store.write(txn =>
-      arbitrate(
-        {
-          txn,
-          settings,
-          now,
-          agent,
-          isOnlyAgent:
-            this.#observedUntil.size === 0 || (this.#observedUntil.size === 1 && this.#observedUntil.has(agent)),
-          forgottenUntil: forgottenUntil(txn),
-          heard: {hlc: shiftHlc(now, -delayMs), at: ageMs},
-          storageClock: this.#storageClock,
-          sentAt: ageMs,
-          observedUntil: this.#observedUntil.get(agent) ?? 0,
-        },
-        events,
-      ),
-    );
-    this.#storageClock = result.storageClock;
-    this.#observedUntil.set(agent, result.observedUntil);
-    return result.counted;
-  }
-
-  find(path: string): Entry | undefined {
-    return this.store.read(txn => resolve(txn, fromText(path) as Path).entry);
-  }
-
-  doubts(): string[] {
-    return this.store.read(txn => [...doubts(txn)]).sort();
-  }
-
-  has(path: string): boolean {
-    return this.find(path) !== undefined;
-  }
-}
+import {forgetTombstones} from './tombstones.ts';
 
 let view: View;
 beforeEach(() => {
   view = new View();
 });
-
-const path = (text: string) => fromText(text) as Path;
-function attributes({
-  kind = kinds.file,
-  size = 1,
-  ctime = old,
-}: {
-  kind?: Kind;
-  size?: number;
-  ctime?: number;
-} = {}): Attributes {
-  const time = {seconds: Math.floor(ctime), nanos: 0};
-  return {kind, size, mtime: time, ctime: time};
-}
-const upsert = (at: string, more: Parameters<typeof attributes>[0] = {}, isAtomic = true): FsEvent => ({
-  kind: 'upsert',
-  path: path(at),
-  attributes: attributes(more),
-  isAtomic,
-  observedAt: 0,
-});
-const remove = (at: string): FsEvent => ({kind: 'delete', path: path(at), observedAt: 0});
-const move = (from: string, to: string): FsEvent => ({kind: 'move', from: path(from), to: path(to), observedAt: 0});
-const directory = {kind: kinds.directory};
-const look = (at: string, more: Parameters<typeof attributes>[0] | undefined, evidence: Hlc): FsEvent => ({
-  kind: 'sentinel',
-  path: path(at),
-  evidence,
-  attributes: more && attributes(more),
-});
-
-function listing(
-  at: string,
-  names: Record<string, Parameters<typeof attributes>[0]>,
-  evidence: Hlc,
-  source: ScanSource = 'audit',
-): FsEvent {
-  const entries = Object.entries(names)
-    .map(([name, more]) => newEntryFrom(fromText(name), attributes(more)))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-  return {
-    kind: 'listing',
-    source,
-    path: path(at),
-    self: attributes(directory),
-    evidence,
-    after: undefined,
-    until: undefined,
-    entries: packRun(entries),
-  };
-}
 
 test('a late scan cannot revive a deleted file', async () => {
   const evidence = view.hlc;
@@ -356,6 +244,109 @@ test('too many doubts become one about everything', async () => {
   await view.pass(second).tell(removals, {agent: 2, delayMs: 5 * second});
   expect(view.doubts()).toHaveLength(10_001);
   expect(view.doubts()).toContain('/');
+});
+
+test('an observation that claims to be from the future is from now', async () => {
+  const event = {...upsert('/f'), observedAt: 1e9} as FsEvent;
+  await view.tell([event]);
+  expect(view.find('/f')!.realtimeAt).toBeLessThanOrEqual(view.hlc + 1);
+});
+
+test('a deletion below what is gone, or is no directory, brings no parent back', async () => {
+  await view.tell([upsert('/d', directory), remove('/d'), remove('/d/e/f'), upsert('/g'), remove('/g/f')]);
+  expect(view.has('/d')).toBe(false);
+  expect(view.find('/g')).toMatchObject({kind: kinds.file});
+});
+
+test('what another agent saw later stays: against a rename away, against something below it, against a directory that went', async () => {
+  await view.tell([upsert('/a'), upsert('/f'), upsert('/d', directory)]);
+  const seen = view.pass(10 * second);
+  await seen.tell([upsert('/a', {ctime: old + 1}), upsert('/f', {ctime: old + 1}), upsert('/d/x')]);
+  const late = {agent: 2, ageMs: 5 * second};
+  await view.tell([move('/a', '/c'), upsert('/f/y'), remove('/d')], late);
+  expect([view.has('/a'), view.has('/c'), view.has('/d/x'), view.has('/f/y')]).toEqual([true, false, true, false]);
+  expect(view.find('/f')).toMatchObject({kind: kinds.file});
+  expect(view.doubts()).toEqual(['/a', '/c', '/d', '/f/y']);
+});
+
+test('what one agent saw in a directory after it saw it go stays, because it is another directory', async () => {
+  await view.tell([upsert('/x')], {agent: 2});
+  await view.tell([upsert('/d', directory)]);
+  await view.pass(10 * second).tell([upsert('/d/f')], {agent: 2});
+  await view.tell([remove('/d')], {ageMs: 5 * second});
+  expect(view.has('/d/f')).toBe(true);
+});
+
+test("another agent's entry that changed after its removal by the storage's own clock stays, and one that nearly did is looked at", async () => {
+  await view.tell([upsert('/clock', {ctime: view.nowMs / 1000})]);
+  await view.tell([upsert('/later', {ctime: view.nowMs / 1000 + 60}), upsert('/young', {ctime: view.nowMs / 1000})]);
+  await view.pass(second).tell([remove('/later'), remove('/young')], {agent: 2});
+  expect([view.has('/later'), view.has('/young'), view.doubts()]).toEqual([true, false, ['/later', '/young']]);
+});
+
+test('a deletion of what a listing has seen since is in doubt', async () => {
+  await view.tell([upsert('/clock', {ctime: view.nowMs / 1000})]);
+  await view.pass(10 * second).tell([listing('/', {f: {}, clock: {ctime: view.nowMs / 1000 - 10}}, view.hlc)]);
+  await view.pass(second).tell([remove('/f')], {agent: 2, ageMs: 5 * second});
+  expect([view.has('/f'), view.doubts()]).toEqual([true, ['/f']]);
+});
+
+test('an older observation of another agent is in doubt only when it says something else of a file', async () => {
+  await view.tell([upsert('/same', {ctime: old + 5}), upsert('/other', {ctime: old + 5}), upsert('/d', directory)]);
+  const late = {agent: 2, ageMs: 60 * second};
+  const older = [upsert('/same', {ctime: old + 5}), upsert('/other'), upsert('/d', {...directory, ctime: old - 5})];
+  await view.pass(second).tell(older, late);
+  expect(view.doubts()).toEqual(['/other']);
+});
+
+test("a directory's own attributes follow a listing inside the window only with a later ctime", async () => {
+  const self = () => view.find('/d')!.ctime.seconds;
+  const listed = (ctime: number) =>
+    ({...listing('/d', {}, view.hlc), self: attributes({...directory, ctime})}) as FsEvent;
+  await view.tell([upsert('/d', {...directory, ctime: old + 10})]);
+  await view.pass(second).tell([listed(old)], {agent: 2});
+  expect(self()).toBe(old + 10);
+  await view.tell([listed(old + 20)], {agent: 2});
+  expect(self()).toBe(old + 20);
+});
+
+test('a name whose attributes could not be read keeps what was known', async () => {
+  await view.tell([listing('/', {f: {size: 7}}, view.hlc, 'snapshot')]);
+  await view.pass(200 * second).tell([without('/', 'f', view.hlc)]);
+  expect(view.find('/f')).toMatchObject({size: 7, hasAttributes: true, isBlindSpot: false});
+});
+
+test('an audit that finds another kind of thing under a name finds a blind spot; new times of a directory are none', async () => {
+  await view.tell([listing('/', {f: {}, d: directory}, view.hlc, 'snapshot')]);
+  await view.pass(200 * second).tell([listing('/', {f: directory, d: {...directory, ctime: old + 5}}, view.hlc)]);
+  expect([view.find('/f'), view.find('/d')]).toMatchObject([{isBlindSpot: true}, {isBlindSpot: false}]);
+});
+
+test('a listing that says what is known changes nothing', async () => {
+  const names = {f: {}, d: directory};
+  await view.tell([listing('/', names, view.hlc, 'snapshot'), listing('/d', {g: {}}, view.hlc, 'snapshot')]);
+  const seq = view.store.read(txn => txn.seq());
+  await view.pass(200 * second).tell([listing('/', names, view.hlc), listing('/d', {g: {}}, view.hlc)]);
+  expect(view.store.read(txn => txn.seq())).toBe(seq);
+});
+
+test('a suspect that a scan sees again, changed, stays suspect and is not listed twice', async () => {
+  await view.tell([upsert('/f', {}, false)]);
+  await view.pass(second).tell([listing('/', {f: {size: 3, ctime: old + 1}}, view.hlc)]);
+  expect(view.find('/f')).toMatchObject({size: 3, isSuspect: true});
+  expect(view.store.read(txn => [...txn.suspects()].length)).toBe(1);
+});
+
+test('what an agent tells after its own deletion counts, however its batches were delayed', async () => {
+  await view.tell([upsert('/f'), remove('/f')]);
+  await view.tell([upsert('/f')], {ageMs: 5 * second});
+  expect(view.has('/f')).toBe(true);
+});
+
+test('the root stays a directory, and a closed file makes no row in the list of suspects', async () => {
+  await view.tell([upsert('/'), upsert('/f')]);
+  expect(view.find('/')).toMatchObject({kind: kinds.directory});
+  expect(view.store.read(txn => [...txn.suspects()])).toEqual([]);
 });
 
 test('a file that is being written is suspect until it is closed', async () => {

@@ -36,7 +36,8 @@ export class FusionSender implements Sender {
   }
 
   heartbeat(session: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
-    return this.#call(sessionProgress, {method: 'POST', path: `/${session}/heartbeat`, json: request, signal});
+    const call = {method: 'POST', path: `/${session}/heartbeat`, json: request, signal};
+    return this.#call(sessionProgress, {...call, heldMs: request.wait_ms});
   }
 
   send(
@@ -68,9 +69,9 @@ export class FusionSender implements Sender {
     });
   }
 
-  async #exchange({method, path, json, body, headers, signal}: Call): Promise<unknown> {
+  async #exchange({method, path, json, body, headers, signal, heldMs = 0}: Call): Promise<unknown> {
     const bytes = body ?? Buffer.from(json === undefined ? '' : JSON.stringify(json));
-    const {status, text} = await this.#transfer({method, path, bytes, headers, signal});
+    const {status, text} = await this.#transfer({method, path, bytes, headers, signal, heldMs});
     const answer = parse(text);
     if (status >= 200 && status < 300) return answer;
     const told = (answer as {error?: {code?: string; message?: string; hint?: string; details?: object}})?.error;
@@ -82,15 +83,14 @@ export class FusionSender implements Sender {
     });
   }
 
-  #transfer({method, path, bytes, headers, signal}: Transfer): Promise<{status: number; text: string}> {
+  #transfer({method, path, bytes, headers, signal, heldMs}: Transfer): Promise<{status: number; text: string}> {
     const {url, key, requestTimeoutMs} = this.#config;
-    const timeout = AbortSignal.timeout(requestTimeoutMs);
+    const timeoutMs = requestTimeoutMs + heldMs;
+    const timeout = AbortSignal.timeout(timeoutMs);
     return new Promise((resolve, reject) => {
       const fail = (error: Error) => {
         if (signal.aborted) return reject(error);
-        const reason = timeout.aborted
-          ? `no answer within ${requestTimeoutMs} ms`
-          : (systemErrorCode(error) ?? error.message);
+        const reason = timeout.aborted ? `no answer within ${timeoutMs} ms` : (systemErrorCode(error) ?? error.message);
         reject(
           new FustorError(timeout.aborted ? 'TIMED_OUT' : 'UNREACHABLE', `Cannot reach ${url}: ${reason}.`, {
             cause: error,
@@ -130,6 +130,8 @@ type Call = {
   body?: Uint8Array;
   headers?: Record<string, string>;
   signal: AbortSignal;
+  /** How long the other side may keep the answer back. */
+  heldMs?: number;
 };
 type Transfer = {
   method: string;
@@ -137,6 +139,7 @@ type Transfer = {
   bytes: Uint8Array;
   headers: Record<string, string> | undefined;
   signal: AbortSignal;
+  heldMs: number;
 };
 
 function parse(text: string): unknown {

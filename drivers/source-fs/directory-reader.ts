@@ -4,7 +4,8 @@ import {type Attributes, kinds} from '../../core/entry/entry.ts';
 import {fixedBytes, flags} from '../../core/entry/packed.ts';
 import {joinPath, type Path} from '../../core/entry/path.ts';
 import {type Exclude, isSillyName} from './exclude.ts';
-import {atEmptyPath, atSymlinkNoFollow, type Libc} from './libc.ts';
+import {atEmptyPath, atStatxForceSync, atSymlinkNoFollow, type Libc} from './libc.ts';
+import {timeToMs} from './stamps.ts';
 import {kindOfDirent, StatxBuffer} from './statx.ts';
 
 export type WatchedDirectory = {
@@ -12,6 +13,8 @@ export type WatchedDirectory = {
   identity: string;
   /** The watch that was set on it before it was read; -1 when there is none. */
   watch: number;
+  /** The kernel's limit of watches is reached. */
+  isRefused: boolean;
 };
 
 /** One directory read completely. */
@@ -20,8 +23,11 @@ export type DirectoryReading = WatchedDirectory & {
   /** A run: all its names, sorted. */
   run: Uint8Array<ArrayBuffer>;
   count: number;
-  directories: {name: ByteString; identity: string; isOtherFileSystem: boolean}[];
+  directories: {name: ByteString; identity: string; hotAt: number; isOtherFileSystem: boolean}[];
 };
+
+/** A directory's own attributes, past every cache. */
+export type DirectoryCheck = {identity: string; self: Attributes};
 
 const direntsBytes = 256 * 1024;
 /** What is kept for the next directory; larger ones give back what they took. */
@@ -32,7 +38,6 @@ export type ReadOptions = {mayWatch: boolean; onWatched: (watched: WatchedDirect
 /** Reads directories through libc; one for each thread. */
 export class DirectoryReader {
   readonly #libc: Libc;
-  readonly #root: number;
   readonly #exclude: Exclude | undefined;
   readonly #inotify: {descriptor: number; mask: number};
   readonly #dirents = Buffer.allocUnsafe(direntsBytes);
@@ -40,12 +45,8 @@ export class DirectoryReader {
   readonly #stat = new StatxBuffer();
   #packed = Buffer.allocUnsafeSlow(packedBytes);
 
-  constructor(
-    libc: Libc,
-    options: {root: number; exclude: Exclude | undefined; inotify: {descriptor: number; mask: number}},
-  ) {
+  constructor(libc: Libc, options: {exclude: Exclude | undefined; inotify: {descriptor: number; mask: number}}) {
     this.#libc = libc;
-    this.#root = options.root;
     this.#exclude = options.exclude;
     this.#inotify = options.inotify;
   }
@@ -54,9 +55,9 @@ export class DirectoryReader {
    * The name of the error when the directory cannot be read (`ENOENT`: it has gone). `onWatched` is called when the reading
    * of a large one begins, so that its events need not wait for the end.
    */
-  read(path: Path, options: ReadOptions): DirectoryReading | string {
+  read(root: number, path: Path, options: ReadOptions): DirectoryReading | string {
     const libc = this.#libc;
-    const descriptor = libc.openDirectory(this.#root, path);
+    const descriptor = libc.openDirectory(root, path);
     if (descriptor < 0) return libc.errorName();
     try {
       return this.#readOpened(descriptor, path, options);
@@ -66,13 +67,39 @@ export class DirectoryReader {
     }
   }
 
+  /** One look at the directory itself, without opening it; or the name of the error. */
+  check(root: number, path: Path): DirectoryCheck | string {
+    const libc = this.#libc;
+    const stat = this.#stat;
+    if (!libc.statxPath(root, path, stat.pointer, atSymlinkNoFollow | atStatxForceSync)) return libc.errorName();
+    const {identity, attributes: self} = stat;
+    return {identity, self};
+  }
+
+  /** Only sets a watch. */
+  watch(root: number, path: Path): WatchedDirectory | string {
+    const libc = this.#libc;
+    const descriptor = libc.openDirectory(root, path);
+    if (descriptor < 0) return libc.errorName();
+    const watched = this.#addWatch(descriptor, true);
+    const isRead = libc.statx(descriptor, '', this.#stat.pointer, atEmptyPath);
+    const error = isRead ? '' : libc.errorName();
+    libc.close(descriptor);
+    return isRead ? {identity: this.#stat.identity, ...watched} : error;
+  }
+
+  #addWatch(descriptor: number, mayWatch: boolean): Pick<WatchedDirectory, 'watch' | 'isRefused'> {
+    if (!mayWatch) return {watch: -1, isRefused: false};
+    const {descriptor: inotify, mask} = this.#inotify;
+    const watch = this.#libc.addWatch(inotify, `/proc/self/fd/${descriptor}`, mask);
+    return {watch, isRefused: watch === -1 && this.#libc.errorName() === 'ENOSPC'};
+  }
+
   #readOpened(descriptor: number, path: Path, {mayWatch, onWatched}: ReadOptions): DirectoryReading | string {
     const libc = this.#libc;
     const stat = this.#stat;
     // Watched before it is read, and through the descriptor: exactly the directory that is read.
-    const watch = mayWatch
-      ? libc.addWatch(this.#inotify.descriptor, `/proc/self/fd/${descriptor}`, this.#inotify.mask)
-      : -1;
+    const {watch, isRefused} = this.#addWatch(descriptor, mayWatch);
     libc.dropCache(descriptor);
     if (!libc.statx(descriptor, '', stat.pointer, atEmptyPath)) return libc.errorName();
     const {identity, attributes: self, device} = stat;
@@ -80,10 +107,10 @@ export class DirectoryReader {
     const directories: DirectoryReading['directories'] = [];
     let length = 0;
     for (;;) {
-      const bytes = Number(libc.functions.getdents64(descriptor, this.#direntsPointer, BigInt(direntsBytes)));
+      const bytes = libc.readDirents(descriptor, this.#direntsPointer, direntsBytes);
       if (bytes < 0) return libc.errorName();
       if (bytes === 0) break;
-      if (starts.length === 0 && bytes > direntsBytes / 2) onWatched({identity, watch});
+      if (starts.length === 0 && bytes > direntsBytes / 2) onWatched({identity, watch, isRefused});
       for (let at = 0; at < bytes; ) {
         const recordLength = this.#dirents.readUInt16LE(at + 16);
         const nameStart = at + 19;
@@ -97,7 +124,7 @@ export class DirectoryReader {
       }
     }
     const run = this.#sorted(starts, length);
-    return {identity, self, watch, run, count: starts.length, directories};
+    return {identity, self, watch, isRefused, run, count: starts.length, directories};
   }
 
   /** Packs one name at `length`; returns where it ends, or `length` when the name is no entry. */
@@ -141,7 +168,8 @@ export class DirectoryReader {
     if (kind === kinds.directory) {
       const name = dirents.toString('latin1', nameStart, nameEnd) as ByteString;
       const isOtherFileSystem = hasAttributes && stat.device !== device;
-      directories.push({name, identity: hasAttributes ? stat.identity : '', isOtherFileSystem});
+      const hotAt = hasAttributes ? timeToMs(stat.ctime) : Number.NEGATIVE_INFINITY;
+      directories.push({name, identity: hasAttributes ? stat.identity : '', hotAt, isOtherFileSystem});
     }
     if (length + fixedBytes + nameLength > this.#packed.byteLength) this.#grow();
     const packed = this.#packed;

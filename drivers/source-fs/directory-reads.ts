@@ -1,10 +1,16 @@
-import type {ByteString} from '../../core/entry/byte-string.ts';
+import {rootPath} from '../../core/entry/path.ts';
 import type {EventSink} from '../../core/source/source.ts';
+import type {Hlc} from '../../core/time/hlc.ts';
 import type {DirectoryReading, WatchedDirectory} from './directory-reader.ts';
 import type {DirtyNames} from './dirty-names.ts';
+import {type Grant, HotSet} from './hot-set.ts';
 import type {Inotify} from './inotify.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone} from './mount.ts';
+import {rootLost} from './root-door.ts';
+import type {WalkFound} from './serve-walks.ts';
+import {racyMs, stampOf, timeToMs} from './stamps.ts';
+import type {StorageTime} from './storage-time.ts';
 import type {Walkers} from './walkers.ts';
 import type {Node, WatchTree} from './watch-tree.ts';
 
@@ -14,23 +20,37 @@ export type ReadsParts = {
   walkers: Walkers;
   inotify: Inotify;
   sink: EventSink;
+  storageTime: StorageTime;
   crossesFileSystems: boolean;
   maxWatches: number;
   /** Called when a watch that events may have waited for is known. */
   onWatches: () => void;
+  onRootLost: () => void;
+};
+
+export type DirectoryRead = {
+  /** What was read, or the name of the error. */
+  reading: DirectoryReading | string;
+  /** The directories in it; undefined when the reading failed or is of another directory than the node. */
+  children: Node[] | undefined;
+  /** Newest HLC value of the view that had been received before the reading began. */
+  evidence: Hlc;
+  /** When it began, on the agent's monotonic clock. */
+  begunAt: number;
 };
 
 /** Has directories watched and read, and keeps the tree of nodes equal to what was found. */
 export class DirectoryReads {
   readonly #parts: ReadsParts;
-  /** Readings under way whose directory has no watch yet and will get one. */
-  #granted = 0;
+  readonly hotSet: HotSet;
   #urgent = 0;
+  readonly #relisting = new Set<Node>();
   /** Names in the root, as its last reading found them. */
   rootCount = 0;
 
   constructor(parts: ReadsParts) {
     this.#parts = parts;
+    this.hotSet = new HotSet(parts);
   }
 
   /** New directories that are not read yet. */
@@ -38,34 +58,107 @@ export class DirectoryReads {
     return this.#urgent;
   }
 
-  /** `done` is given what was read, and `children` as `#register` tells them. */
-  read(node: Node, isUrgent: boolean, done: (reading: DirectoryReading | string, children?: Node[]) => void): void {
-    const {tree, walkers, onWatches} = this.#parts;
+  read(node: Node, isUrgent: boolean, done: (read: DirectoryRead) => void): void {
+    const {tree, walkers, sink, onWatches, onRootLost} = this.#parts;
     if (node.reading === 'new') node.reading = 'due';
-    let begunAt = 0;
-    let granted = 0;
-    walkers.read(
+    let begunAt = sink.now();
+    let evidence = sink.evidence();
+    let version = tree.version;
+    let grant: Grant | undefined;
+    walkers.walk(
       {
         begin: () => {
-          begunAt = tree.version;
+          begunAt = sink.now();
+          evidence = sink.evidence();
+          version = tree.version;
+          this.#relisting.delete(node);
           const path = tree.pathOf(node);
           if (path === undefined) return undefined;
-          granted = node.watch === -1 && tree.watched + this.#granted < this.#parts.maxWatches ? 1 : 0;
-          this.#granted += granted;
-          return {path, mayWatch: node.watch !== -1 || granted === 1};
+          grant = this.hotSet.begin(node);
+          return {path, wanted: 'reading', mayWatch: grant.mayWatch};
         },
         onWatched: watched => {
           if (this.#isOf(node, watched) && tree.pathOf(node) !== undefined) this.#setWatch(node, watched.watch);
+          this.hotSet.decided(grant!);
           onWatches();
         },
-        done: reading => {
-          this.#granted -= granted;
-          done(reading, this.#register(node, reading, begunAt));
+        done: found => {
+          const reading = found as DirectoryReading | string;
+          const children = this.#register(node, reading, version);
+          if (grant) this.#endGrant(grant, reading);
+          if (reading === rootLost) onRootLost();
+          done({reading, children, evidence, begunAt});
           onWatches();
         },
       },
       {isUrgent},
     );
+  }
+
+  /** The directories that are hotter than one that is watched now, and are not, are read again with a watch. */
+  #endGrant(grant: Grant, reading: DirectoryReading | string): void {
+    const isRefused = typeof reading !== 'string' && reading.isRefused;
+    this.hotSet.decided(grant);
+    if (isRefused) this.hotSet.isRefused();
+    const due = this.hotSet.end(grant);
+    const {node} = grant;
+    // It was refused, or was found to be hotter than it was known to be.
+    if (node.reading === 'done' && node.watch === -1 && this.hotSet.isDue(node)) due.push(node);
+    for (const one of due) this.readNew(one);
+  }
+
+  /**
+   * Whether a directory is what it was when its listing was last offered. False also where it cannot be known: then it is to be
+   * read.
+   */
+  check(node: Node, done: (isUnchanged: boolean, evidence: Hlc) => void): void {
+    const {tree, walkers, sink} = this.#parts;
+    let evidence = sink.evidence();
+    walkers.walk(
+      {
+        begin: () => {
+          evidence = sink.evidence();
+          const path = tree.pathOf(node);
+          return path === undefined ? undefined : {path, wanted: 'check', mayWatch: false};
+        },
+        onWatched: () => {},
+        done: found => done(this.#isUnchanged(node, found), evidence),
+      },
+      {isUrgent: false},
+    );
+  }
+
+  /** The listing of what was read has been offered. */
+  told(node: Node, {reading, children, begunAt}: DirectoryRead): void {
+    if (typeof reading === 'string' || !children || node.identity !== reading.identity) return;
+    node.stamp = stampOf(reading.self);
+    node.readAt = begunAt;
+  }
+
+  #isUnchanged(node: Node, found: WalkFound): boolean {
+    if (typeof found === 'string' || !('self' in found) || node.stamp === 0) return false;
+    const {identity, self} = found;
+    const {sink, storageTime} = this.#parts;
+    storageTime.saw(self.ctime, sink.now());
+    node.hotAt = Math.max(node.hotAt, timeToMs(self.ctime));
+    if (identity !== node.identity || stampOf(self) !== node.stamp) return false;
+    return timeToMs(self.ctime) + racyMs <= storageTime.atLeast(node.readAt);
+  }
+
+  /** Without reading it. Where it cannot be watched, audits find what changes. */
+  watchRoot(): Promise<void> {
+    const {tree, walkers} = this.#parts;
+    return new Promise(resolve => {
+      const done = (found: WalkFound) => {
+        if (typeof found === 'object' && 'watch' in found) {
+          if (found.isRefused) this.hotSet.isRefused();
+          if (this.#isOf(tree.root, found)) this.#setWatch(tree.root, found.watch);
+        }
+        resolve();
+      };
+      const begin = () => ({path: rootPath, wanted: 'watch', mayWatch: true}) as const;
+      walkers.walk({begin, onWatched: () => {}, done}, {isUrgent: true});
+    });
   }
 
   /**
@@ -74,15 +167,16 @@ export class DirectoryReads {
    */
   readNew(node: Node): void {
     const {sink, tree, crossesFileSystems} = this.#parts;
-    const evidence = sink.evidence();
     const source = 'snapshot';
     this.#urgent++;
-    this.read(node, true, (reading, children) => {
+    this.read(node, true, read => {
+      const {reading, children, evidence} = read;
       this.#urgent--;
       const path = tree.pathOf(node);
       if (path === undefined) return;
       if (typeof reading === 'string') {
-        if (!isGone(reading)) sink.emit({kind: 'unreadable', source, path, evidence, error: reading});
+        if (!isGone(reading) && reading !== rootLost)
+          sink.emit({kind: 'unreadable', source, path, evidence, error: reading});
         return;
       }
       if (!children) return;
@@ -91,14 +185,23 @@ export class DirectoryReads {
         if (!isOtherFileSystem || crossesFileSystems) continue;
         sink.emit({kind: 'unreadable', source, path: tree.childPath(node, name)!, evidence, error: 'EXDEV'});
       }
+      this.told(node, read);
       for (const child of children) if (child.reading === 'new') this.readNew(child);
     });
+  }
+
+  /** Reads and tells a directory again, once however often that is asked for until the reading begins. */
+  relist(node: Node): void {
+    if (this.#relisting.has(node)) return;
+    this.#relisting.add(node);
+    this.readNew(node);
   }
 
   /** Forgets a directory and all below it. */
   drop(node: Node | undefined): void {
     if (!node) return;
     const {tree, inotify} = this.#parts;
+    if (node.parent) node.parent.stamp = 0; // another directory may stand there, which only a reading finds
     tree.detach(node);
     for (const watch of tree.forget(node)) inotify.removeWatch(watch);
   }
@@ -107,8 +210,9 @@ export class DirectoryReads {
    * Takes over what a reading found: the watch, and the directories in it, which are returned. Undefined when it failed, was
    * of another directory than the node, or the node has gone: its name is then looked at again.
    */
-  #register(node: Node, reading: DirectoryReading | string, begunAt: number): Node[] | undefined {
-    const {tree, dirty} = this.#parts;
+  #register(node: Node, reading: DirectoryReading | string, version: number): Node[] | undefined {
+    const {tree, dirty, sink, storageTime} = this.#parts;
+    node.stamp = 0;
     if (typeof reading === 'string') {
       node.reading = 'new'; // so that it is read when something happens to it, a chmod perhaps
       if (isGone(reading) && node.parent) dirty.mark(node.parent, node.name);
@@ -122,30 +226,34 @@ export class DirectoryReads {
     }
     node.reading = 'done';
     node.identity = reading.identity;
+    storageTime.saw(reading.self.ctime, sink.now());
+    node.hotAt = Math.max(node.hotAt, timeToMs(reading.self.ctime));
     if (node === tree.root) this.rootCount = reading.count;
     this.#setWatch(node, reading.watch);
-    this.#dropUnlisted(node, reading.directories, begunAt);
+    this.#dropUnlisted(node, reading.directories, version);
     const children: Node[] = [];
-    for (const {name, identity, isOtherFileSystem} of reading.directories) {
-      if (isOtherFileSystem && !this.#parts.crossesFileSystems) continue;
-      const child = this.#childAs(node, name, identity);
+    for (const directory of reading.directories) {
+      if (directory.isOtherFileSystem && !this.#parts.crossesFileSystems) continue;
+      const child = this.#childAs(node, directory);
       if (child) children.push(child);
     }
     return children;
   }
 
   /** The node of a directory that was found; undefined when another one was known, which is left to a look. */
-  #childAs(node: Node, name: ByteString, identity: string): Node | undefined {
+  #childAs(node: Node, directory: DirectoryReading['directories'][number]): Node | undefined {
     const {tree, dirty} = this.#parts;
+    const {name, identity} = directory;
     const known = node.children?.get(name);
-    if (!known) return tree.add(node, name, identity);
+    if (!known) return tree.add(node, directory);
+    known.hotAt = Math.max(known.hotAt, directory.hotAt);
     if (known.identity === '' || identity === '' || known.identity === identity) return known;
     this.drop(known);
     dirty.mark(node, name, {isReplaced: true});
     return undefined;
   }
 
-  #isOf(node: Node, {identity}: WatchedDirectory): boolean {
+  #isOf(node: Node, {identity}: Pick<WatchedDirectory, 'identity'>): boolean {
     return node.identity === '' || node.identity === identity;
   }
 
@@ -160,14 +268,15 @@ export class DirectoryReads {
     const before = node.watch;
     tree.setWatch(node, watch);
     if (before !== -1 && before !== watch) inotify.removeWatch(before);
+    if (before !== watch) this.hotSet.has(node);
   }
 
   /** Directories that went without an event that we heard. Those that came after the reading began are not meant. */
-  #dropUnlisted(node: Node, listed: DirectoryReading['directories'], begunAt: number): void {
+  #dropUnlisted(node: Node, listed: DirectoryReading['directories'], version: number): void {
     if (!node.children || node.children.size === 0) return;
     const names = new Set(listed.map(({name}) => name));
     for (const child of [...node.children.values()]) {
-      if (names.has(child.name) || child.changedAt > begunAt) continue;
+      if (names.has(child.name) || child.changedAt > version) continue;
       this.#parts.dirty.mark(node, child.name, {isStructural: true, isReplaced: true});
       this.drop(child);
     }

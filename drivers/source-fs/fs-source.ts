@@ -2,18 +2,32 @@ import type {SourceConfig} from '../../core/config/schema.ts';
 import type {Attributes} from '../../core/entry/entry.ts';
 import {type Path, rootPath} from '../../core/entry/path.ts';
 import type {Log} from '../../core/log/log.ts';
-import type {EventSink, ScanRequest, ScanResult, Source, SourceStatus} from '../../core/source/source.ts';
+import {
+  type EventSink,
+  emptyResult,
+  type ScanRequest,
+  type ScanResult,
+  type Source,
+  type SourceStatus,
+} from '../../core/source/source.ts';
 import type {OpenThread} from './inotify.ts';
 import {atStatxForceSync} from './libc.ts';
-import {isGone, type Mount, mountOf} from './mount.ts';
+import {Looker} from './looker.ts';
+import {isGone, type Mount, unusable} from './mount.ts';
 import {OpenedRoot} from './opened-root.ts';
 import {Rescans} from './rescans.ts';
 
-export type FsSourceParts = {openThread: OpenThread; log: Log};
+export type FsSourceParts = {openThread: OpenThread; log: Log; limits?: FsSourceLimits};
 
-const guardMs = 5_000;
-/** A storage that has not answered for so long is told as unavailable. */
-const stalledMs = 15_000;
+export type FsSourceLimits = {
+  /** How often the storage is asked whether it is there. */
+  guardMs: number;
+  /** A storage that has not answered for so long is told as unavailable. */
+  stalledMs: number;
+};
+
+const defaultLimits: FsSourceLimits = {guardMs: 5_000, stalledMs: 15_000};
+const coverageMs = 1_000;
 
 /**
  * A mounted directory on Linux, through libc.
@@ -32,35 +46,52 @@ const stalledMs = 15_000;
 export class FsSource implements Source {
   readonly #config: SourceConfig;
   readonly #parts: FsSourceParts;
+  readonly #limits: FsSourceLimits;
   readonly #rescans = new Rescans(() => this.#rescan());
   #sink!: EventSink;
   #mount!: Mount;
   #opened!: OpenedRoot;
+  /** Looks at the mount point, in a thread of its own that outlives what is opened. */
+  #mountLooker!: Looker;
   #guard: NodeJS.Timeout | undefined;
+  #coverage: NodeJS.Timeout | undefined;
   #check: Promise<boolean> | undefined;
   /** Aborted, with the reason, while the source is not available. */
   #availability = new AbortController();
+  /** It is not available only because it does not answer. */
   #isStalled = false;
+  /** Something may have happened that was not told. */
+  #hasMissed = false;
+  #isUnmounted = false;
   #overflows = 0;
-  #told = '';
-  #isClosed = false;
+  #toldCoverage = '';
+  #isCovered = true;
+  readonly #closing = new AbortController();
   #failure: Error | undefined;
 
   constructor(config: SourceConfig, parts: FsSourceParts) {
     this.#config = config;
     this.#parts = parts;
+    this.#limits = parts.limits ?? defaultLimits;
   }
 
   async open(sink: EventSink): Promise<void> {
     this.#sink = sink;
-    this.#openRoot();
-    this.#guard = setInterval(() => void this.#checkMount(), guardMs).unref();
+    this.#mountLooker = new Looker(this.#parts.openThread, {root: undefined}, error => this.#fail(error));
+    const opening = this.#openRoot();
+    try {
+      if (!(await isInTime(opening, this.#limits.stalledMs))) throw unusable(this.#config.path, this.#stalledReason);
+    } catch (error) {
+      await this.close();
+      throw this.#failure ?? error;
+    }
+    this.#guard = setInterval(() => void this.#checkMount(), this.#limits.guardMs).unref();
+    this.#coverage = setInterval(() => this.#tellCoverage(), coverageMs).unref();
   }
 
   async scan(request: ScanRequest): Promise<ScanResult> {
-    if (!(await this.#isUsable())) {
-      return {isComplete: false, directories: 0, entries: 0, unreadable: 0, reason: this.#unavailable!};
-    }
+    if (!(await this.#isUsable()))
+      return {...emptyResult, isComplete: false, reason: this.#unavailable ?? 'it is closed'};
     const signal = AbortSignal.any([request.signal, this.#availability.signal]);
     const result = await this.#opened.scan({...request, signal});
     if (this.#failure) throw this.#failure;
@@ -71,7 +102,7 @@ export class FsSource implements Source {
   async look(paths: readonly Path[]): Promise<Map<Path, Attributes | undefined>> {
     const found = new Map<Path, Attributes | undefined>();
     if (!(await this.#isUsable())) return found;
-    const looks = await this.#opened.looker.look(paths, atStatxForceSync);
+    const looks = (await this.#whileAvailable(this.#opened.looker.look(paths, atStatxForceSync))) ?? [];
     if (this.#failure) throw this.#failure;
     for (const [i, look] of looks.entries()) {
       if (typeof look === 'object') found.set(paths[i]!, look.attributes);
@@ -81,7 +112,7 @@ export class FsSource implements Source {
   }
 
   async settle(): Promise<void> {
-    await this.#opened.settle();
+    await this.#whileAvailable(this.#opened.settle());
     if (this.#failure) throw this.#failure;
   }
 
@@ -96,10 +127,11 @@ export class FsSource implements Source {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     clearInterval(this.#guard);
+    clearInterval(this.#coverage);
     this.#rescans.stop();
-    await this.#opened?.close();
+    await Promise.all([this.#opened?.close(), this.#mountLooker.close()]);
   }
 
   // ── The root, and what may go wrong with it
@@ -109,22 +141,58 @@ export class FsSource implements Source {
     return aborted ? reason : undefined;
   }
 
-  #openRoot(): void {
-    const {openThread} = this.#parts;
-    this.#mount = mountOf(this.#config.path);
-    this.#opened = new OpenedRoot(this.#config, {
-      openThread,
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  get #stalledReason(): string {
+    return `it has not answered for ${this.#limits.stalledMs / 1_000} s`;
+  }
+
+  /** Undefined when the source becomes unavailable or is closed before. */
+  #whileAvailable<T>(promise: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const signal = AbortSignal.any([this.#availability.signal, this.#closing.signal]);
+      const stop = () => resolve(undefined);
+      if (signal.aborted) stop();
+      signal.addEventListener('abort', stop);
+      promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    });
+  }
+
+  async #openRoot(): Promise<void> {
+    const {path} = this.#config;
+    const found = await this.#mountLooker.findRoot(path);
+    if (typeof found === 'string') throw unusable(path, found);
+    if (this.#isClosed) return;
+    this.#mount = found.mount;
+    this.#isUnmounted = false;
+    const opened: OpenedRoot = new OpenedRoot(this.#config, {
+      found,
+      openThread: this.#parts.openThread,
       sink: this.#guarded(),
+      onRootLost: () => {
+        this.#hasMissed = true;
+        void this.#checkMount();
+      },
       onOverflow: () => {
         this.#overflows++;
         this.#tellGap("the kernel's queue of events overflowed");
       },
-      onUnmount: () => void this.#checkMount(),
-      onFailure: error => {
-        this.#failure = error;
-        void this.#opened.close();
+      onUnmount: () => {
+        if (opened === this.#opened) this.#isUnmounted = true;
+        void this.#checkMount();
       },
+      onFailure: error => this.#fail(error),
     });
+    this.#opened = opened;
+    await opened.watchRoot();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    void this.#mountLooker.close();
+    void this.#opened?.close();
   }
 
   /** Lets nothing through that was seen while something else stands in the root's place. */
@@ -146,55 +214,68 @@ export class FsSource implements Source {
   }
 
   /** Whether the storage is there and answers. Checks that are asked for while one is under way are that one. */
-  #checkMount(): Promise<boolean> {
+  async #checkMount(): Promise<boolean> {
+    if (this.#isClosed) return false;
     this.#check ??= this.#compareMount().finally(() => (this.#check = undefined));
-    const {promise, resolve} = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => {
-      this.#isStalled ||= this.#unavailable === undefined;
-      this.#tellUnavailable(`${this.#config.path} has not answered for ${stalledMs / 1000} s`);
-      resolve(false);
-    }, stalledMs).unref();
-    this.#check.then(resolve, () => resolve(false)).finally(() => clearTimeout(timer));
-    return promise;
+    const check = this.#check;
+    if (await isInTime(check, this.#limits.stalledMs)) return check;
+    if (this.#unavailable === undefined) {
+      this.#isStalled = true;
+      this.#tellUnavailable(`${this.#config.path}: ${this.#stalledReason}`);
+    }
+    return false;
   }
 
   async #compareMount(): Promise<boolean> {
-    const opened = this.#opened;
-    const {hadEntries} = opened;
-    const state = await opened.looker.mountState(this.#config.path, {opened: this.#mount, hadEntries});
-    if (this.#isClosed || opened !== this.#opened) return !this.#isClosed;
-    const wasStalled = this.#isStalled;
-    this.#isStalled = false;
+    const {hadEntries} = this.#opened;
+    const state = await this.#mountLooker.mountState(this.#config.path, {opened: this.#mount, hadEntries});
+    if (!state || this.#isClosed) return false;
     if (state.is === 'unusable') {
+      this.#isStalled = false;
+      this.#hasMissed = true;
       this.#tellUnavailable(state.reason);
       return false;
     }
-    if (state.is === 'again') return this.#reopen();
-    if (this.#unavailable !== undefined) this.#tellAvailable({hasMissed: !wasStalled});
+    if (state.is === 'again' || this.#isUnmounted) return this.#reopen();
+    this.#isStalled = false;
+    this.#tellAvailable();
     return true;
   }
 
   async #reopen(): Promise<boolean> {
     const reason = `${this.#config.path} was mounted or made again`;
+    this.#isStalled = false;
+    this.#hasMissed = true;
     this.#tellUnavailable(reason);
     await this.#opened.close(reason);
+    try {
+      await this.#openRoot();
+    } catch (error) {
+      this.#parts.log.warn({path: this.#config.path, error: String(error)}, 'the root cannot be opened again yet');
+      return false;
+    }
     if (this.#isClosed) return false;
-    this.#openRoot();
     this.#parts.log.info({path: this.#config.path}, 'the root of the source is opened again');
-    this.#tellAvailable({hasMissed: true});
+    this.#tellAvailable();
     return true;
   }
 
   #tellUnavailable(reason: string): void {
-    if (this.#unavailable !== undefined || this.#isClosed) return;
+    if (this.#unavailable === reason || this.#isClosed) return;
+    if (this.#unavailable !== undefined) this.#availability = new AbortController();
     this.#availability.abort(reason);
+    this.#parts.log.warn({reason}, 'the storage is not available');
     this.#sink.emit({kind: 'phase', phase: 'unavailable', reason});
   }
 
-  #tellAvailable({hasMissed}: {hasMissed: boolean}): void {
-    this.#availability = new AbortController();
-    this.#sink.emit({kind: 'phase', phase: 'available'});
-    if (hasMissed) this.#tellGap('the source was not available');
+  #tellAvailable(): void {
+    if (this.#unavailable !== undefined) {
+      this.#availability = new AbortController();
+      this.#parts.log.info({path: this.#config.path}, 'the storage is available again');
+      this.#sink.emit({kind: 'phase', phase: 'available'});
+    }
+    if (this.#hasMissed) this.#tellGap('the source was not available');
+    this.#hasMissed = false;
   }
 
   #tellGap(reason: string): void {
@@ -202,10 +283,14 @@ export class FsSource implements Source {
     this.#rescans.plan();
   }
 
+  /** What stopped it makes another one due: at once when that is that the source was not available, else after a pause. */
   async #rescan(): Promise<void> {
-    const {signal} = new AbortController();
     try {
-      await this.scan({source: 'on_demand', path: rootPath, signal});
+      const {signal} = this.#closing;
+      const {reason} = await this.scan({source: 'on_demand', path: rootPath, isFull: true, signal});
+      if (reason === undefined || this.#isClosed) return;
+      if (this.#unavailable === undefined) this.#rescans.plan();
+      else this.#hasMissed = true;
     } catch (error) {
       this.#parts.log.error({error: String(error)}, 'a rescan failed');
     }
@@ -213,13 +298,26 @@ export class FsSource implements Source {
 
   #tellCoverage(): void {
     const {watched, known} = this.#opened.tree;
-    const told = `${watched}/${known}`;
-    if (told === this.#told) return;
-    this.#told = told;
+    const coverage = `${watched}/${known}`;
+    if (coverage === this.#toldCoverage) return;
+    this.#toldCoverage = coverage;
     this.#sink.emit({kind: 'phase', phase: 'coverage', watched, known});
-    if (watched < known) {
+    const wasCovered = this.#isCovered;
+    this.#isCovered = watched === known;
+    if (wasCovered && !this.#isCovered) {
       const facts = {watched, known, hint: 'raise fs.inotify.max_user_watches with sysctl, or max_watches'};
       this.#parts.log.warn(facts, 'not every directory can be watched: audits find the changes in the others');
     }
+  }
+}
+
+/** False when it takes longer; rejects as the promise does before. */
+async function isInTime(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const {promise: isLate, resolve} = Promise.withResolvers<false>();
+  const timer = setTimeout(() => resolve(false), ms).unref();
+  try {
+    return await Promise.race([promise.then(() => true), isLate]);
+  } finally {
+    clearTimeout(timer);
   }
 }

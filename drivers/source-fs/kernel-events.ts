@@ -5,6 +5,7 @@ import type {DirtyNames} from './dirty-names.ts';
 import {type Exclude, isSillyName} from './exclude.ts';
 import {type Inotify, inotifyBits, type KernelEvent} from './inotify.ts';
 import type {PendingMoves} from './moves.ts';
+import type {StorageTime} from './storage-time.ts';
 import type {Walkers} from './walkers.ts';
 import type {Node, WatchTree} from './watch-tree.ts';
 
@@ -18,6 +19,7 @@ export type KernelEventsParts = {
   walkers: Walkers;
   inotify: Inotify;
   sink: EventSink;
+  storageTime: StorageTime;
   exclude: Exclude | undefined;
   onOverflow: () => void;
   onUnmount: () => void;
@@ -55,9 +57,10 @@ export class KernelEvents {
     let handled = 0;
     for (const event of this.#queue) {
       if (event.mask & inotifyBits.overflow) onOverflow();
-      else if (!inotify.isRemoved(event.watch)) {
+      else {
         const node = tree.byWatch(event.watch);
-        if (!node && walkers.isReadingSince(event.begun)) break;
+        const isExpected = !node && !inotify.isRemoved(event.watch);
+        if (isExpected && walkers.isReadingSince(event.begun)) break;
         if (node) this.#handle(event, node);
       }
       handled++;
@@ -67,11 +70,16 @@ export class KernelEvents {
   }
 
   #handle({watch, mask, cookie, name}: KernelEvent, node: Node): void {
-    if (mask & inotifyBits.ignored) this.#onIgnored(watch, node);
-    else if (mask & inotifyBits.unmount) this.#parts.onUnmount();
+    const {storageTime, sink} = this.#parts;
+    if (mask & inotifyBits.ignored) {
+      this.#onIgnored(watch, node);
+      return;
+    }
+    node.hotAt = Math.max(node.hotAt, storageTime.atLeast(sink.now()));
+    if (mask & inotifyBits.unmount) this.#parts.onUnmount();
     else if (name === '') this.#markDirectory(node);
     else if (this.#isExcluded(node, name)) return;
-    else if (isSillyName(name)) this.#onSillyName(node);
+    else if (isSillyName(name)) this.#onSillyName(node, mask);
     else if (mask & inotifyBits.movedFrom) this.#onMovedFrom(node, name, cookie);
     else if (mask & inotifyBits.movedTo) this.#onMovedTo(node, name, {mask, cookie});
     else this.#onChange(node, name, mask);
@@ -79,14 +87,16 @@ export class KernelEvents {
 
   /** The kernel took the watch away. Where the directory is still there, it is watched and read again. */
   #onIgnored(watch: number, node: Node): void {
+    if (this.#parts.tree.forgetEvicted(watch)) return;
     this.#parts.tree.forgetWatch(watch);
     if (node.parent) this.#parts.reads.readNew(node);
   }
 
-  /** Some name went without an event of its own: a file that was open. Those that are written are the likeliest. */
-  #onSillyName(node: Node): void {
+  /** Its end is the only event of some name that went before, while the file was open. Names being written are the likeliest. */
+  #onSillyName(node: Node, mask: number): void {
+    if ((mask & inotifyBits.delete) === 0) return;
     for (const name of node.writing?.keys() ?? []) this.#parts.dirty.mark(node, name);
-    this.#parts.reads.readNew(node);
+    this.#parts.reads.relist(node);
   }
 
   #isExcluded(node: Node, name: ByteString): boolean {

@@ -1,7 +1,7 @@
 import {dlopen, getInt32, getRawPointer} from 'node:ffi';
 import {constants} from 'node:os';
 import type {ByteString} from '../../core/entry/byte-string.ts';
-import type {Path} from '../../core/entry/path.ts';
+import {type Path, rootPath, splitPath} from '../../core/entry/path.ts';
 
 /**
  * The part of Linux that the driver speaks to. Names and paths go in as bytes, relative to the descriptor of the root, so
@@ -38,6 +38,7 @@ export class Libc {
     poll: {arguments: ['pointer', 'u64', 'i32'], return: 'i32'},
     read: {arguments: ['i32', 'pointer', 'u64'], return: 'i64'},
     write: {arguments: ['i32', 'pointer', 'u64'], return: 'i64'},
+    _exit: {arguments: ['i32'], return: 'void'},
     __errno_location: {arguments: [], return: 'pointer'},
   });
   readonly functions = this.#library.functions;
@@ -51,9 +52,9 @@ export class Libc {
     return errorNames.get(number) ?? `errno ${number}`;
   }
 
-  /** A descriptor, or -1. */
+  /** A descriptor, or -1. The root may be named by a symbolic link. */
   openRoot(path: string): number {
-    return this.functions.openat(currentDirectory, this.#pointerTo(path), directoryFlags);
+    return this.functions.openat(currentDirectory, this.#pointerTo(path), directoryFlags & ~openFlags.noFollow);
   }
 
   /** Opens a directory below the root for reading, without following a symbolic link at its end; a descriptor, or -1. */
@@ -82,6 +83,11 @@ export class Libc {
     this.functions.posix_fadvise(descriptor, 0n, 0n, fadviseDontNeed);
   }
 
+  /** Fills the memory with directory entries; returns how many bytes, 0 at the end, negative when it failed. */
+  readDirents(descriptor: number, into: bigint, length: number): number {
+    return Number(this.functions.getdents64(descriptor, into, BigInt(length)));
+  }
+
   /** Into `into` (256 bytes). False when it failed. */
   statx(directory: number, name: string, into: bigint, flags: number = atSymlinkNoFollow): boolean {
     return this.statxAt(directory, this.#pointerTo(name), into, flags);
@@ -90,6 +96,18 @@ export class Libc {
   /** The same with a NUL-terminated name in memory; the empty name with `AT_EMPTY_PATH` is the directory itself. */
   statxAt(directory: number, name: bigint, into: bigint, flags: number): boolean {
     return this.functions.statx(directory, name, flags, statxWanted, into) === 0;
+  }
+
+  /** The same of a path below the root, however long. */
+  statxPath(root: number, path: Path, into: bigint, flags: number): boolean {
+    if (path === rootPath) return this.statx(root, '', into, flags | atEmptyPath);
+    if (path.length - 1 <= pathBytesMax) return this.statx(root, path.slice(1), into, flags);
+    const {parent, name} = splitPath(path);
+    const directory = this.openDirectory(root, parent);
+    if (directory < 0) return false;
+    const isOk = this.statx(directory, name, into, flags);
+    this.close(directory);
+    return isOk;
   }
 
   addWatch(inotify: number, path: string, mask: number): number {

@@ -1,47 +1,5 @@
 import {parentPort, workerData} from 'node:worker_threads';
-import type {Attributes} from '../../core/entry/entry.ts';
-import {type Path, rootPath, splitPath} from '../../core/entry/path.ts';
-import {atEmptyPath, atSymlinkNoFollow, Libc, pathBytesMax} from './libc.ts';
-import {type Mount, type MountState, mountState} from './mount.ts';
-import {StatxBuffer} from './statx.ts';
+import {Libc} from './libc.ts';
+import {type LookData, serveLooks} from './serve-looks.ts';
 
-/** What stands at a path, or the name of the error. */
-export type Look = {attributes: Attributes; identity: string; device: string; links: number} | string;
-
-export type LookData = {root: number};
-/** Looks at paths below the root, or at what is mounted at the root's own path. */
-export type LookQuestion = {id: number} & (
-  | {paths: readonly Path[]; flags: number}
-  | {mountPoint: string; opened: Mount; hadEntries: boolean}
-);
-export type LookAnswer = {id: number; looks: Look[]} | {id: number; state: MountState};
-
-const {root} = workerData as LookData;
-const libc = new Libc();
-const stat = new StatxBuffer();
-
-parentPort!.on('message', (question: LookQuestion) => {
-  const {id} = question;
-  const answer: LookAnswer =
-    'paths' in question
-      ? {id, looks: question.paths.map(path => lookAt(path, question.flags))}
-      : {id, state: mountState(question.mountPoint, question)};
-  parentPort!.postMessage(answer);
-});
-
-function lookAt(path: Path, flags: number): Look {
-  if (!statx(path, atSymlinkNoFollow | flags)) return libc.errorName();
-  const {attributes, identity, device, links} = stat;
-  return {attributes, identity, device, links};
-}
-
-function statx(path: Path, flags: number): boolean {
-  if (path === rootPath) return libc.statx(root, '', stat.pointer, flags | atEmptyPath);
-  if (path.length - 1 <= pathBytesMax) return libc.statx(root, path.slice(1), stat.pointer, flags);
-  const {parent, name} = splitPath(path);
-  const directory = libc.openDirectory(root, parent);
-  if (directory < 0) return false;
-  const isOk = libc.statx(directory, name, stat.pointer, flags);
-  libc.close(directory);
-  return isOk;
-}
+serveLooks(parentPort!, workerData as LookData, new Libc());

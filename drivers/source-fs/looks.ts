@@ -5,10 +5,12 @@ import type {DirectoryReads} from './directory-reads.ts';
 import type {DirtyNames, Mark} from './dirty-names.ts';
 import type {Inotify} from './inotify.ts';
 import type {KernelEvents} from './kernel-events.ts';
-import type {Look} from './look-thread.ts';
 import type {Looker} from './looker.ts';
 import {isGone} from './mount.ts';
 import type {PendingMoves} from './moves.ts';
+import {rootLost} from './root-door.ts';
+import type {Look} from './serve-looks.ts';
+import {timeToMs} from './stamps.ts';
 import type {Walkers} from './walkers.ts';
 import type {WatchTree} from './watch-tree.ts';
 
@@ -28,6 +30,7 @@ export type LooksParts = {
   sink: EventSink;
   crossesFileSystems: boolean;
   signal: AbortSignal;
+  onRootLost: () => void;
 };
 
 /**
@@ -104,7 +107,7 @@ export class Looks {
   }
 
   #tell(mark: Mark, look: Look | undefined, version: number): void {
-    const {tree, dirty, moves, reads} = this.#parts;
+    const {tree, dirty, moves, reads, onRootLost} = this.#parts;
     const {node, name, isMoved, rounds} = mark;
     if (look === undefined) {
       if (moves.isInTransit(node)) dirty.markAgain(mark);
@@ -125,6 +128,8 @@ export class Looks {
       else this.#tellFile(mark, look);
     } else if (isGone(look) && isMoved) reads.drop(node.children?.get(name));
     else if (isGone(look)) this.#tellDelete(mark);
+    else if (look === rootLost) onRootLost();
+    else reads.relist(node); // what happened to the name is not known: the directory is listed, or told as unreadable
   }
 
   /** Or anything else that is no directory. */
@@ -149,7 +154,7 @@ export class Looks {
     if (!isSame) reads.drop(child);
     if (isReplaced || (child !== undefined && !isSame)) this.#tellDelete({node, name});
     this.#tellUpsert(path, attributes, true);
-    const directory = isSame ? child : tree.add(node, name, identity);
+    const directory = isSame ? child : tree.add(node, {name, identity, hotAt: timeToMs(attributes.ctime)});
     if (directory.reading === 'new') reads.readNew(directory);
   }
 

@@ -1,4 +1,4 @@
-import {type BigIntStats, opendirSync, readFileSync, statfsSync, statSync} from 'node:fs';
+import {type BigIntStats, closeSync, opendirSync, openSync, readFileSync, statfsSync, statSync} from 'node:fs';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 
 /** What stands at the root of a source, to notice when it is something else. */
@@ -7,8 +7,10 @@ export type Mount = {
   inode: bigint;
   /** The number of the type of file system, as `statfs` tells it. */
   type: number;
-  /** What is mounted (`server:/export`); undefined when the system does not tell. */
+  /** What is mounted (`server:/export`); undefined when the system does not tell, or tells nothing of use (`tmpfs`). */
   origin: string | undefined;
+  /** The number of the mount: another one after it was unmounted and mounted again. Undefined when the system does not tell. */
+  mountId: string | undefined;
 };
 
 /**
@@ -26,7 +28,8 @@ export function mountOf(path: string): Mount {
     throw unusable(path, systemErrorCode(cause) ?? String(cause));
   }
   if (!stats.isDirectory()) throw unusable(path, 'ENOTDIR');
-  return {device: stats.dev, inode: stats.ino, type: statfsSync(path).type, origin: originOf(stats.dev)};
+  const mountId = mountIdOf(path);
+  return {device: stats.dev, inode: stats.ino, type: statfsSync(path).type, origin: originOf(mountId), mountId};
 }
 
 export function unusable(path: string, code: string): FustorError {
@@ -44,7 +47,8 @@ export function unusable(path: string, code: string): FustorError {
 export function mountState(path: string, {opened, hadEntries}: {opened: Mount; hadEntries: boolean}): MountState {
   try {
     const found = mountOf(path);
-    if (found.device === opened.device && found.inode === opened.inode) return {is: 'same'};
+    const isSameDirectory = found.device === opened.device && found.inode === opened.inode;
+    if (isSameDirectory && found.mountId === opened.mountId) return {is: 'same'};
     const isSameOrigin = opened.origin !== undefined && found.origin === opened.origin;
     if (found.type !== opened.type || (found.device !== opened.device && !isSameOrigin)) {
       return {is: 'unusable', reason: `${path} is another file system than when it was opened`};
@@ -70,16 +74,31 @@ function isEmpty(path: string): boolean {
   }
 }
 
+/** A path that is only named, not opened: the storage is not asked. */
+const openPath = 0o10000000;
+
+function mountIdOf(path: string): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const descriptor = openSync(path, openPath);
+  try {
+    return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'))?.[1];
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** From `/proc/self/mountinfo`: `36 35 98:0 /root /mnt options optional… - type origin options`. */
-function originOf(device: bigint): string | undefined {
-  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn);
-  const minor = (device & 0xffn) | ((device >> 12n) & ~0xffn);
+function originOf(mountId: string | undefined): string | undefined {
+  if (mountId === undefined) return undefined;
   let mounts: string;
   try {
     mounts = readFileSync('/proc/self/mountinfo', 'latin1');
   } catch {
     return undefined;
   }
-  const line = mounts.split('\n').find(text => text.split(' ', 3)[2] === `${major}:${minor}`);
-  return line?.split(' - ')[1]?.split(' ')[1];
+  const line = mounts.split('\n').find(text => text.startsWith(`${mountId} `));
+  const origin = line?.split(' - ')[1]?.split(' ')[1];
+  return origin !== undefined && /[/:]/.test(origin) ? origin : undefined;
 }

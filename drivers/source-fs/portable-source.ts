@@ -14,7 +14,14 @@ import {packRun} from '../../core/entry/packed.ts';
 import {joinPath, type Path, rootPath, splitPath} from '../../core/entry/path.ts';
 import {systemErrorCode} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
-import type {EventSink, ScanRequest, ScanResult, Source, SourceStatus} from '../../core/source/source.ts';
+import {
+  type EventSink,
+  emptyResult,
+  type ScanRequest,
+  type ScanResult,
+  type Source,
+  type SourceStatus,
+} from '../../core/source/source.ts';
 import {createExclude, type Exclude, isSillyName} from './exclude.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone, type Mount, mountOf, mountState} from './mount.ts';
@@ -68,8 +75,8 @@ export class PortableSource implements Source {
     this.#guard = setInterval(() => this.#checkMount(), guardMs).unref();
   }
 
-  async scan({source, path, signal, onProgress}: ScanRequest): Promise<ScanResult> {
-    const result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0};
+  async scan({source, path, signal, onProgress, isRecursive = true}: ScanRequest): Promise<ScanResult> {
+    const result: ScanResult = {...emptyResult};
     const frontier: Path[] = [path];
     for (let at = frontier.pop(); at !== undefined; at = frontier.pop()) {
       if (signal.aborted || this.#isClosed) return {...result, isComplete: false, reason: 'the scan was stopped'};
@@ -77,7 +84,10 @@ export class PortableSource implements Source {
       const evidence = this.#sink.evidence();
       const reading = this.#read(at);
       if (typeof reading === 'string') {
-        if (isGone(reading)) continue;
+        if (isGone(reading)) {
+          if (at === path) result.isUnknown = true;
+          continue;
+        }
         result.unreadable++;
         result.isComplete = false;
         await this.#sink.offer({kind: 'unreadable', source, path: at, evidence, error: reading});
@@ -88,12 +98,13 @@ export class PortableSource implements Source {
       for (const range of rangesOf(at, source, evidence, reading)) await this.#sink.offer(range);
       for (const {name, isOtherFileSystem} of reading.directories) {
         const child = joinPath(at, name);
-        if (!isOtherFileSystem || this.#config.crossesFileSystems) frontier.push(child);
+        if (!isOtherFileSystem || this.#config.crossesFileSystems) isRecursive && frontier.push(child);
         else await this.#sink.offer({kind: 'unreadable', source, path: child, evidence, error: 'EXDEV'});
       }
       onProgress?.(result);
       await new Promise(resolve => setImmediate(resolve));
     }
+    if (path !== rootPath || !isRecursive) return result;
     this.#known = result.directories;
     this.#sink.emit({kind: 'phase', phase: 'coverage', watched: result.directories, known: result.directories});
     return result;

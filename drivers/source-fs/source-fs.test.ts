@@ -1,35 +1,12 @@
 import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {fileURLToPath} from 'node:url';
-import {Worker} from 'node:worker_threads';
 import {expect, test} from 'vitest';
-import type {Log} from '../../core/log/log.ts';
 import {Observed, sourceContract} from '../../core/source/source.contract.ts';
 import {until} from '../../test/lib/until.ts';
-import {createFsSource} from './create-fs-source.ts';
-import type {OpenThread} from './inotify.ts';
+import {openTestSource} from './open-test-source.ts';
 
-const openThread: OpenThread = (name, options) =>
-  new Worker(fileURLToPath(new URL(`./${name}-thread.ts`, import.meta.url)), options);
-const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
-
-function open(watcher: 'inotify' | 'chokidar') {
-  return (path: string) =>
-    createFsSource(
-      {
-        name: 's',
-        driver: 'fs',
-        path,
-        exclude: [],
-        crossesFileSystems: false,
-        maxWatches: undefined,
-        walkers: 2,
-        watcher,
-      },
-      {openThread, log},
-    );
-}
+const open = (watcher: 'inotify' | 'chokidar') => (path: string) => openTestSource(path, {watcher});
 
 sourceContract('libc and inotify', open('inotify'), {isExact: true});
 sourceContract('Node and chokidar', open('chokidar'), {isExact: false});

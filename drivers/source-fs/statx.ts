@@ -37,8 +37,12 @@ export class StatxBuffer {
     return this.view.getUint32(40, true) + this.view.getUint32(44, true) * 2 ** 32;
   }
 
+  get ctime(): FileTime {
+    return this.#time(96);
+  }
+
   get attributes(): Attributes {
-    return {kind: this.kind, size: this.size, mtime: this.#time(112), ctime: this.#time(96)};
+    return {kind: this.kind, size: this.size, mtime: this.#time(112), ctime: this.ctime};
   }
 
   #time(at: number): FileTime {

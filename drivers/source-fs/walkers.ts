@@ -1,29 +1,29 @@
 import type {Worker} from 'node:worker_threads';
-import type {Path} from '../../core/entry/path.ts';
-import type {DirectoryReading, WatchedDirectory} from './directory-reader.ts';
+import type {WatchedDirectory} from './directory-reader.ts';
 import type {OpenThread} from './inotify.ts';
-import type {WalkAnswer, WalkerData, WalkJob} from './walker-thread.ts';
+import type {WalkAnswer, WalkerData, WalkFound, WalkJob} from './serve-walks.ts';
+import {endThread} from './threads.ts';
 
 /** Directories in one message: enough to make a message cheap, few enough that a new directory does not wait behind many. */
 const jobsPerMessage = 16;
 /** Messages that a thread has at once: one to read, one to begin with when it is done. */
 const messagesPerThread = 2;
 
-export type Reading = {
+export type Walk = {
   /** Asked when the job begins, because the directory may be renamed while it waits. Undefined: it has gone. */
-  begin: () => {path: Path; mayWatch: boolean} | undefined;
+  begin: () => Omit<WalkJob, 'id'> | undefined;
   /** A large directory is watched, and now read. */
   onWatched: (watched: WatchedDirectory) => void;
-  /** Called once, with what was read or the name of the error, in the turn in which it arrives. */
-  done: (reading: DirectoryReading | string) => void;
+  /** Called once, with what was found or the name of the error, in the turn in which it arrives. */
+  done: (found: WalkFound) => void;
 };
 
 /** Threads that read directories. Urgent jobs (new directories, the newest first) overtake those of scans. */
 export class Walkers {
   readonly #threads: {worker: Worker; messages: number}[];
-  readonly #urgent: Reading[] = [];
-  readonly #waiting: Reading[] = [];
-  readonly #running = new Map<number, Reading>();
+  readonly #urgent: Walk[] = [];
+  readonly #waiting: Walk[] = [];
+  readonly #running = new Map<number, Walk>();
   #nextId = 1;
 
   constructor(openThread: OpenThread, count: number, data: WalkerData, onFailure: (error: Error) => void) {
@@ -32,10 +32,10 @@ export class Walkers {
       thread.worker.on('message', (answer: WalkAnswer) => {
         if (!Array.isArray(answer)) return this.#running.get(answer.id)!.onWatched(answer.watched);
         thread.messages--;
-        for (const {id, reading} of answer) {
+        for (const {id, found} of answer) {
           const {done} = this.#running.get(id)!;
           this.#running.delete(id);
-          done(reading);
+          done(found);
         }
         this.#dispatch();
       });
@@ -56,13 +56,13 @@ export class Walkers {
     return oldest !== undefined && oldest <= id;
   }
 
-  read(reading: Reading, {isUrgent}: {isUrgent: boolean}): void {
-    (isUrgent ? this.#urgent : this.#waiting).push(reading);
+  walk(walk: Walk, {isUrgent}: {isUrgent: boolean}): void {
+    (isUrgent ? this.#urgent : this.#waiting).push(walk);
     if (this.#urgent.length + this.#waiting.length === 1) queueMicrotask(() => this.#dispatch());
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#threads.map(({worker}) => worker.terminate()));
+    await Promise.all(this.#threads.map(({worker}) => endThread(worker)));
   }
 
   #dispatch(): void {

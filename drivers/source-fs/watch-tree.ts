@@ -16,6 +16,12 @@ export type Node = {
   changedAt: number;
   /** Names whose writer has not closed them; true when something was written. */
   writing: Map<ByteString, boolean> | undefined;
+  /** Its times (`stampOf`) when it was last read completely and its listing was offered; 0 when it must be read again. */
+  stamp: number;
+  /** When that reading began, on the agent's monotonic clock. */
+  readAt: number;
+  /** Its newest change or event that we know of, in milliseconds of the storage's clock. Never goes back. */
+  hotAt: number;
 };
 
 /**
@@ -27,13 +33,15 @@ export class WatchTree {
   /** The file system of the root, as `StatxBuffer.device` has it. */
   readonly device: string;
   readonly #byWatch = new Map<number, Node>();
+  /** Watches that were taken away to make room: their last events are still to come. */
+  readonly #evicted = new Map<number, Node>();
   /** Grows with each change of structure. */
   version = 1;
   known = 1;
 
   constructor({identity, device}: {identity: string; device: string}) {
     this.device = device;
-    this.root = newNode(undefined, '' as ByteString, identity, 0);
+    this.root = newNode(undefined, '' as ByteString, identity, 0, Number.NEGATIVE_INFINITY);
   }
 
   get watched(): number {
@@ -41,11 +49,16 @@ export class WatchTree {
   }
 
   byWatch(watch: number): Node | undefined {
-    return this.#byWatch.get(watch);
+    return this.#byWatch.get(watch) ?? this.#evicted.get(watch);
   }
 
-  add(parent: Node, name: ByteString, identity: string): Node {
-    const node = newNode(parent, name, identity, ++this.version);
+  nodesWatched(): Iterable<Node> {
+    return this.#byWatch.values();
+  }
+
+  /** `hotAt` is its change time, as in `Node`. */
+  add(parent: Node, {name, identity, hotAt}: Pick<Node, 'name' | 'identity' | 'hotAt'>): Node {
+    const node = newNode(parent, name, identity, ++this.version, hotAt);
     parent.children ??= new Map();
     parent.children.set(name, node);
     this.known++;
@@ -63,6 +76,20 @@ export class WatchTree {
     }
     node.watch = watch;
     if (watch !== -1) this.#byWatch.set(watch, node);
+  }
+
+  /** Takes its watch away from a directory that stays known. Returns the watch. */
+  evict(node: Node): number {
+    const {watch} = node;
+    this.#byWatch.delete(watch);
+    this.#evicted.set(watch, node);
+    node.watch = -1;
+    return watch;
+  }
+
+  /** The last event of a watch has come. Returns whether that is because it was evicted. */
+  forgetEvicted(watch: number): boolean {
+    return this.#evicted.delete(watch);
   }
 
   forgetWatch(watch: number): void {
@@ -99,7 +126,7 @@ export class WatchTree {
         watches.push(one.watch);
         this.forgetWatch(one.watch);
       }
-      if (one.children) stack.push(...one.children.values());
+      for (const child of one.children?.values() ?? []) stack.push(child);
     }
     return watches;
   }
@@ -129,7 +156,7 @@ export class WatchTree {
   }
 }
 
-function newNode(parent: Node | undefined, name: ByteString, identity: string, changedAt: number): Node {
+function newNode(parent: Node | undefined, name: ByteString, identity: string, changedAt: number, hotAt: number): Node {
   return {
     parent,
     name,
@@ -139,5 +166,8 @@ function newNode(parent: Node | undefined, name: ByteString, identity: string, c
     watch: -1,
     changedAt,
     writing: undefined,
+    stamp: 0,
+    readAt: 0,
+    hotAt,
   };
 }

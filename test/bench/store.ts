@@ -112,6 +112,36 @@ for (const [perCommit, count] of [
   report(`random upserts, ${perCommit} a commit`, `${perSecond(count, seconds)} upserts`);
 }
 
+// ── One entry of a small and of a huge directory goes
+
+const huge = 1_000_000;
+for (const size of [1_000, huge]) {
+  const name = fromText(`of-${size}`);
+  const parent = await store.write(txn => txn.put(rootDirectory, {...file(name, 1), kind: kinds.directory}).directory);
+  for (let at = 0; at < size; at += 10_000) {
+    const entries = Array.from({length: Math.min(10_000, size)}, (_, i) => file(longName(at + i), i));
+    const range = {after: at === 0 ? undefined : longName(at - 1), until: longName(at + entries.length - 1)};
+    await store.write(txn => txn.merge(parent, range, packRun(entries), 1, () => verdicts.take));
+  }
+  const removals = 200;
+  const seconds = await timed(async spent => {
+    for (let i = 0; i < removals; i++) {
+      const before = performance.now();
+      await store.write(txn => txn.remove(parent, longName(Math.floor((i * size) / removals))));
+      spent(performance.now() - before);
+    }
+  });
+  report(
+    `deletions in a directory of ${size.toLocaleString('en-US')}, 1 a commit`,
+    `${((seconds * 1000) / removals).toFixed(2)} ms each`,
+  );
+  const to = fromText(`moved-${size}`);
+  const before = performance.now();
+  await store.write(txn => txn.move({directory: rootDirectory, name}, {directory: rootDirectory, name: to}, {}));
+  const renamedMs = performance.now() - before;
+  report('rename of that directory', `${renamedMs.toFixed(2)} ms`);
+}
+
 const width = Math.max(...rows.map(([what]) => what.length));
 console.log(`${listed} entries in ${directories.length} directories`);
 for (const [what, figure] of rows) console.log(`  ${what.padEnd(width)}  ${figure}`);
@@ -147,6 +177,10 @@ function directoryName(i: number): ByteString {
 
 function fileName(i: number): ByteString {
   return fromText(`sample_${String(i).padStart(5, '0')}.dat`);
+}
+
+function longName(i: number): ByteString {
+  return fromText(`sample_${String(i).padStart(9, '0')}.dat`);
 }
 
 function pick(i: number): Listed {

@@ -30,6 +30,8 @@ export async function listen(fetch: (request: Request) => Response | Promise<Res
 }
 
 function cannedApp(asked: string[]) {
+  /** How often a job was looked at: it runs at the first time, and has ended at the second. */
+  const looks = new Map<string, number>();
   return new Hono()
     .use('/api/v1/*', async (c, next) => {
       asked.push(c.req.url.replace(/^.*\/api\/v1/, ''));
@@ -54,6 +56,27 @@ function cannedApp(asked: string[]) {
       if (recursive !== 'true') return c.body(firstPage.replace('"2"', 'null'));
       return c.body(cursor === undefined || limit === '3' ? firstPage : lastPage);
     })
+    .post('/api/v1/views/research/fs/scan', async c => {
+      const order = (await c.req.json()) as {path?: string};
+      if (order.path === '/many') return c.json(failure('TOO_MANY_JOBS', 'A hundred scans wait already.'), 429);
+      looks.set(`job-of-${order.path}`, 0);
+      return c.json({data: jobAs('queued', {...order, id: `job-of-${order.path}`}), meta: live}, 202);
+    })
+    .get('/api/v1/views/research/jobs', c => c.json({data: [jobAs('running'), jobAs('done')], meta: live}))
+    .get('/api/v1/views/research/jobs/:id', c => {
+      const id = c.req.param('id');
+      const look = looks.get(id);
+      if (look === undefined) return c.json(failure('JOB_NOT_FOUND', 'No such job.'), 404);
+      looks.set(id, look + 1);
+      const end = id.endsWith('/bad') ? 'failed' : 'done';
+      return c.json({data: jobAs(look === 0 ? 'running' : end, {id}), meta: live});
+    })
+    .get('/api/v1/views/research/fs/blind-spots', c => {
+      const isFirst = c.req.query('cursor') === undefined;
+      const next_cursor = isFirst ? 'next' : null;
+      return c.json({data: isFirst ? blindSpots : [], meta: {...live, next_cursor}});
+    })
+    .get('/api/v1/views/research/fs/suspects', c => c.body(suspects))
     .get('/proxy/*', c => c.html('<h1>Welcome</h1>'))
     .get('/moved/*', c => c.redirect('https://elsewhere/'));
 }
@@ -82,6 +105,21 @@ const lastPage = `{
     {"name": "sub", "continued": true, "children": [
       {"name": "\ufffd", "name_b64": "_w", "content_type": "symlink", "modified_time": 2}]},
     {"name": "z", "content_type": "other"}]},
+  "meta": {"view": "research", "complete": true, "sync": "live", "next_cursor": null}}`;
+
+function jobAs(state: string, more: object = {}) {
+  const reason = state === 'failed' ? 'the storage is not mounted' : null;
+  const progress = {directories: 3, entries: 40};
+  const times = {requested_at: '2026-01-01T00:00:00.000Z', ended_at: null};
+  return {id: 'j1', source: 'on_demand', path: '/d', state, ...times, agent: 'node-a', progress, reason, ...more};
+}
+
+const blindSpots = [
+  {path: '/a\nb', change: 'created', found_at: '2026-01-01T00:00:00.000Z'},
+  {path: '/\ufffd', path_b64: 'L_8', change: 'deleted', found_at: '2026-01-01T00:00:00.000Z'},
+];
+const suspects = `{"data": [
+  {"path": "/f", "size": 12, "expires_at": "2026-01-01T00:00:00.000Z", "modified_time": 1700000000.000000001}],
   "meta": {"view": "research", "complete": true, "sync": "live", "next_cursor": null}}`;
 
 const entry = `{

@@ -8,14 +8,15 @@ import {simulate} from './simulate.ts';
 
 /**
  * `npm run sim`: scenarios that once went wrong (`corpus/`), fixed seeds, then fresh ones for `--seconds`. A scenario that goes
- * wrong is printed, shrunk and kept in `corpus/`. `--seed N` runs one and prints all that happens; `--scenario FILE` too.
+ * wrong is printed, shrunk and kept in `corpus/`; with `--stop` it ends the run at once. `--seed N` runs one and prints all that happens; `--scenario FILE` too.
  */
 const {values} = parseArgs({
   options: {
     seed: {type: 'string'},
     scenario: {type: 'string'},
     fixed: {type: 'string', default: '60'},
-    seconds: {type: 'string', default: '60'},
+    stop: {type: 'boolean', default: false},
+    seconds: {type: 'string', default: process.env.CI === undefined ? '30' : '120'},
     from: {type: 'string', default: String(Date.now() % 1_000_000_000)},
   },
 });
@@ -63,6 +64,7 @@ async function check(): Promise<boolean> {
 }
 
 async function report(scenario: Scenario, violations: readonly string[]): Promise<number> {
+  if (values.stop) process.exit(1);
   console.log(`seed ${scenario.seed}:\n  ${violations.slice(0, 5).join('\n  ')}`);
   const small = await shrink(scenario);
   mkdirSync(corpus, {recursive: true});

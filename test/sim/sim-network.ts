@@ -52,7 +52,7 @@ export class SimNetwork implements Sender {
     this.#call('open', () => this.#fusion.call(engine => engine.open(request, 'key')), signal);
 
   heartbeat: Sender['heartbeat'] = (session, request, signal) =>
-    this.#call('heartbeat', () => this.#fusion.call(engine => engine.heartbeat(session, request)), signal);
+    this.#call('heartbeat', () => this.#fusion.call(engine => engine.heartbeat(session, request, signal)), signal);
 
   send: Sender['send'] = (batch, signal) =>
     this.#call(

@@ -38,13 +38,18 @@ export class SimSource implements Source {
       if (!this.#sink) return;
       this.#gaps++;
       this.#sink.emit({kind: 'phase', phase: 'gap', path: rootPath, reason: 'overflow'});
-      const request = {source: 'on_demand', path: rootPath, signal: new AbortController().signal} as const;
+      const request = {
+        source: 'on_demand',
+        path: rootPath,
+        isFull: true,
+        signal: new AbortController().signal,
+      } as const;
       this.#time.after(1_000, () => void this.scan(request));
     });
   }
 
   async scan({source, path, signal}: ScanRequest): Promise<ScanResult> {
-    const result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0};
+    const result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0, unchanged: 0};
     const frontier: Path[] = [path];
     while (!signal.aborted && this.#sink) {
       const next = frontier.splice(this.#random.below(frontier.length), 1)[0];
@@ -55,7 +60,7 @@ export class SimSource implements Source {
       if (!listed) continue;
       result.directories++;
       result.entries += listed.entries.length;
-      for (const range of ranges(next, source, evidence, listed)) await this.#sink?.offer(range);
+      for (const range of listingRanges(next, source, evidence, listed)) await this.#sink?.offer(range);
       for (const {kind, name} of listed.entries) if (kind === kinds.directory) frontier.push(joinPath(next, name));
     }
     return {...result, isComplete: false, reason: 'the scan was stopped'};
@@ -80,35 +85,34 @@ export class SimSource implements Source {
   #hear(event: ClientEvent): void {
     const sink = this.#sink;
     if (!sink || this.#isDeaf) return;
-    const observedAt = sink.now();
-    const {path} = event;
-    if (event.kind === 'removed') sink.emit({kind: 'delete', path, observedAt});
-    else if (event.kind === 'moved') {
-      sink.emit({kind: 'move', from: path, to: event.to, observedAt});
-      this.#tell(event.to, true, observedAt);
-    } else {
-      this.#tell(path, event.kind === 'closed', observedAt);
-      if (event.isNew) this.#tellNew(path);
-    }
-    this.#tell(splitPath(path).parent, true, observedAt);
-  }
-
-  #tell(path: Path, isAtomic: boolean, observedAt: number): void {
-    const inode = this.#client.storage.at(path);
-    if (!inode) return;
-    const attributes = this.#client.storage.attributes(inode);
-    this.#sink?.emit({kind: 'upsert', path, attributes, isAtomic, observedAt});
+    for (const told of realtimeEvents(this.#client, event, sink.now())) sink.emit(told);
+    if ('isNew' in event && event.isNew) this.#tellNew(event.path);
   }
 
   /** What is in a new directory is told as a listing. */
   #tellNew(path: Path): void {
     const sink = this.#sink;
     const listed = this.#client.list(path);
-    if (sink && listed) for (const range of ranges(path, 'snapshot', sink.evidence(), listed)) sink.emit(range);
+    if (sink && listed) for (const range of listingRanges(path, 'snapshot', sink.evidence(), listed)) sink.emit(range);
   }
 }
 
-function* ranges(
+/** What a watcher makes of what it heard: it looks at once, at the name and at the directory that holds it. */
+export function* realtimeEvents({storage}: SimClient, event: ClientEvent, observedAt: number): Iterable<FsEvent> {
+  const {path} = event;
+  if (event.kind === 'removed') yield {kind: 'delete', path, observedAt};
+  if (event.kind === 'moved') yield {kind: 'move', from: path, to: event.to, observedAt};
+  const subject = event.kind === 'moved' ? event.to : path;
+  for (const changed of [subject, splitPath(path).parent, splitPath(subject).parent]) {
+    const inode = storage.at(changed);
+    if (!inode) continue;
+    const isAtomic = changed !== path || event.kind !== 'changed';
+    yield {kind: 'upsert', path: changed, attributes: storage.attributes(inode), isAtomic, observedAt};
+  }
+}
+
+/** A reading as the ranges in which it travels. */
+export function* listingRanges(
   path: Path,
   source: ScanSource,
   evidence: number,

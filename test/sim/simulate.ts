@@ -1,11 +1,7 @@
 import {createHash} from 'node:crypto';
-import type {ByteString} from '../../core/entry/byte-string.ts';
-import {type DirectoryNumber, type Entry, kinds} from '../../core/entry/entry.ts';
-import {PackedCursor} from '../../core/entry/packed.ts';
-import {joinPath, type Path, rootPath} from '../../core/entry/path.ts';
+import {kinds} from '../../core/entry/entry.ts';
 import {Pipe} from '../../core/pipe/pipe.ts';
-import {countDoubts, doubts} from '../../core/tree/doubts.ts';
-import {aboveRoot, rootDirectory, rootName, type TreeRead, type TreeStore} from '../../core/tree/tree-store.ts';
+import type {TreeStore} from '../../core/tree/tree-store.ts';
 import {Prng} from '../lib/prng.ts';
 import type {Action, Scenario} from './scenario.ts';
 import {SimClient} from './sim-client.ts';
@@ -14,6 +10,7 @@ import {SimNetwork, type Weather} from './sim-network.ts';
 import {SimSource} from './sim-source.ts';
 import {SimStorage} from './sim-storage.ts';
 import {VirtualTime} from './virtual-time.ts';
+import {Witness} from './witness.ts';
 
 /** Short, so that a scenario of two minutes sees everything happen. The cache window is never shorter than the caches live. */
 const settings: FusionSettings = {
@@ -40,8 +37,6 @@ export type Outcome = {
   batches: number;
 };
 
-type Seen = Map<Path, Entry>;
-
 /** Runs a scenario with the real arbitration, sessions, engine and pipes in simulated time. */
 export async function simulate(scenario: Scenario, store: TreeStore): Promise<Outcome> {
   const simulation = new Simulation(scenario, store);
@@ -55,13 +50,11 @@ class Simulation {
   readonly #fusion: SimFusion;
   readonly #clients: SimClient[];
   readonly #agents: SimAgent[];
-  readonly #violations: string[] = [];
+  readonly #witness: Witness;
+  readonly #rejected: string[] = [];
   readonly #trace: string[] = [];
-  readonly #removedAt = new Map<Path, number>();
   #wallStepMs = 0;
   #storageStepMs = 0;
-  #hasSteppedStorage = false;
-  #seen: Seen = new Map();
   #seq = -1;
   #batches = 0;
 
@@ -72,6 +65,7 @@ class Simulation {
     const time = this.#time;
     const nowMs = () => time.now;
     this.#storage = new SimStorage(nowMs, () => startedAtMs - 7_200_000 + time.now + this.#storageStepMs);
+    this.#witness = new Witness(this.#storage, nowMs);
     const trace = (line: string) => {
       if (line.startsWith('batch')) this.#batches++;
       this.#say(line);
@@ -79,7 +73,7 @@ class Simulation {
     this.#fusion = new SimFusion(store, settings, {
       time,
       wallMs: () => startedAtMs + time.now + this.#wallStepMs,
-      onRejected: reason => this.#violations.push(`a batch was rejected: ${reason}`),
+      onRejected: reason => this.#rejected.push(`a batch was rejected: ${reason}`),
     });
     const randomOf = (part: number) => new Prng(seed * 1_000 + part);
     this.#clients = Array.from(
@@ -107,11 +101,12 @@ class Simulation {
       for (const agent of this.#agents) agent.start();
     });
     await this.#time.runUntil(untilMs + quietMs, () => this.#observe());
-    this.#compare();
+    this.#fusion.store.read(txn => this.#witness.compare(txn));
     for (const agent of this.#agents) agent.kill();
     this.#fusion.kill();
     const hash = createHash('sha256').update(this.#trace.join('\n')).digest('hex').slice(0, 16);
-    return {violations: this.#violations, hash, trace: this.#trace, batches: this.#batches};
+    const violations = [...this.#rejected, ...this.#witness.violations];
+    return {violations, hash, trace: this.#trace, batches: this.#batches};
   }
 
   #say(line: string): void {
@@ -163,60 +158,20 @@ class Simulation {
         return;
       case 'storage-step':
         this.#storageStepMs += action.ms;
-        this.#hasSteppedStorage = true;
+        this.#witness.isClockTrusted = false;
         return;
       default:
         action satisfies never;
     }
   }
 
-  /** Called after each moment: what the view shows now, against what it showed before and against the truth. */
+  /** Called after each moment. */
   #observe(): void {
     const {store} = this.#fusion;
     if (store.read(txn => txn.seq()) === this.#seq) return;
-    const {seq, seen, wrong} = store.read(txn => ({seq: txn.seq(), seen: readAll(txn), wrong: wrongBlindSpots(txn)}));
-    this.#seq = seq;
-    for (const line of wrong) this.#violations.push(`${this.#time.now.toFixed(0)} ms: ${line}`);
-    for (const [path, entry] of this.#seen) if (!seen.has(path)) this.#onGone(path, entry);
-    for (const [path, entry] of seen) if (!this.#seen.has(path)) this.#onNew(path, entry);
-    this.#seen = seen;
-    this.#say(`= ${[...seen].map(([path, {size, isSuspect}]) => `${path}:${size}${isSuspect ? '?' : ''}`).join(' ')}`);
-  }
-
-  /** Nothing alive is deleted: the view knew what is there now, it never went, and the view drops it. */
-  #onGone(path: Path, entry: Entry): void {
-    this.#removedAt.set(path, this.#time.now);
-    const truth = this.#storage.residence(path);
-    if (!truth || truth.isCarried || entry.size < truth.sinceVersion) return;
-    if (this.#storage.ownerOfVersion(entry.size) !== truth.inode || this.#hasSteppedStorage) return;
-    this.#violations.push(`${this.#time.now.toFixed(0)} ms: ${path} is alive and was deleted`);
-  }
-
-  /** Nothing is resurrected: the view knew that it is gone, it never came back, and the view shows it again. */
-  #onNew(path: Path, entry: Entry): void {
-    const removedAt = this.#removedAt.get(path);
-    const goneSince = this.#storage.goneSince(path);
-    if (removedAt === undefined || goneSince === undefined || goneSince > removedAt || this.#hasSteppedStorage) return;
-    this.#violations.push(`${this.#time.now.toFixed(0)} ms: ${path} is gone and was resurrected (${entry.size})`);
-  }
-
-  /** In the end the view is the storage, and nothing is uncertain any more. */
-  #compare(): void {
-    const wanted = this.#storage.paths();
-    for (const [path, inode] of wanted) {
-      const entry = this.#seen.get(path);
-      if (!entry) this.#violations.push(`at the end ${path} is missing`);
-      else if (entry.kind !== inode.kind || entry.size !== inode.version) {
-        this.#violations.push(`at the end ${path} is version ${entry.size} instead of ${inode.version}`);
-      } else if (entry.isSuspect) this.#violations.push(`at the end ${path} is suspect`);
-      else if (entry.isBlindSpot) this.#violations.push(`at the end ${path} is a blind spot`);
-    }
-    for (const path of this.#seen.keys()) {
-      if (!wanted.has(path)) this.#violations.push(`at the end ${path} should not be there`);
-    }
-    this.#fusion.store.read(txn => {
-      if (countDoubts(txn) > 0) this.#violations.push(`at the end there are doubts: ${[...doubts(txn)].join(' ')}`);
-      for (const {name} of txn.blindSpots()) this.#violations.push(`at the end ${name} is a blind spot`);
+    store.read(txn => {
+      this.#seq = txn.seq();
+      this.#say(`= ${this.#witness.observe(txn)}`);
     });
   }
 }
@@ -254,6 +209,7 @@ class SimAgent {
         instance: `${this.#index}.${++this.#starts}`,
         sourcePath: '/mnt',
         auditIntervalMs,
+        fullAuditEvery: 1,
         sentinelIntervalMs,
         batchEventsMax: 5,
         batchBytesMax: 10_000,
@@ -279,45 +235,4 @@ class SimAgent {
     this.source = undefined;
     this.network = undefined;
   }
-}
-
-function readAll(txn: TreeRead): Seen {
-  const seen: Seen = new Map();
-  const add = (path: Path, entry: Entry) => {
-    seen.set(path, entry);
-    if (entry.directory === 0) return;
-    for (const run of txn.runs(entry.directory)) {
-      for (const cursor = new PackedCursor(run); !cursor.isAtEnd; cursor.next()) {
-        add(joinPath(path, cursor.name as ByteString), cursor.toEntry());
-      }
-    }
-  };
-  const root = txn.entry(aboveRoot, rootName);
-  if (root) add(rootPath, root);
-  return seen;
-}
-
-/** The list of blind spots and the marks of the entries say the same. */
-function wrongBlindSpots(txn: TreeRead): string[] {
-  const wrong: string[] = [];
-  let marked = 0;
-  for (const {directory, name, change} of txn.blindSpots()) {
-    if (!isReachable(txn, directory)) continue; // removed with all below it, and freed later
-    const entry = txn.entry(directory, name);
-    if ((change === 'deleted') === (entry !== undefined)) wrong.push(`${name} is in the list as ${change}`);
-    if (change !== 'deleted') marked++;
-  }
-  const total = txn.directory(rootDirectory)?.totals.blindSpots;
-  if (total !== marked) wrong.push(`${total} entries are marked as blind spots, and ${marked} listed`);
-  return wrong;
-}
-
-function isReachable(txn: TreeRead, directory: DirectoryNumber): boolean {
-  if (directory === rootDirectory) return true;
-  const record = txn.directory(directory);
-  return (
-    record !== undefined &&
-    txn.entry(record.parent, record.name)?.directory === directory &&
-    isReachable(txn, record.parent)
-  );
 }

@@ -1,4 +1,3 @@
-import {InvalidArgumentError} from 'commander';
 import type {Meta, TreeNode} from '../api.ts';
 import type {Parameters} from '../client.ts';
 import {metaNotices} from '../meta-notices.ts';
@@ -7,6 +6,7 @@ import {pathLines, treeHeading, treeLines} from '../output/tree-lines.ts';
 import {pathParameters} from '../path-argument.ts';
 import type {Verb, VerbCall} from '../verb.ts';
 import {viewPath} from '../view-path.ts';
+import {wholeNumberFrom} from '../whole-number.ts';
 
 type Flags = {
   recursive?: boolean;
@@ -80,11 +80,4 @@ function choosePrinter({flags, isJson, io}: VerbCall<Flags>): Printer {
 
 function isPathsOnly({onlyPath, print0}: Flags): boolean {
   return onlyPath === true || print0 === true;
-}
-
-function wholeNumberFrom(min: number): (text: string) => number {
-  return text => {
-    if (/^\d{1,9}$/.test(text) && Number(text) >= min) return Number(text);
-    throw new InvalidArgumentError(`A whole number from ${min} is wanted.`);
-  };
 }

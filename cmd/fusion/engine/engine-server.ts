@@ -1,21 +1,24 @@
 import {createServer, type IncomingMessage, type Server} from 'node:http';
 import type {z} from 'zod';
+import {fromBytes} from '../../../core/entry/byte-string.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
 import {batchNumberHeader, sentAtHeader} from '../../../core/protocol/batch.ts';
 import {heartbeatRequest, openSessionRequest} from '../../../core/protocol/session.ts';
-import {keyHeader} from '../engine-protocol.ts';
+import {jobAnswer} from '../../../core/query/job-answer.ts';
+import {keyHeader, scanRequest} from '../engine-protocol.ts';
 import type {Engine} from './engine.ts';
 
 type Answer = {status: number; body: unknown};
-type Handler = (request: IncomingMessage, id: string, body: Buffer) => Promise<Answer>;
+/** `signal` aborts when nobody waits for the answer any more, or the engine stops. */
+type Handler = (request: IncomingMessage, id: string, body: Buffer, signal: AbortSignal) => Promise<Answer>;
 
 const bodyBytesMax = 96 * 2 ** 20;
 
 /** The engine's HTTP on its unix socket: what gateways hand on, and what the shell asks. */
 export function createEngineServer(
   engine: Engine,
-  {log, metrics}: {log: Log; metrics: () => Promise<unknown>},
+  {log, metrics, signal: stopping}: {log: Log; metrics: () => Promise<unknown>; signal: AbortSignal},
 ): Server {
   const routes: {method: string; pattern: RegExp; handle: Handler}[] = [
     {
@@ -29,7 +32,7 @@ export function createEngineServer(
     {
       method: 'POST',
       pattern: /^\/sessions\/([^/]+)\/heartbeat$/,
-      handle: async (_, id, body) => ok(await engine.heartbeat(id, parseJson(heartbeatRequest, body))),
+      handle: async (_, id, body, signal) => ok(await engine.heartbeat(id, parseJson(heartbeatRequest, body), signal)),
     },
     {
       method: 'POST',
@@ -48,21 +51,33 @@ export function createEngineServer(
         return ok({});
       },
     },
+    {
+      method: 'POST',
+      pattern: /^\/scans$/,
+      handle: async (request, _, body) => {
+        const {path, recursive} = parseJson(scanRequest, body);
+        const asked = {path: fromBytes(Buffer.from(path, 'base64url')), isRecursive: recursive};
+        const {job, isNew} = await engine.requestScan(asked, headerOf(request, keyHeader));
+        return {status: isNew ? 202 : 200, body: {data: jobAnswer(job)}};
+      },
+    },
     {method: 'GET', pattern: /^\/health$/, handle: async () => ok({part: 'engine', pid: process.pid})},
     {method: 'GET', pattern: /^\/metrics$/, handle: async () => ({status: 200, body: await metrics()})},
   ];
 
-  async function answer(request: IncomingMessage): Promise<Answer> {
+  async function answer(request: IncomingMessage, signal: AbortSignal): Promise<Answer> {
     const path = new URL(request.url!, 'http://engine').pathname;
     for (const {method, pattern, handle} of routes) {
       const match = method === request.method ? pattern.exec(path) : null;
-      if (match) return handle(request, decodeURIComponent(match[1] ?? ''), await readBody(request));
+      if (match) return handle(request, decodeURIComponent(match[1] ?? ''), await readBody(request), signal);
     }
     throw new FustorError('ROUTE_NOT_FOUND', `The engine has no ${request.method} ${path}.`);
   }
 
   return createServer((request, response) => {
-    answer(request)
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    answer(request, AbortSignal.any([gone.signal, stopping]))
       .catch(error => failure(error, log))
       .then(({status, body}) => {
         const bytes = Buffer.from(JSON.stringify(body));

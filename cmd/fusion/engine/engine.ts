@@ -1,12 +1,16 @@
+import {toBytes, toText} from '../../../core/entry/byte-string.ts';
+import type {Path} from '../../../core/entry/path.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
+import {Signal} from '../../../core/pipe/signal.ts';
 import type {Batch} from '../../../core/protocol/batch.ts';
 import {decodeBatch} from '../../../core/protocol/codec.ts';
-import type {
-  HeartbeatRequest,
-  OpenSessionAnswer,
-  OpenSessionRequest,
-  SessionProgress,
+import {
+  type HeartbeatRequest,
+  heldMsMax,
+  type OpenSessionAnswer,
+  type OpenSessionRequest,
+  type SessionProgress,
 } from '../../../core/protocol/session.ts';
 import {
   type Arrival,
@@ -16,9 +20,11 @@ import {
   progressOf,
   readClock,
   skipBatch,
+  standingOf,
   suspectsToLookAt,
   tick,
 } from '../../../core/session/ingest.ts';
+import {jobsToRun, requestScan} from '../../../core/session/jobs.ts';
 import {
   endSession,
   endSilentSessions,
@@ -34,7 +40,8 @@ import type {Place, TreeSettings} from '../../../core/tree/context.ts';
 import {reviewSuspects} from '../../../core/tree/suspects.ts';
 import {take} from '../../../core/tree/take.ts';
 import {forgetTombstones} from '../../../core/tree/tombstones.ts';
-import type {TreeStore} from '../../../core/tree/tree-store.ts';
+import type {TreeRead, TreeStore} from '../../../core/tree/tree-store.ts';
+import type {StoredJob} from '../../../core/view/jobs.ts';
 import type {StoredSession} from '../../../core/view/view-status.ts';
 import {BatchOrder} from './batch-order.ts';
 import type {EngineMetrics} from './engine-metrics.ts';
@@ -46,7 +53,7 @@ export type EngineParts = {
   clock: Clock;
   log: Log;
   metrics: EngineMetrics;
-  /** A fresh random part for a session's id. */
+  /** A fresh random part for the id of a session or a job. */
   randomId: () => string;
   /** Keeps a rejected batch for inspection; resolves to where. */
   keepAside: (batch: {session: string; number: number; bytes: Uint8Array; reason: string}) => Promise<string>;
@@ -67,6 +74,8 @@ export class Engine {
   readonly #settings: EngineSettings;
   readonly #parts: EngineParts;
   readonly #order: BatchOrder;
+  /** Raised when there may be something to tell to a pipe. */
+  readonly #news = new Signal();
   #hasOrphans = true;
   /** What the view's clock has more than the monotonic one. */
   #viewOffsetMs = 0;
@@ -110,21 +119,47 @@ export class Engine {
         session_timeout_ms: timeoutMs,
       };
     });
+    this.#news.raise();
     const {session_id, role, is_resumed} = answer;
     this.#heardAt.set(session_id, clock.monotonic());
     log.info({session: session_id, agent: request.agent_id, role, isResumed: is_resumed}, 'session opened');
     return answer;
   }
 
-  async heartbeat(id: string, {queued, wants_suspects}: HeartbeatRequest): Promise<SessionProgress> {
+  /**
+   * Keeps the answer back as long as the request allows and there is nothing to tell, so that a pipe hears at once of a scan
+   * that is asked for and of its role. The session was heard when the heartbeat came, not while it is held: an agent that
+   * froze meanwhile times out. `signal` aborts when nobody waits for the answer any more, or nobody may wait longer.
+   */
+  async heartbeat(id: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
     const {store, clock} = this.#parts;
-    const beat = await store.write(txn => heartbeat(txn, {session: id, queued, ...this.#arrival()}));
+    const {queued, wants_suspects} = request;
+    const {told: first, timeoutMs} = await store.write(txn => {
+      const {session} = heartbeat(txn, {session: id, queued, ...this.#arrival()});
+      return {told: tell(txn, id, wants_suspects), timeoutMs: session.timeoutMs};
+    });
     this.#heardAt.set(id, clock.monotonic());
-    const isAsked = wants_suspects && beat.session.role === 'leader';
-    const look_at = isAsked
-      ? store.read(txn => suspectsToLookAt(txn, {now: beat.now, aheadMs: lookAheadMs, limit: lookAtMax}))
-      : [];
-    return {...progressOf(beat), look_at};
+    const waitMs = Math.min(request.wait_ms, heldMsMax, timeoutMs / 2);
+    if (waitMs === 0 || isNews(first, request)) return first;
+    const hasNews = () => store.read(txn => isNews(tell(txn, id, wants_suspects), request));
+    await this.#untilNews(hasNews, waitMs, signal);
+    // The clock is evidence for what the pipe looks at next: it is told as it is now.
+    return store.write(txn => {
+      tick(txn, this.#arrival().viewMs);
+      return tell(txn, id, wants_suspects);
+    });
+  }
+
+  /** A job for a scan that somebody asks for, told to the leader at once. Throws TOO_MANY_JOBS. */
+  async requestScan(asked: {path: Path; isRecursive: boolean}, key: string): Promise<{job: StoredJob; isNew: boolean}> {
+    const {store, clock, log, randomId} = this.#parts;
+    const id = randomId();
+    const requested = await store.write(txn => requestScan(txn, {id, ...asked, key, nowMs: clock.now()}));
+    if (requested.isNew) {
+      log.info({job: id, path: toText(asked.path).text, key}, 'a scan is asked for');
+      this.#news.raise();
+    }
+    return requested;
   }
 
   /** Resolves when the batch's effects are stored; a batch that was stored before is confirmed again. */
@@ -135,14 +170,19 @@ export class Engine {
     try {
       const ingestion = await this.#apply(received, arrival);
       this.#heardAt.set(received.session, this.#parts.clock.monotonic());
-      return {...progressOf(ingestion), look_at: []};
+      return {...progressOf(ingestion), look_at: [], scans: []};
     } finally {
       turn.end();
     }
   }
 
   async end(id: string): Promise<void> {
-    await this.#parts.store.write(txn => endSession(txn, id));
+    const {viewMs, wallMs} = this.#arrival();
+    await this.#parts.store.write(txn => {
+      tick(txn, viewMs);
+      endSession(txn, id, wallMs);
+    });
+    this.#news.raise();
     this.#parts.log.info({session: id}, 'session ended');
   }
 
@@ -157,7 +197,19 @@ export class Engine {
       await this.#forgetTombstones(viewMs);
     }
     while (this.#hasOrphans) this.#hasOrphans = await store.write(txn => txn.collect(collectedAtOnce));
+    this.#news.raise(); // suspects may have come
     metrics.observe(store);
+  }
+
+  /** Resolves when `hasNews` is true, when the time is over, and when `signal` aborts. */
+  async #untilNews(hasNews: () => boolean, waitMs: number, signal: AbortSignal): Promise<void> {
+    const {clock} = this.#parts;
+    const until = clock.monotonic() + waitMs;
+    for (let leftMs = waitMs; leftMs > 0 && !signal.aborted; leftMs = until - clock.monotonic()) {
+      const seen = this.#news.count;
+      if (hasNews()) return;
+      await this.#news.wait(signal, seen, {clock, ms: leftMs});
+    }
   }
 
   #arrival(): Arrival {
@@ -172,7 +224,12 @@ export class Engine {
     const sessions = store.read(readSessions);
     for (const id of this.#heardAt.keys()) if (!sessions.some(session => session.id === id)) this.#heardAt.delete(id);
     if (!sessions.some(isSilent)) return;
-    const silent = await store.write(txn => endSilentSessions(txn, isSilent));
+    const {viewMs, wallMs} = this.#arrival();
+    const silent = await store.write(txn => {
+      tick(txn, viewMs);
+      return endSilentSessions(txn, isSilent, wallMs);
+    });
+    this.#news.raise();
     for (const {id, agent, role} of silent) {
       this.#heardAt.delete(id);
       log.warn({session: id, agent, role}, 'session timed out');
@@ -249,6 +306,27 @@ export class Engine {
       this.#forgetAfter = await store.write(txn => forgetTombstones(txn, {until, after, limit: tombstonesAtOnce}));
     }
   }
+}
+
+/** Who leads, and for the leader what it should scan and, if it asks, look at. Throws SESSION_UNKNOWN. */
+function tell(txn: TreeRead, id: string, wantsSuspects: boolean): SessionProgress {
+  const known = standingOf(txn, id);
+  const progress = progressOf(known);
+  if (progress.role !== 'leader') return {...progress, look_at: [], scans: []};
+  return {
+    ...progress,
+    look_at: wantsSuspects ? suspectsToLookAt(txn, {now: known.now, aheadMs: lookAheadMs, limit: lookAtMax}) : [],
+    scans: jobsToRun(txn).map(({id: job, path, isRecursive}) => ({
+      job,
+      path: toBytes(path).toString('base64url'),
+      recursive: isRecursive,
+    })),
+  };
+}
+
+/** Whether an answer says what the pipe that asked does not know. */
+function isNews({role, look_at, scans}: SessionProgress, {role: known = role, jobs}: HeartbeatRequest): boolean {
+  return role !== known || look_at.length > 0 || scans.some(({job}) => !jobs.includes(job));
 }
 
 function outOfOrder(number: number, expected: number): FustorError {

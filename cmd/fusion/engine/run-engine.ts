@@ -1,5 +1,6 @@
 import {randomBytes} from 'node:crypto';
 import {mkdir, readdir, rm, writeFile} from 'node:fs/promises';
+import type {Server} from 'node:http';
 import {join} from 'node:path';
 import {z} from 'zod';
 import type {Log} from '../../../core/log/log.ts';
@@ -26,6 +27,7 @@ export type EngineConfig = z.output<typeof engineConfig>;
 
 const tickMs = 1_000;
 const rejectedMax = 100;
+const drainMs = 2_000;
 
 /** The engine process of one view. Resolves when `signal` aborts and everything is stored. */
 export async function runEngine(config: EngineConfig, {log, signal}: {log: Log; signal: AbortSignal}): Promise<void> {
@@ -45,16 +47,23 @@ export async function runEngine(config: EngineConfig, {log, signal}: {log: Log; 
     },
   );
   await engine.start();
-  const server = createEngineServer(engine, {log, metrics: () => metrics.registry.getMetricsAsJSON()});
+  const server = createEngineServer(engine, {log, metrics: () => metrics.registry.getMetricsAsJSON(), signal});
   await listenUnix(server, socket);
   log.info({view, directory}, 'engine ready');
   while (!signal.aborted) {
     await engine.tick();
     await clock.sleep(tickMs, signal);
   }
-  server.close();
-  server.closeIdleConnections();
+  await drain(server);
   await store.close();
+}
+
+/** What is under way, held heartbeats too, is answered first. */
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>(resolve => server.close(() => resolve()));
+  const deadline = setTimeout(() => server.closeAllConnections(), drainMs);
+  await closed;
+  clearTimeout(deadline);
 }
 
 /** The newest few: an agent gone mad must not fill the disk. */

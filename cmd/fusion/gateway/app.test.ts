@@ -37,7 +37,7 @@ beforeEach(async () => {
     log,
     metrics: new GatewayMetrics(),
     runDirectory: '/nowhere',
-    isLeaving: () => false,
+    leaving: new AbortController().signal,
   });
   await store.write(txn => {
     const put = (directory: number, name: string, kind: Kind = kinds.file) => {
@@ -185,8 +185,13 @@ test('only event ingest says "later" when an engine is away; queries go on', asy
 test('the document of the API names every route and every parameter of fs/tree', async () => {
   const {body} = await ask('/openapi.json');
   expect(Object.keys(body.paths)).toEqual(
-    expect.arrayContaining(['/api/v1/views', '/api/v1/fs/tree', '/api/v1/views/{view}/fs/stat', '/livez', '/metrics']),
+    expect.arrayContaining([
+      ...['/api/v1/views', '/api/v1/fs/tree', '/api/v1/views/{view}/fs/stat', '/livez', '/metrics', '/api/v1/fs/scan'],
+      ...['jobs', 'jobs/{id}', 'fs/blind-spots', 'fs/suspects'].map(path => `/api/v1/views/{view}/${path}`),
+    ]),
   );
   const parameters = body.paths['/api/v1/fs/tree'].get.parameters.map(({name}: {name: string}) => name);
-  expect(parameters).toEqual(['path', 'path_b64', 'recursive', 'max_depth', 'only_path', 'limit', 'cursor']);
+  expect(parameters).toEqual([
+    ...['path', 'path_b64', 'recursive', 'max_depth', 'only_path', 'limit', 'cursor', 'on_demand_scan'],
+  ]);
 });

@@ -2,12 +2,15 @@ import type {HttpBindings} from '@hono/node-server';
 import {OpenAPIHono} from '@hono/zod-openapi';
 import type {Context, Next} from 'hono';
 import {matchedRoutes} from 'hono/route';
+import type {ErrorCode} from '../../../core/errors/codes.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
 import type {Clock} from '../../../core/time/clock.ts';
 import {version} from '../../version.ts';
 import {type Key, type KeyRing, mayFeed, mayQuery} from './keys.ts';
 import type {GatewayMetrics} from './metrics.ts';
+import {jobRoutes} from './routes/jobs.ts';
+import {listRoutes} from './routes/lists.ts';
 import {operationsRoutes} from './routes/operations.ts';
 import {pipeRoutes} from './routes/pipe.ts';
 import {statRoutes} from './routes/stat.ts';
@@ -16,6 +19,9 @@ import {treeRoutes} from './routes/tree.ts';
 import {viewsRoutes} from './routes/views.ts';
 import type {Views} from './views.ts';
 
+/** Seconds. */
+const retryAfter: Partial<Record<ErrorCode, number>> = {ENGINE_UNAVAILABLE: 1, TOO_MANY_JOBS: 5};
+
 export type GatewayParts = {
   keys: KeyRing;
   views: Views;
@@ -23,7 +29,8 @@ export type GatewayParts = {
   log: Log;
   metrics: GatewayMetrics;
   runDirectory: string;
-  isLeaving: () => boolean;
+  /** Aborts when this gateway is to end: what can be answered at once is. */
+  leaving: AbortSignal;
 };
 
 /** `Bindings` are Node's own request and response; without a real server there are none. */
@@ -58,7 +65,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
     await next();
   };
   app.use('/api/v1/pipe/*', allow(mayFeed, 'report changes'));
-  for (const path of ['/api/v1/fs/*', '/api/v1/views', '/api/v1/views/*', '/api/v1/status']) {
+  for (const path of ['fs/*', 'views', 'views/*', 'status', 'jobs', 'jobs/*'].map(rest => `/api/v1/${rest}`)) {
     app.use(path, allow(mayQuery, 'query'));
   }
 
@@ -66,6 +73,8 @@ export function createApp(parts: GatewayParts): GatewayApp {
   treeRoutes(app, parts);
   statRoutes(app, parts);
   statusRoutes(app, parts);
+  listRoutes(app, parts);
+  jobRoutes(app, parts);
   pipeRoutes(app, parts);
   operationsRoutes(app, parts);
 
@@ -85,7 +94,9 @@ export function createApp(parts: GatewayParts): GatewayApp {
   });
   app.onError((error, context) => {
     if (error instanceof FustorError) {
-      const headers: Record<string, string> = error.code === 'ENGINE_UNAVAILABLE' ? {'retry-after': '1'} : {};
+      const headers: Record<string, string> = {};
+      const retryAfterS = retryAfter[error.code];
+      if (retryAfterS !== undefined) headers['retry-after'] = String(retryAfterS);
       if (error.status === 401) headers['www-authenticate'] = 'Bearer';
       return context.json(error.toBody(), error.status as 400, headers);
     }

@@ -35,7 +35,7 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
     log,
     metrics,
     runDirectory: config.runDirectory,
-    isLeaving: () => signal.aborted,
+    leaving: signal,
   });
   const control = createControl(metrics);
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));

@@ -4,10 +4,7 @@ import {resolve} from '../../../../core/query/resolve.ts';
 import type {GatewayApp, GatewayParts} from '../app.ts';
 
 /** `/livez`, `/readyz`, `/metrics`: for those who run it, without a key. */
-export function operationsRoutes(
-  app: GatewayApp,
-  {views, clock, metrics, runDirectory, isLeaving}: GatewayParts,
-): void {
+export function operationsRoutes(app: GatewayApp, {views, clock, metrics, runDirectory, leaving}: GatewayParts): void {
   app.get('/livez', context => context.json({status: 'ok'}));
   app.get('/readyz', context => {
     const states = views.all().map(({name, reader}) => {
@@ -16,7 +13,7 @@ export function operationsRoutes(
       );
       return {sync, complete};
     });
-    const isReady = !isLeaving();
+    const isReady = !leaving.aborted;
     return context.json({status: isReady ? 'ready' : 'leaving', views: states.length, states}, isReady ? 200 : 503);
   });
   app.get('/metrics', async context => {

@@ -1,8 +1,7 @@
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
 import {batchNumberHeader, sentAtHeader} from '../../../../core/protocol/batch.ts';
-import {requestUnix} from '../../../unix-socket.ts';
-import {keyHeader} from '../../engine-protocol.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {askEngine} from '../ask-engine.ts';
 import {readParameters} from '../parameters.ts';
 import type {View} from '../views.ts';
 import {errorAnswers} from './schemas.ts';
@@ -12,7 +11,7 @@ const engineTimeoutMs = 60_000;
 const passedOn = [sentAtHeader, batchNumberHeader, 'content-type'];
 
 /** `/pipe/sessions/…`: what agents say, authenticated here and handed on, undecoded, to the view's engine. */
-export function pipeRoutes(app: GatewayApp, {views}: GatewayParts): void {
+export function pipeRoutes(app: GatewayApp, {views, leaving}: GatewayParts): void {
   app.post('/api/v1/pipe/sessions', async context => {
     const body = await readBody(context);
     return handOn(context, views.find(context.get('key'), viewIn(body)), {path: '/sessions', body});
@@ -22,19 +21,25 @@ export function pipeRoutes(app: GatewayApp, {views}: GatewayParts): void {
     const id = context.req.param('id')!;
     return {view: views.find(context.get('key'), viewOf(id)), path: `/sessions/${encodeURIComponent(id)}`};
   };
-  for (const action of ['heartbeat', 'events']) {
-    app.post(`/api/v1/pipe/sessions/:id/${action}`, async context => {
-      const {view, path} = ofSession(context);
-      return handOn(context, view, {path: `${path}/${action}`, body: await readBody(context)});
-    });
-  }
+  app.post('/api/v1/pipe/sessions/:id/heartbeat', async context => {
+    const {view, path} = ofSession(context);
+    return handOnHeld(context, view, {path: `${path}/heartbeat`, body: await readBody(context)}, leaving);
+  });
+  app.post('/api/v1/pipe/sessions/:id/events', async context => {
+    const {view, path} = ofSession(context);
+    return handOn(context, view, {path: `${path}/events`, body: await readBody(context)});
+  });
   app.delete('/api/v1/pipe/sessions/:id', context => {
     const {view, path} = ofSession(context);
     return handOn(context, view, {path, body: new Uint8Array()});
   });
   const documented = [
     {method: 'post', path: '/api/v1/pipe/sessions', summary: 'Opens the session of a pipe, or takes it up again.'},
-    {method: 'post', path: '/api/v1/pipe/sessions/{id}/heartbeat', summary: 'Keeps a session alive.'},
+    {
+      method: 'post',
+      path: '/api/v1/pipe/sessions/{id}/heartbeat',
+      summary: 'Keeps a session alive; held until there is something to tell.',
+    },
     {method: 'post', path: '/api/v1/pipe/sessions/{id}/events', summary: 'A batch of events, as CBOR.'},
     {method: 'delete', path: '/api/v1/pipe/sessions/{id}', summary: 'Ends a session.'},
   ] as const;
@@ -64,27 +69,41 @@ async function readBody(context: GatewayContext): Promise<Uint8Array> {
   return new Uint8Array(await context.req.arrayBuffer());
 }
 
-async function handOn(
-  context: GatewayContext,
-  {name, engineSocket}: View,
-  {path, body}: {path: string; body: Uint8Array},
-): Promise<Response> {
-  const headers: Record<string, string> = {[keyHeader]: context.get('key').name};
+/**
+ * A heartbeat may be held by the engine. A gateway that leaves asks for the answer at once, so that the pipe's next question
+ * goes to another one; a pipe that hung up ends the question.
+ */
+async function handOnHeld(context: GatewayContext, view: View, request: HandedOn, leaving: AbortSignal) {
+  const gone = context.req.raw.signal;
+  try {
+    return await handOn(context, view, {...request, signal: AbortSignal.any([gone, leaving])});
+  } catch (error) {
+    if (!leaving.aborted || gone.aborted) throw error;
+    return handOn(context, view, {...request, body: withoutWait(request.body)});
+  }
+}
+
+function withoutWait(body: Uint8Array): Uint8Array {
+  try {
+    return Buffer.from(JSON.stringify({...JSON.parse(Buffer.from(body).toString()), wait_ms: 0}));
+  } catch {
+    return body; // the engine says what is wrong with it
+  }
+}
+
+type HandedOn = {path: string; body: Uint8Array; signal?: AbortSignal};
+
+async function handOn(context: GatewayContext, view: View, request: HandedOn): Promise<Response> {
+  const headers: Record<string, string> = {};
   for (const header of passedOn) {
     const value = context.req.header(header);
     if (value !== undefined) headers[header] = value;
   }
-  try {
-    const {method} = context.req;
-    const answer = await requestUnix({socket: engineSocket, method, path, headers, body, timeoutMs: engineTimeoutMs});
-    return new Response(new Uint8Array(answer.body), {
-      status: answer.status,
-      headers: {'content-type': 'application/json'},
-    });
-  } catch (cause) {
-    throw new FustorError('ENGINE_UNAVAILABLE', `The engine of the view "${name}" does not answer now.`, {
-      cause,
-      hint: 'Send it again in a moment; queries go on meanwhile.',
-    });
-  }
+  const {method} = context.req;
+  const key = context.get('key').name;
+  const answer = await askEngine(view, {...request, method, key, headers, timeoutMs: engineTimeoutMs});
+  return new Response(new Uint8Array(answer.body), {
+    status: answer.status,
+    headers: {'content-type': 'application/json'},
+  });
 }

@@ -1,4 +1,5 @@
 import {z} from '@hono/zod-openapi';
+import {jobStates} from '../../../../core/view/jobs.ts';
 
 /** Shapes of answers, for `/openapi.json`. */
 export const meta = z
@@ -14,6 +15,12 @@ export const meta = z
     blind_spot: z.number().int(),
     suspect: z.number().int(),
     next_cursor: z.string().nullable().optional(),
+    job: z
+      .object({id: z.string(), state: z.enum(jobStates)})
+      .nullable()
+      .optional()
+      .describe('With on_demand_scan: the scan of this path; null when it could not be asked for.'),
+    job_error: z.string().optional().describe('Why it could not.'),
   })
   .openapi('Meta');
 
@@ -31,6 +38,31 @@ export const node = z
     children: z.array(z.unknown()).optional().describe('Nodes; present where the answer goes into the directory.'),
   })
   .openapi('Node');
+
+const scanProgress = z.object({
+  directories: z.number().int(),
+  entries: z.number().int(),
+  unchanged: z.number().int().optional().describe('Directories that an audit looked at and skipped.'),
+});
+
+export const job = z
+  .object({
+    id: z.string(),
+    source: z.enum(['snapshot', 'audit', 'on_demand']),
+    path: z.string(),
+    path_b64: z.string().optional(),
+    recursive: z.boolean(),
+    state: z.enum(jobStates),
+    requested_by: z.string().nullable().describe('Name of the key; null for what an agent does of its own.'),
+    requested_at: z.string(),
+    started_at: z.string().nullable(),
+    ended_at: z.string().nullable(),
+    agent: z.string().nullable(),
+    session: z.string().nullable(),
+    progress: scanProgress,
+    reason: z.string().nullable().describe('Why it failed.'),
+  })
+  .openapi('Job');
 
 export const errorBody = z
   .object({

@@ -3,6 +3,7 @@ import {rootPath} from '../../../../core/entry/path.ts';
 import {isoTime, readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
+import {type JobState, readJobs, type StoredJob} from '../../../../core/view/jobs.ts';
 import {readViewStatus} from '../../../../core/view/view-status.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {readParameters} from '../parameters.ts';
@@ -18,6 +19,9 @@ const status = z.object({
   bytes: z.number(),
   unlisted: z.number().describe('Directories that no complete listing has reached yet.'),
   unreadable: z.number(),
+  blind_spots: z.number(),
+  suspects: z.number(),
+  jobs: z.object({queued: z.number(), running: z.number()}),
   agents: z.array(z.record(z.string(), z.unknown())).describe('The sessions that feed the view.'),
 });
 
@@ -43,6 +47,7 @@ function answerStatus(context: GatewayContext, view: View, clock: Clock): Respon
     const found = resolve(txn, rootPath);
     const {state, sessions} = readViewStatus(txn, nowMs);
     const totals = found.record!.totals;
+    const jobs = readJobs(txn);
     return {
       data: {
         snapshot_completed_at: isoTime(state.snapshotCompletedAt),
@@ -53,6 +58,9 @@ function answerStatus(context: GatewayContext, view: View, clock: Clock): Respon
         bytes: totals.bytes,
         unlisted: totals.unlisted,
         unreadable: totals.unreadable,
+        blind_spots: totals.blindSpots,
+        suspects: totals.suspects,
+        jobs: {queued: countOf(jobs, 'queued'), running: countOf(jobs, 'running')},
         agents: sessions.map(session => ({
           id: session.agent,
           pipe: session.pipe,
@@ -70,11 +78,18 @@ function answerStatus(context: GatewayContext, view: View, clock: Clock): Respon
           last_gap: session.lastGap
             ? {path: session.lastGap.path, reason: session.lastGap.reason, at: isoTime(session.lastGap.at)}
             : null,
-          scans: session.scans.map(({source, path, startedAt}) => ({source, path, started_at: isoTime(startedAt)})),
+          scans: session.scans.map(({id, source, path, startedAt}) => {
+            const progress = jobs.find(job => job.id === id)?.progress;
+            return {job: id, source, path, started_at: isoTime(startedAt), ...progress};
+          }),
         })),
       },
       meta: readMeta(txn, {view: view.name, nowMs}, found),
     };
   });
   return context.json(body);
+}
+
+function countOf(jobs: readonly StoredJob[], wanted: JobState): number {
+  return jobs.filter(({state}) => state === wanted).length;
 }

@@ -3,11 +3,12 @@ import {toText} from '../../../../core/entry/byte-string.ts';
 import type {Path} from '../../../../core/entry/path.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
 import {decodeCursor} from '../../../../core/query/cursor.ts';
-import {readMeta} from '../../../../core/query/meta.ts';
+import {type MetaJob, readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {AnswerParts, TreeAnswer} from '../../../../core/query/tree-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {orderScan} from '../order-scan.ts';
 import {
   booleanParameter,
   integerParameter,
@@ -31,8 +32,14 @@ const parameters = z.object({
     .optional()
     .describe('Entries in one answer; `next_cursor` goes on.'),
   cursor: z.string().optional().describe('`next_cursor` of the answer before.'),
+  on_demand_scan: booleanParameter
+    .optional()
+    .describe('Also has the leader scan this path; `meta.job` tells the job. With a cursor it is not asked again.'),
 });
 const names = Object.keys(parameters.shape);
+
+/** An engine that is there makes a job in milliseconds. */
+const scanTimeoutMs = 500;
 
 /** `GET …/fs/tree`. Never answers 503: it tells what is known, and how fresh and complete that is. */
 export function treeRoutes(app: GatewayApp, {views, clock}: GatewayParts): void {
@@ -55,11 +62,11 @@ export function treeRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
   }
 }
 
-function answerTree(
+async function answerTree(
   context: GatewayContext,
   view: View,
   {clock, answers}: {clock: Clock; answers: AnswerParts},
-): Response {
+): Promise<Response> {
   const asked = parseParameters(readParameters(queryOf(context), names), parameters);
   const path = requestedPath(asked);
   const after = asked.cursor === undefined ? undefined : decodeCursor(path, asked.cursor);
@@ -68,23 +75,43 @@ function answerTree(
       hint: 'Send "next_cursor" of the answer before, with the same "path".',
     });
   }
+  const depthMax = asked.max_depth ?? (asked.recursive ? Number.POSITIVE_INFINITY : 1);
+  const isScanAsked = asked.on_demand_scan === true && after === undefined;
+  const job = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
   const query = {
     view: view.name,
     path,
     after,
-    depthMax: asked.max_depth ?? (asked.recursive ? Number.POSITIVE_INFINITY : 1),
+    job,
+    depthMax,
     onlyPath: asked.only_path ?? false,
     limit: asked.limit ?? Number.POSITIVE_INFINITY,
   };
   const answer = new TreeAnswer(query, answers);
   const next = () => view.reader.read(txn => answer.nextPieces(txn, clock.now()));
   const first = next();
-  if (first === undefined) return pathNotFound(view, path, clock);
+  if (first === undefined) return pathNotFound(view, path, clock, job);
   return sendChunks(context, {first, next: () => (answer.isDone ? undefined : next()), isDone: answer.isDone});
 }
 
+/** Never in the way of the answer: what is known is told also when nobody can be asked to look again. */
+async function askForScan(
+  context: GatewayContext,
+  view: View,
+  scan: {path: Path; isRecursive: boolean},
+): Promise<MetaJob> {
+  try {
+    const order = {...scan, key: context.get('key').name, timeoutMs: scanTimeoutMs};
+    const {id, state} = (await orderScan(view, order)).job;
+    return {job: {id, state}};
+  } catch (error) {
+    if (!(error instanceof FustorError)) throw error;
+    return {job: null, job_error: error.message};
+  }
+}
+
 /** 404 with the `meta` of the place, so that a script can tell "does not exist" from "not seen yet". */
-export function pathNotFound(view: View, path: Path, clock: Clock): Response {
+export function pathNotFound(view: View, path: Path, clock: Clock, job: MetaJob = {}): Response {
   const place = {view: view.name, nowMs: clock.now()};
   const known = view.reader.read(txn => readMeta(txn, place, resolve(txn, path)));
   const {text} = toText(path);
@@ -95,5 +122,5 @@ export function pathNotFound(view: View, path: Path, clock: Clock): Response {
       : `${text} has not been seen in the view ${view.name} yet.`,
     known.complete ? {} : {hint: `The view is not complete (sync: ${known.sync}); ask again later.`},
   );
-  return Response.json({...error.toBody(), meta: known}, {status: error.status});
+  return Response.json({...error.toBody(), meta: {...known, ...job}}, {status: error.status});
 }

@@ -4,23 +4,25 @@ import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 
 export type HttpAnswer = {status: number; location: string | undefined; text: string};
 
-export type GetOptions = {
+export type AskOptions = {
   headers: Record<string, string>;
   /** How long the other side may be silent before TIMED_OUT. */
   timeoutMs: number;
+  /** Sent as JSON, with POST. Asked twice it must come to the same. */
+  body?: object;
 };
 
 /**
- * One GET, its answer read whole. A connection that breaks (a gateway was killed) is tried once more: nothing of a half
- * answer has been used. Redirections are answers, not followed: the key is meant for this address.
+ * One GET or POST, its answer read whole. A connection that breaks (a gateway was killed) is tried once more: nothing of a
+ * half answer has been used. Redirections are answers, not followed: the key is meant for this address.
  */
-export async function get(url: string, options: GetOptions): Promise<HttpAnswer> {
+export async function ask(url: string, options: AskOptions): Promise<HttpAnswer> {
   try {
-    return await getOnce(url, options);
+    return await askOnce(url, options);
   } catch (error) {
     if (!brokenConnection.has(systemErrorCode(error) ?? '')) throw asFustorError(error, url);
   }
-  return getOnce(url, options).catch(error => {
+  return askOnce(url, options).catch(error => {
     throw asFustorError(error, url);
   });
 }
@@ -28,13 +30,16 @@ export async function get(url: string, options: GetOptions): Promise<HttpAnswer>
 const brokenConnection = new Set(['ECONNRESET', 'EPIPE']);
 
 /** `node:http` and not `fetch`: that refuses some ports, and is slower to start. */
-async function getOnce(url: string, {headers, timeoutMs}: GetOptions): Promise<HttpAnswer> {
+async function askOnce(url: string, {headers, timeoutMs, body}: AskOptions): Promise<HttpAnswer> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), timeoutMs);
   try {
     const request = url.startsWith('https:') ? httpsRequest : httpRequest;
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      request(url, {headers, signal: silence.signal}, resolve).on('error', reject).end();
+      const options = {...formOf(headers, body), signal: silence.signal};
+      request(url, options, resolve)
+        .on('error', reject)
+        .end(body && JSON.stringify(body));
     });
     const chunks: Buffer[] = [];
     for await (const chunk of response) {
@@ -49,6 +54,10 @@ async function getOnce(url: string, {headers, timeoutMs}: GetOptions): Promise<H
   } finally {
     clearTimeout(timer);
   }
+}
+
+function formOf(headers: Record<string, string>, body: object | undefined) {
+  return body ? {method: 'POST', headers: {...headers, 'content-type': 'application/json'}} : {headers};
 }
 
 function timedOut(url: string, timeoutMs: number): FustorError {

@@ -1,7 +1,7 @@
 import {once} from 'node:events';
 import {type AddressInfo, createServer, type Server, type Socket} from 'node:net';
 import {afterEach, expect, test} from 'vitest';
-import {get} from './http-get.ts';
+import {ask as askUrl} from './http-ask.ts';
 
 let server: Server | undefined;
 const sockets = new Set<Socket>();
@@ -56,7 +56,7 @@ test.each([
   ['within the answer', answer.replace('2\r\n', '900\r\n')],
 ])('silence %s ends in time', async (_when, sent) => {
   const url = await serve(socket => socket.write(sent));
-  await expect(get(url, {headers: {}, timeoutMs: 50})).rejects.toMatchObject({
+  await expect(askUrl(url, {headers: {}, timeoutMs: 50})).rejects.toMatchObject({
     code: 'TIMED_OUT',
     exitCode: 6,
     message: `${url} did not answer within 0.05 s.`,
@@ -71,7 +71,7 @@ test('redirections are not followed', async () => {
 });
 
 function ask(url: string) {
-  return get(url, {headers: {}, timeoutMs: 10_000});
+  return askUrl(url, {headers: {}, timeoutMs: 10_000});
 }
 
 /** A server that treats each connection as told, once the request has begun to arrive. */

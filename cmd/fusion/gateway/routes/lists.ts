@@ -1,0 +1,93 @@
+import {z} from '@hono/zod-openapi';
+import type {Path} from '../../../../core/entry/path.ts';
+import {FustorError} from '../../../../core/errors/fustor-error.ts';
+import {blindSpotList, decodePlace, type ListPage} from '../../../../core/query/blind-spot-list.ts';
+import {type Meta, readMeta} from '../../../../core/query/meta.ts';
+import {resolve} from '../../../../core/query/resolve.ts';
+import {decodePath, suspectList} from '../../../../core/query/suspect-list.ts';
+import type {TreeRead} from '../../../../core/tree/tree-store.ts';
+import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {integerParameter, parseParameters, pathParameters, readParameters, requestedPath} from '../parameters.ts';
+import {errorAnswers, json, meta} from './schemas.ts';
+
+const parameters = z.object({
+  ...pathParameters,
+  limit: integerParameter({min: 1, max: 10_000})
+    .optional()
+    .describe('Rows in one answer; `next_cursor` goes on. Default: 1000.'),
+  cursor: z.string().optional().describe('`next_cursor` of the answer before.'),
+});
+const names = Object.keys(parameters.shape);
+const limitDefault = 1_000;
+
+const path = {path: z.string(), path_b64: z.string().optional()};
+
+const lists: List[] = [
+  {
+    name: 'blind-spots',
+    summary: 'What no watcher saw and a scan found, at or below a path.',
+    row: z.object({...path, change: z.enum(['created', 'modified', 'deleted']), found_at: z.string()}),
+    pageOf: cursor => pageBehind(cursor, decodePlace, blindSpotList),
+  },
+  {
+    name: 'suspects',
+    summary: 'Files at or below a path that may still be being written.',
+    row: z.object({...path, size: z.number().int(), modified_time: z.number(), expires_at: z.string()}),
+    pageOf: cursor => pageBehind(cursor, decodePath, suspectList),
+  },
+];
+
+type List = {
+  name: string;
+  summary: string;
+  row: z.ZodType;
+  /** Throws BAD_REQUEST for a cursor of something else. */
+  pageOf: (cursor: string | undefined) => (txn: TreeRead, place: {path: Path; limit: number}) => ListPage;
+};
+
+/** `GET …/fs/blind-spots` and `…/fs/suspects`, from the store alone. */
+export function listRoutes(app: GatewayApp, {views, clock}: GatewayParts): void {
+  for (const {name, summary, row, pageOf} of lists) {
+    const answer = (context: GatewayContext, view: ReturnType<typeof views.only>): Response => {
+      const asked = parseParameters(readParameters(queryOf(context), names), parameters);
+      const place = {path: requestedPath(asked), limit: asked.limit ?? limitDefault};
+      const page = pageOf(asked.cursor);
+      const text = view.reader.read(txn => {
+        const {rows, nextCursor} = page(txn, place);
+        const known = readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, place.path));
+        return `{"data":[${rows.join(',')}],"meta":${JSON.stringify({...known, next_cursor: nextCursor} satisfies Meta)}}`;
+      });
+      return new Response(text, {headers: {'content-type': 'application/json'}});
+    };
+    app.get(`/api/v1/fs/${name}`, context => answer(context, views.only(context.get('key'))));
+    app.get(`/api/v1/views/:view/fs/${name}`, context =>
+      answer(context, views.find(context.get('key'), context.req.param('view'))),
+    );
+    for (const prefix of ['/api/v1', '/api/v1/views/{view}']) {
+      app.openAPIRegistry.registerPath({
+        method: 'get',
+        path: `${prefix}/fs/${name}`,
+        summary,
+        request: {
+          query: parameters,
+          ...(prefix.includes('{view}') && {params: z.object({view: z.string()})}),
+        },
+        responses: {200: json(z.object({data: z.array(row), meta}), 'The rows.'), ...errorAnswers},
+      });
+    }
+  }
+}
+
+function pageBehind<Place>(
+  cursor: string | undefined,
+  decode: (cursor: string) => Place | undefined,
+  list: (txn: TreeRead, query: {path: Path; after: Place | undefined; limit: number}) => ListPage,
+): (txn: TreeRead, place: {path: Path; limit: number}) => ListPage {
+  const after = cursor === undefined ? undefined : decode(cursor);
+  if (cursor !== undefined && after === undefined) {
+    throw new FustorError('BAD_REQUEST', 'The cursor does not belong to this list.', {
+      hint: 'Send "next_cursor" of the answer before.',
+    });
+  }
+  return (txn, place) => list(txn, {...place, after});
+}
