@@ -41,6 +41,16 @@ describe.skipIf(mountsMissing !== undefined)('a storage that is also changed els
       });
     }
     expect((await site.stat('/kept')).data?.blind_spot).toBe(false);
+    const {data} = JSON.parse((await site.get('/api/v1/views/site/fs/blind-spots')).text);
+    const told = (data as {path: string; change: string}[]).map(({path, change}) => `${path} ${change}`);
+    // Of a watched directory that is gone the kernel may tell the watch, as soon as anybody looks.
+    expect(told.filter(line => !line.startsWith('/gone-too')).sort()).toEqual([
+      '/gone deleted',
+      '/grown modified',
+      '/in-place modified',
+      '/made created',
+      '/made/file created',
+    ]);
     const {status, meta} = await site.stat('/gone-too/below');
     expect({status, complete: meta.complete}).toEqual({status: 404, complete: true});
 
