@@ -17,7 +17,7 @@ import {NoRig, prepareRig, runInRig} from './rig.ts';
  */
 type Outcome = {passed: number; failed: number; skipped: number};
 
-const timeoutS = 900;
+const timeoutS = 1_200;
 const {values, positionals} = parseArgs({allowPositionals: true, options: {report: {type: 'string'}}});
 
 const outcome = await run();

@@ -7,6 +7,8 @@ import {auditIntervalMs, cacheWindowMs, type MountKind, NfsView} from './nfs-vie
 
 /** In memory, so that the fusion's data is not on the storage that is observed. */
 const folder = '/tmp/site';
+/** A process of ours starts in a second or two in here; on a busy machine in a minute. */
+const startMaxMs = 240_000;
 const url = 'http://127.0.0.1:8102';
 
 /**
@@ -41,7 +43,7 @@ export class NfsSite {
         fetch(`${url}/livez`)
           .then(({ok}) => ok)
           .catch(() => false),
-      {what: 'an answer of the fusion'},
+      {timeoutMs: startMaxMs, everyMs: 500, what: 'an answer of the fusion'},
     );
     this.#run('agent-a', 'agent', this.#agentConfig('a'));
     await this.#each(async view => (await view.status()).meta.sync === 'live', 'every view to be live');
@@ -62,7 +64,7 @@ export class NfsSite {
 
   async #each(condition: (view: NfsView) => Promise<boolean>, what: string): Promise<void> {
     const isTrue = async () => (await Promise.all(this.views.map(condition))).every(Boolean);
-    await until(isTrue, {timeoutMs: 90_000, everyMs: 500, what});
+    await until(isTrue, {timeoutMs: startMaxMs, everyMs: 500, what});
   }
 
   #run(name: string, role: 'fusion' | 'agent', config: object): void {

@@ -29,9 +29,9 @@ export const auditIntervalMs = 8_000;
  * What no watcher saw for so long may be removed by an audit. So what goes from the tree sooner after a watcher saw it was
  * removed by a watcher's word.
  */
-export const cacheWindowMs = 45_000;
+export const cacheWindowMs = 600_000;
 /** What comes live comes within milliseconds, on a machine that is not emulated by one that does other things, too. */
-const liveMs = 30_000;
+const liveMs = 90_000;
 /** Each question costs the emulated machine a tenth of a second that the agents would need. */
 const everyMs = 700;
 
@@ -104,7 +104,7 @@ export class NfsView {
   }
 
   /** Waits for an audit that begins after the call, and until the view has all of it. */
-  async nextAudit(timeoutMs = 10 * auditIntervalMs): Promise<void> {
+  async nextAudit(timeoutMs = 30 * auditIntervalMs): Promise<void> {
     const calledAt = new Date().toISOString();
     const waiting = {timeoutMs, everyMs, what: 'an audit'};
     const {time, scan} = await until(() => this.#logged('scan begins').find(begun => begun.time > calledAt), waiting);

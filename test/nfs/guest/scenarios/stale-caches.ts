@@ -30,7 +30,7 @@ export function staleCaches(view: NfsView): void {
       await appendFile(b('appended-by-b'), 'more');
       await rm(b('removed-by-b'));
       const isTold = async () => JSON.stringify(await sizesInTree()) === JSON.stringify(sizes);
-      await until(isTold, {timeoutMs: 30_000, everyMs: 700, what: 'what b did'});
+      await until(isTold, {timeoutMs: 90_000, everyMs: 700, what: 'what b did'});
       const audits = view.auditsBegun;
       await until(
         async () => {
@@ -38,7 +38,7 @@ export function staleCaches(view: NfsView): void {
           assert.deepEqual(await sizesInTree(), sizes);
           return view.auditsBegun >= audits + 3; // so two of them are over
         },
-        {timeoutMs: 15 * auditIntervalMs, everyMs: 700, what: 'two audits'},
+        {timeoutMs: 60 * auditIntervalMs, everyMs: 700, what: 'two audits'},
       );
     });
 
