@@ -33,6 +33,7 @@ function payloadPart(
   const config: PayloadConfig = {
     agentId: agent.id,
     socket: payloadSocket(runDirectory, pipe.name),
+    storageFile: join(agent.data, 'storages', `${pipe.name}.json`),
     pipe,
     // References were checked when the configuration was read.
     source: sources.find(({name}) => name === pipe.source)!,

@@ -5,6 +5,7 @@ import type {Log} from '../../core/log/log.ts';
 import {Pipe} from '../../core/pipe/pipe.ts';
 import {FusionSender} from '../../drivers/sender-fusion/fusion-sender.ts';
 import {createFsSource} from '../../drivers/source-fs/create-fs-source.ts';
+import {RememberedStorage} from '../../drivers/source-fs/remembered-storage.ts';
 import {openThread} from '../program.ts';
 import {systemClock} from '../system-clock.ts';
 import {listenUnix} from '../unix-socket.ts';
@@ -13,6 +14,8 @@ import {listenUnix} from '../unix-socket.ts';
 export const payloadConfig = z.strictObject({
   agentId: z.string(),
   socket: z.string(),
+  /** Remembers which storage the source is. */
+  storageFile: z.string(),
   pipe: z.strictObject({
     name: z.string(),
     source: z.string(),
@@ -48,10 +51,11 @@ export type PayloadConfig = z.output<typeof payloadConfig>;
 
 /** The process of one pipe: a source, the pipe and a sender, and a unix socket on which the shell asks how they are. */
 export async function runPayload(
-  {agentId, socket, pipe: settings, source: sourceConfig, sender: senderConfig}: PayloadConfig,
+  {agentId, socket, storageFile, pipe: settings, source: sourceConfig, sender: senderConfig}: PayloadConfig,
   {log, signal}: {log: Log; signal: AbortSignal},
 ): Promise<void> {
-  const source = createFsSource({...sourceConfig, maxWatches: sourceConfig.maxWatches}, {openThread, log});
+  const remembered = new RememberedStorage(storageFile);
+  const source = createFsSource({...sourceConfig, maxWatches: sourceConfig.maxWatches}, {openThread, log, remembered});
   const sender = new FusionSender(senderConfig);
   const {batchEventsMax, batchBytesMax, batchDelayMs, windowBatches} = senderConfig;
   const pipe = new Pipe(

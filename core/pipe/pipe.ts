@@ -87,7 +87,7 @@ export class Pipe {
   #hasScanned = false;
   #needsRescan = false;
   readonly #ordered = new OrderedScans((order, signal) => this.#runScan('on_demand', signal, order));
-  /** The session that was told everything by a full scan of ours as its leader, and how many audits have skipped since. */
+  /** The session that was told all that a full scan of ours may tell in its role, and how many audits have skipped since. */
   #toldInFull: string | undefined;
   #skippingAudits = 0;
 
@@ -113,7 +113,7 @@ export class Pipe {
     const {source, sender} = this.#parts;
     const stop = new AbortController();
     const stopped = AbortSignal.any([signal, stop.signal]);
-    await source.open(this.#sink());
+    if (!(await opened(source, this.#sink(), signal))) return;
     // Who waits for room in the queue would wait for ever.
     stopped.addEventListener('abort', () => this.#bus.close(), {once: true});
     try {
@@ -421,11 +421,11 @@ export class Pipe {
     }
   }
 
+  /** A follower reads again too, and tells nothing: to watch under their new names what other clients renamed. */
   #dueScan(sinceAuditMs: number): ScanSource | undefined {
     if (this.#role === 'leader' && !this.#hasSnapshot && !this.#isAwaitingSnapshot()) return 'snapshot';
     if (!this.#hasScanned) return this.#hasSnapshot ? 'audit' : 'snapshot';
-    if (this.#role !== 'leader') return undefined;
-    if (this.#needsRescan) return 'on_demand';
+    if (this.#needsRescan && this.#role === 'leader') return 'on_demand';
     return sinceAuditMs >= this.#settings.auditIntervalMs ? 'audit' : undefined;
   }
 
@@ -475,7 +475,7 @@ export class Pipe {
 
   #noteScan(isFull: boolean, session: string | undefined): void {
     this.#skippingAudits = isFull ? 0 : this.#skippingAudits + 1;
-    if (isFull) this.#toldInFull = this.#role === 'leader' ? session : undefined;
+    if (isFull) this.#toldInFull = session;
   }
 
   async #tellProgress(scan: string, signal: AbortSignal): Promise<void> {
@@ -488,5 +488,20 @@ export class Pipe {
   #progressOf(scan: string): FsEvent {
     const {source, path, directories, entries, unchanged} = this.#scans.get(scan)!;
     return {kind: 'phase', phase: 'scan_progress', source, scan, path, directories, entries, unchanged};
+  }
+}
+
+/** False when it was stopped before: a source waits for its storage. */
+async function opened(source: Source, sink: EventSink, signal: AbortSignal): Promise<boolean> {
+  const stop = () => void source.close();
+  signal.addEventListener('abort', stop, {once: true});
+  try {
+    await source.open(sink);
+    return !signal.aborted;
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

@@ -170,3 +170,14 @@ test('the newest hundred that have ended are kept, and a pipe that never tells a
   expect(jobs().filter(({state}) => state === 'running')).toHaveLength(32);
   expect(jobs()).toHaveLength(132);
 });
+
+test('what a follower may have missed is scanned by the leader, once for gaps that come together; a leader rescans by itself', async () => {
+  const {open, say, jobs} = view();
+  const leader = await open('a');
+  const follower = await open('b');
+  const gap = (at: string): FsEvent => ({kind: 'phase', phase: 'gap', path: path(at), reason: 'overflow'});
+  await say(leader, [gap('/')]);
+  expect(jobs()).toEqual([]);
+  await say(follower, [gap('/d'), gap('/d/e'), gap('/d')]);
+  expect(jobs()).toMatchObject([{path: '/d', isRecursive: true, state: 'queued', requestedBy: 'a gap of b'}]);
+});

@@ -1,4 +1,4 @@
-import type {Path} from '../entry/path.ts';
+import {isBelow, type Path} from '../entry/path.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import type {PhaseEvent} from '../protocol/events.ts';
 import type {TreeRead, TreeWrite} from '../tree/tree-store.ts';
@@ -36,6 +36,19 @@ export function requestScan(
   }
   const job: StoredJob = {...newJob, id, source: 'on_demand', path, isRecursive, requestedBy: key, requestedAt: nowMs};
   return {job: putJob(txn, job), isNew: true};
+}
+
+/**
+ * A follower may have missed something: the leader looks. One that runs already may have passed it, one that waits has not;
+ * when too many wait, the next audit finds it.
+ */
+export function requestScanAfterGap(txn: TreeWrite, session: StoredSession, path: Path, nowMs: number): void {
+  const queued = readJobs(txn).filter(({state}) => state === 'queued');
+  const isCovered = queued.some(job => job.isRecursive && (job.path === path || isBelow(path, job.path)));
+  if (isCovered || queued.length >= queuedMax) return;
+  const id = `gap-${session.id.slice(-32)}-${session.gaps}`;
+  const requestedBy = `a gap of ${session.agent}`;
+  putJob(txn, {...newJob, id, source: 'on_demand', path, isRecursive: true, requestedBy, requestedAt: nowMs});
 }
 
 /** What the leader should scan, oldest first. */

@@ -11,7 +11,7 @@ import {
   type ViewState,
   viewStateName,
 } from '../view/view-status.ts';
-import {applyScanPhase, releaseJob, releaseJobs} from './jobs.ts';
+import {applyScanPhase, releaseJob, releaseJobs, requestScanAfterGap} from './jobs.ts';
 import {electLeader} from './leadership.ts';
 
 /**
@@ -161,6 +161,8 @@ function applyPhase(txn: TreeWrite, session: StoredSession, event: PhaseEvent, n
       return {...session, scans: session.scans.filter(({id}) => id !== event.scan)};
     }
     case 'gap':
+      // The leader's own watcher or pipe rescans by itself.
+      if (session.role !== 'leader') requestScanAfterGap(txn, session, event.path, nowMs);
       return {
         ...session,
         gaps: session.gaps + 1,

@@ -1,6 +1,8 @@
+import {setTimeout as sleep} from 'node:timers/promises';
 import type {SourceConfig} from '../../core/config/schema.ts';
 import type {Attributes} from '../../core/entry/entry.ts';
 import {type Path, rootPath} from '../../core/entry/path.ts';
+import type {FustorError} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
 import {
   type EventSink,
@@ -15,9 +17,16 @@ import {atStatxForceSync} from './libc.ts';
 import {Looker} from './looker.ts';
 import {isGone, type Mount, unusable} from './mount.ts';
 import {OpenedRoot} from './opened-root.ts';
+import {isOtherStorage, type RememberedStorage} from './remembered-storage.ts';
 import {Rescans} from './rescans.ts';
 
-export type FsSourceParts = {openThread: OpenThread; log: Log; limits?: FsSourceLimits};
+export type FsSourceParts = {
+  openThread: OpenThread;
+  log: Log;
+  limits?: FsSourceLimits;
+  /** Where to remember which storage it is; without it what is found is believed. */
+  remembered?: RememberedStorage;
+};
 
 export type FsSourceLimits = {
   /** How often the storage is asked whether it is there. */
@@ -78,15 +87,30 @@ export class FsSource implements Source {
   async open(sink: EventSink): Promise<void> {
     this.#sink = sink;
     this.#mountLooker = new Looker(this.#parts.openThread, {root: undefined}, error => this.#fail(error));
-    const opening = this.#openRoot();
     try {
-      if (!(await isInTime(opening, this.#limits.stalledMs))) throw unusable(this.#config.path, this.#stalledReason);
+      await this.#openFirst();
     } catch (error) {
       await this.close();
       throw this.#failure ?? error;
     }
     this.#guard = setInterval(() => void this.#checkMount(), this.#limits.guardMs).unref();
     this.#coverage = setInterval(() => this.#tellCoverage(), coverageMs).unref();
+  }
+
+  /** Waits for the storage, when something else stands in its place. */
+  async #openFirst(): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      const opening = this.#openRoot();
+      try {
+        if (await isInTime(opening, this.#limits.stalledMs)) return;
+        throw unusable(this.#config.path, this.#stalledReason);
+      } catch (error) {
+        if (!isOtherStorage(error) || this.#isClosed) throw error;
+        const {message, hint} = error as FustorError;
+        if (attempt === 0) this.#parts.log.warn({path: this.#config.path, hint}, `${message} Waiting for it.`);
+      }
+      await sleep(this.#limits.guardMs, undefined, {signal: this.#closing.signal});
+    }
   }
 
   async scan(request: ScanRequest): Promise<ScanResult> {
@@ -164,7 +188,8 @@ export class FsSource implements Source {
     const {path} = this.#config;
     const found = await this.#mountLooker.findRoot(path);
     if (typeof found === 'string') throw unusable(path, found);
-    if (this.#isClosed) return;
+    if (this.#isClosed) throw unusable(path, 'it is closed');
+    this.#parts.remembered?.check(path, found.mount);
     this.#mount = found.mount;
     this.#isUnmounted = false;
     const opened: OpenedRoot = new OpenedRoot(this.#config, {
