@@ -61,6 +61,23 @@ describe.skipIf(mountsMissing !== undefined)('a storage that is also changed els
     expect((await site.stat('/')).meta.blind_spot).toBe(0);
   });
 
+  test('a file that is written in place, with the same size and time, is found by the audit that skips nothing', async context => {
+    const site = await openSharedSite(context);
+    const file = join(site.directory, 'd/f');
+    mkdirSync(join(site.directory, 'd'));
+    writeFileSync(file, 'content');
+    utimesSync(file, longAgo, longAgo);
+    const {path} = await site.mount();
+    await site.addAgent('agent-a', {path, pipe: {audit_interval: '1s', full_audit_every: 3}});
+    await site.live();
+    await site.audits();
+    writeFileSync(file, 'CONTENT', {flag: 'r+'});
+    utimesSync(file, longAgo, longAgo);
+    await until(async () => (await site.stat('/d/f')).data?.blind_spot, {what: 'a blind spot'});
+    await until(async () => (await site.stat('/')).meta.blind_spot === 0, {what: 'a later look that confirms it'});
+    await site.same();
+  });
+
   const copies: Record<string, (from: string, to: string) => unknown> = {
     'cp -p': (from, to) => execFileSync('cp', ['-p', join(from, 'f'), to]),
     'rsync -t': (from, to) => execFileSync('rsync', ['-t', join(from, 'f'), to]),

@@ -41,8 +41,9 @@ export type Stat = {
   meta: {complete: boolean; blind_spot: number; suspect: number; seq: number};
 };
 
-/** Short, so that a case is over in seconds. */
+/** Short, so that a case is over in seconds; audits read everything, so that each of them tells. */
 const viewSettings: Settings = {cache_window: '3s', hot_file_threshold: '2s', session_timeout: '3s'};
+const pipeSettings: Settings = {full_audit_every: 1};
 
 /**
  * A fusion and several agents, as built, around one storage (`directory`). Each agent has a mount of its own, and whatever
@@ -104,7 +105,9 @@ export class SharedSite extends Site {
       agent: {id: name, data: `./${name}`},
       sources: Object.fromEntries(paths.map(([view, folder]) => [view, {driver: 'fs', path: folder}])),
       senders: {main: {driver: 'fusion', url: url ?? this.url, key: 'key-of-the-agents', ...sender}},
-      pipes: Object.fromEntries(paths.map(([view]) => [view, {source: view, sender: 'main', view, ...pipe}])),
+      pipes: Object.fromEntries(
+        paths.map(([view]) => [view, {source: view, sender: 'main', view, ...pipeSettings, ...pipe}]),
+      ),
     };
     writeFileSync(this.configOf(name), JSON.stringify(config));
     this.#environments.set(name, env);
