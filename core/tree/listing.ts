@@ -7,7 +7,14 @@ import {type Hlc, shiftHlc} from '../time/hlc.ts';
 import {makeDirectory, makePlace, type Place, type RuleContext, resolvePlace} from './context.ts';
 import {isHot, watchSuspect} from './suspects.ts';
 import {buryAt, isAfterDeletion} from './tombstones.ts';
-import {type Decide, type DirectoryRecord, type NameRange, rootDirectory, verdicts} from './tree-store.ts';
+import {
+  type Decide,
+  type DirectoryRecord,
+  type NameRange,
+  rootDirectory,
+  type TreeRead,
+  verdicts,
+} from './tree-store.ts';
 
 /**
  * A directory that was read completely (or a sorted range of it), compared with what is stored, name by name. The evidence
@@ -30,8 +37,9 @@ export function applyListing(context: RuleContext, event: ListingEvent): boolean
   if (directory === undefined) return false;
   const record = txn.directory(directory)!;
   const range = {after: event.after, until: event.until};
-  if (event.evidence > record.listedAt) confirmDeletions(context, event, directory);
-  txn.merge(directory, range, event.entries, agent, decider(context, event, directory, record));
+  const foundGone = deletionsIn(txn, directory);
+  txn.merge(directory, range, event.entries, agent, decider(context, event, {directory, record, foundGone}));
+  if (event.evidence > record.listedAt) confirmDeletions(context, event, {directory, foundGone});
   txn.setDirectory(directory, reached(record, range, event.evidence));
   return true;
 }
@@ -111,11 +119,17 @@ function isOfDeletedDirectory(context: RuleContext, path: Path, evidence: Hlc): 
   return false;
 }
 
+/** A directory that was listed, as it was known before. */
+type Listed = {
+  directory: DirectoryNumber;
+  record: Readonly<DirectoryRecord>;
+  foundGone: ReadonlyMap<ByteString, Hlc>;
+};
+
 function decider(
   context: RuleContext,
   {source, evidence}: ListingEvent,
-  directory: DirectoryNumber,
-  record: Readonly<DirectoryRecord>,
+  {directory, record, foundGone}: Listed,
 ): Decide {
   const {txn, agent, isOnlyAgent, now} = context;
   const {listedAt} = record;
@@ -133,7 +147,7 @@ function decider(
     }
     const isBlind = bringsBlindSpots(source);
     if (isBlind) txn.putBlindSpot(directory, listed.name, 'created', now);
-    else txn.removeBlindSpot(directory, listed.name);
+    else if (foundGone.has(listed.name)) txn.removeBlindSpot(directory, listed.name);
     return verdicts.take | suspicion(listed, false) | (isBlind ? verdicts.blindSpot : 0);
   }
 
@@ -210,16 +224,24 @@ function isOutsideDoubt(
   return evidence > shiftHlc(Math.max(stored.realtimeAt, listedAt), windowMs);
 }
 
+/** Blind spots of deletions in a directory, and when each was found. */
+function deletionsIn(txn: TreeRead, directory: DirectoryNumber): Map<ByteString, Hlc> {
+  const found = new Map<ByteString, Hlc>();
+  for (const {name, change, foundAt} of txn.blindSpots({of: directory}))
+    if (change === 'deleted') found.set(name, foundAt);
+  return found;
+}
+
 /** A later look that does not find what an earlier one had missed either: that it is gone is no blind spot any more. */
 function confirmDeletions(
   {txn}: RuleContext,
   {after, until, evidence}: ListingEvent,
-  directory: DirectoryNumber,
+  {directory, foundGone}: Pick<Listed, 'directory' | 'foundGone'>,
 ): void {
-  for (const {name, change, foundAt} of [...txn.blindSpots({of: directory})]) {
-    if (change !== 'deleted' || foundAt >= evidence) continue;
-    if ((after !== undefined && name <= after) || (until !== undefined && name > until)) continue;
-    if (txn.entry(directory, name) === undefined) txn.removeBlindSpot(directory, name);
+  for (const [name, foundAt] of foundGone) {
+    const isInRange = (after === undefined || name > after) && (until === undefined || name <= until);
+    if (!isInRange || foundAt >= evidence || txn.entry(directory, name) !== undefined) continue;
+    txn.removeBlindSpot(directory, name);
   }
 }
 

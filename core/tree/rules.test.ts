@@ -18,6 +18,7 @@ import {kinds} from '../entry/entry.ts';
 import type {FsEvent} from '../protocol/events.ts';
 import {resolve} from '../query/resolve.ts';
 import {type Hlc, shiftHlc} from '../time/hlc.ts';
+import {countDoubts, doubts} from './doubts.ts';
 import {reviewSuspects} from './suspects.ts';
 import {forgetTombstones} from './tombstones.ts';
 
@@ -25,6 +26,9 @@ let view: View;
 beforeEach(() => {
   view = new View();
 });
+
+const blindSpots = () => view.store.read(txn => [...txn.blindSpots()].map(({name, change}) => `${name} ${change}`));
+const isComplete = (at: string) => view.store.read(txn => resolve(txn, path(at)).isComplete);
 
 test('a late scan cannot revive a deleted file', async () => {
   const evidence = view.hlc;
@@ -229,7 +233,6 @@ test('an event or a listing from before the oldest remembered deletion brings no
 });
 
 test('that something was found gone is a blind spot until a later look does not find it either', async () => {
-  const blindSpots = () => view.store.read(txn => [...txn.blindSpots()].map(({name, change}) => `${name} ${change}`));
   await view.tell([listing('/', {f: {}, g: {}}, view.hlc, 'snapshot')]);
   await view.pass(200 * second).tell([listing('/', {}, view.hlc)]);
   expect(blindSpots()).toEqual(['f deleted', 'g deleted']);
@@ -404,6 +407,116 @@ test('a late listing of what is below a deleted directory, or that could not rea
   const unreadable: FsEvent = {kind: 'unreadable', source: 'audit', path: path('/g'), evidence, error: 'EIO'};
   await view.tell([listing('/d/e', {f: {}}, evidence), unreadable], {agent: 2});
   expect([view.has('/d'), view.has('/g')]).toEqual([false, false]);
+});
+
+test('a directory that is listed where another agent saw a file lately is out of date; later it is the truth', async () => {
+  await view.tell([upsert('/f')]);
+  await view.pass(second).tell([listing('/f', {x: {}}, view.hlc), listing('/f/d', {x: {}}, view.hlc)], {agent: 2});
+  expect(view.find('/f')).toMatchObject({kind: kinds.file});
+  await view.pass(200 * second).tell([listing('/f', {x: {}}, view.hlc)], {agent: 2});
+  expect(view.has('/f/x')).toBe(true);
+});
+
+test('a directory that could not be read is there, and not complete', async () => {
+  await view.tell([{kind: 'unreadable', source: 'snapshot', path: path('/d'), evidence: view.hlc, error: 'EACCES'}]);
+  expect([view.find('/d')!.kind, isComplete('/d')]).toEqual([kinds.directory, false]);
+});
+
+test('a directory that was found gone and is listed again is no blind spot any more', async () => {
+  await view.tell([listing('/', {d: directory}, view.hlc, 'snapshot')]);
+  await view.pass(200 * second).tell([listing('/', {}, view.hlc)]);
+  expect(blindSpots()).toEqual(['d deleted']);
+  await view.pass(200 * second).tell([listing('/d', {}, view.hlc)]);
+  expect(blindSpots()).toEqual([]);
+});
+
+test('a name that was found gone comes back with a snapshot, and is no blind spot', async () => {
+  await view.tell([listing('/', {f: {}}, view.hlc, 'snapshot')]);
+  await view.pass(200 * second).tell([listing('/', {}, view.hlc)]);
+  await view.pass(200 * second).tell([listing('/', {f: {}}, view.hlc, 'snapshot')]);
+  expect([blindSpots(), view.find('/f')!.isBlindSpot]).toEqual([[], false]);
+});
+
+test('a directory is never suspect, however young', async () => {
+  await view.tell([listing('/', {d: {...directory, ctime: view.nowMs / 1000}}, view.hlc, 'snapshot')]);
+  expect(view.find('/d')).toMatchObject({isSuspect: false});
+});
+
+test('a reading in ranges is complete only when all of them came, one behind the other, of one reading', async () => {
+  const range = (from: string | undefined, to: string | undefined, name: string, evidence = view.hlc): FsEvent => {
+    const event = listing('/d', {[name]: {}}, evidence) as Extract<FsEvent, {kind: 'listing'}>;
+    return {
+      ...event,
+      after: from === undefined ? undefined : path(from),
+      until: to === undefined ? undefined : path(to),
+    };
+  };
+  await view.tell([listing('/', {d: directory}, view.hlc, 'snapshot'), range('m', undefined, 'x')]);
+  expect(isComplete('/d')).toBe(false);
+  const earlier = view.hlc;
+  await view.pass(second).tell([range(undefined, 'm', 'a', earlier), range('m', undefined, 'x')]);
+  expect(isComplete('/d')).toBe(false);
+  await view.tell([range(undefined, 'f', 'a'), range('m', undefined, 'x')]);
+  expect(isComplete('/d')).toBe(false);
+  await view.tell([range(undefined, 'm', 'a'), range('m', undefined, 'x')]);
+  expect(isComplete('/d')).toBe(true);
+});
+
+test('a deletion is confirmed by a look that began after it was found, and only in the range that was read', async () => {
+  await view.tell([listing('/', {a: {}, z: {}}, view.hlc, 'snapshot')]);
+  const first = view.pass(200 * second).hlc;
+  const again = view.pass(second).hlc;
+  await view.pass(second).tell([listing('/', {}, first)]);
+  await view.tell([listing('/', {}, again)]);
+  expect(blindSpots()).toEqual(['a deleted', 'z deleted']);
+  const later = listing('/', {}, view.pass(second).hlc) as Extract<FsEvent, {kind: 'listing'}>;
+  await view.tell([{...later, until: path('m')}]);
+  expect(blindSpots()).toEqual(['z deleted']);
+  await view.tell([{...later, after: path('m')}]);
+  expect(blindSpots()).toEqual([]);
+});
+
+test('a look from before a watcher saw the file says nothing, and one that finds what is known changes nothing', async () => {
+  const evidence = view.hlc;
+  await view.pass(second).tell([upsert('/f', {size: 5})]);
+  const seq = view.store.read(txn => txn.seq());
+  await view.tell([look('/f', {size: 6}, evidence), look('/f', undefined, evidence), look('/f', {size: 5}, view.hlc)]);
+  expect(view.store.read(txn => txn.seq())).toBe(seq);
+});
+
+test('a look finds what is there, unless another agent saw it go and a cache may be wrong', async () => {
+  await view.tell([upsert('/gone'), remove('/gone')], {agent: 2});
+  await view.pass(second).tell([look('/gone', {}, view.hlc), look('/new', {}, view.hlc)]);
+  expect([view.has('/gone'), view.has('/new')]).toEqual([false, true]);
+  await view.pass(200 * second).tell([look('/gone', {}, view.hlc)]);
+  expect(view.has('/gone')).toBe(true);
+});
+
+test('a look from before the oldest remembered deletion makes nothing', async () => {
+  const evidence = view.hlc;
+  await view.tell([upsert('/f'), remove('/f')]);
+  view.pass(7200 * second);
+  await view.store.write(txn => void forgetTombstones(txn, {until: view.hlc, after: undefined, limit: 10}));
+  await view.tell([look('/f', {}, evidence)]);
+  expect(view.has('/f')).toBe(false);
+});
+
+test('a look at a directory keeps what is in it; that it is gone counts only when nobody saw anything in it lately', async () => {
+  await view.tell([upsert('/d', directory), upsert('/d/f')]);
+  await view.pass(second).tell([upsert('/d/g')], {agent: 2});
+  await view.tell([look('/d', {...directory, ctime: old + 9}, view.hlc), look('/d', undefined, view.hlc)]);
+  expect([view.has('/d/f'), view.find('/d')!.ctime.seconds]).toEqual([true, old + 9]);
+  await view.pass(200 * second).tell([look('/d', undefined, view.hlc)]);
+  expect([view.has('/d'), blindSpots()]).toEqual([false, ['d deleted']]);
+});
+
+test('what was reviewed is not in the list of suspects any more, and what is settled not among the doubts', async () => {
+  await view.tell([upsert('/f', {}, false)]);
+  await view.pass(second).tell([remove('/f')], {agent: 2, delayMs: 5 * second});
+  expect(view.store.read(countDoubts)).toBe(1);
+  await view.pass(200 * second).tell([look('/f', {}, view.hlc)]);
+  await view.store.write(txn => reviewSuspects(txn, {now: view.hlc, thresholdMs: second, limit: 10}));
+  expect(view.store.read(txn => [[...txn.suspects()], countDoubts(txn), [...doubts(txn)]])).toEqual([[], 0, []]);
 });
 
 test('a file that is being written is suspect until it is closed', async () => {
