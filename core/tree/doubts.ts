@@ -40,7 +40,6 @@ export function countDoubts(txn: TreeRead): number {
 }
 
 export function* doubts(txn: TreeRead): Iterable<Path> {
-  if (countDoubts(txn) === 0) return;
   for (const {value} of txn.states<Doubt>(prefix)) yield value.path;
 }
 

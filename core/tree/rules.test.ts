@@ -480,8 +480,13 @@ test('a look from before a watcher saw the file says nothing, and one that finds
   const evidence = view.hlc;
   await view.pass(second).tell([upsert('/f', {size: 5})]);
   const seq = view.store.read(txn => txn.seq());
-  await view.tell([look('/f', {size: 6}, evidence), look('/f', undefined, evidence), look('/f', {size: 5}, view.hlc)]);
+  const looks = [look('/f', {size: 6}, evidence), look('/f', undefined, evidence), look('/f', {size: 5}, view.hlc)];
+  await view.tell(looks, {agent: 2});
   expect(view.store.read(txn => txn.seq())).toBe(seq);
+  await view.pass(second).tell([look('/f', {size: 5, ctime: old + 1}, view.hlc)], {agent: 2});
+  expect(view.find('/f')).toMatchObject({ctime: {seconds: old + 1}});
+  await view.tell([look('/f', {size: 6, ctime: old + 1}, view.hlc)], {agent: 2});
+  expect(view.find('/f')).toMatchObject({size: 6});
 });
 
 test('a look finds what is there, unless another agent saw it go and a cache may be wrong', async () => {
@@ -511,10 +516,12 @@ test('a look at a directory keeps what is in it; that it is gone counts only whe
 });
 
 test('what was reviewed is not in the list of suspects any more, and what is settled not among the doubts', async () => {
-  await view.tell([upsert('/f', {}, false)]);
-  await view.pass(second).tell([remove('/f')], {agent: 2, delayMs: 5 * second});
-  expect(view.store.read(countDoubts)).toBe(1);
+  await view.tell([upsert('/f', {}, false), upsert('/g')]);
+  await view.pass(second).tell([remove('/f'), remove('/g')], {agent: 2, delayMs: 5 * second});
+  expect(view.store.read(countDoubts)).toBe(2);
   await view.pass(200 * second).tell([look('/f', {}, view.hlc)]);
+  expect([view.store.read(countDoubts), view.doubts()]).toEqual([1, ['/g']]);
+  await view.tell([look('/g', {}, view.hlc)]);
   await view.store.write(txn => reviewSuspects(txn, {now: view.hlc, thresholdMs: second, limit: 10}));
   expect(view.store.read(txn => [[...txn.suspects()], countDoubts(txn), [...doubts(txn)]])).toEqual([[], 0, []]);
 });

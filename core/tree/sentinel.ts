@@ -41,11 +41,9 @@ function update(context: RuleContext, place: Place, stored: Entry, attributes: A
     compareTimes(attributes.ctime, stored.ctime) === 0;
   if (isSame) return false;
   const isSuspect = stored.isSuspect && canBeSuspect(attributes);
-  const {realtimeAt, isBlindSpot, directory} = stored;
-  const kept = attributes.kind === stored.kind ? directory : 0;
+  const {realtimeAt, isBlindSpot} = stored;
   context.txn.put(place.directory, {
     ...newEntryFrom(place.name, attributes),
-    directory: kept,
     realtimeAt,
     agent: context.agent,
     isSuspect,

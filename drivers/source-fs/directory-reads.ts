@@ -44,6 +44,7 @@ export class DirectoryReads {
   readonly #parts: ReadsParts;
   readonly hotSet: HotSet;
   #urgent = 0;
+  #onIdle: (() => void)[] = [];
   readonly #relisting = new Set<Node>();
   /** Names in the root, as its last reading found them. */
   rootCount = 0;
@@ -56,6 +57,14 @@ export class DirectoryReads {
   /** New directories that are not read yet. */
   get urgent(): number {
     return this.#urgent;
+  }
+
+  /** Resolves when no new directory is left to be read. */
+  idle(): Promise<void> {
+    return new Promise(resolve => {
+      if (this.#urgent === 0) resolve();
+      else this.#onIdle.push(resolve);
+    });
   }
 
   read(node: Node, isUrgent: boolean, done: (read: DirectoryRead) => void): void {
@@ -166,28 +175,32 @@ export class DirectoryReads {
    * nobody else will tell of it.
    */
   readNew(node: Node): void {
-    const {sink, tree, crossesFileSystems} = this.#parts;
-    const source = 'snapshot';
     this.#urgent++;
     this.read(node, true, read => {
-      const {reading, children, evidence} = read;
-      this.#urgent--;
-      const path = tree.pathOf(node);
-      if (path === undefined) return;
-      if (typeof reading === 'string') {
-        if (!isGone(reading) && reading !== rootLost)
-          sink.emit({kind: 'unreadable', source, path, evidence, error: reading});
-        return;
-      }
-      if (!children) return;
-      for (const range of rangesOf(path, source, evidence, reading)) sink.emit(range);
-      for (const {name, isOtherFileSystem} of reading.directories) {
-        if (!isOtherFileSystem || crossesFileSystems) continue;
-        sink.emit({kind: 'unreadable', source, path: tree.childPath(node, name)!, evidence, error: 'EXDEV'});
-      }
-      this.told(node, read);
-      for (const child of children) if (child.reading === 'new') this.readNew(child);
+      this.#tellNew(node, read);
+      if (--this.#urgent === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     });
+  }
+
+  #tellNew(node: Node, read: DirectoryRead): void {
+    const {sink, tree, crossesFileSystems} = this.#parts;
+    const source = 'snapshot';
+    const {reading, children, evidence} = read;
+    const path = tree.pathOf(node);
+    if (path === undefined) return;
+    if (typeof reading === 'string') {
+      if (!isGone(reading) && reading !== rootLost)
+        sink.emit({kind: 'unreadable', source, path, evidence, error: reading});
+      return;
+    }
+    if (!children) return;
+    for (const range of rangesOf(path, source, evidence, reading)) sink.emit(range);
+    for (const {name, isOtherFileSystem} of reading.directories) {
+      if (!isOtherFileSystem || crossesFileSystems) continue;
+      sink.emit({kind: 'unreadable', source, path: tree.childPath(node, name)!, evidence, error: 'EXDEV'});
+    }
+    this.told(node, read);
+    for (const child of children) if (child.reading === 'new') this.readNew(child);
   }
 
   /** Reads and tells a directory again, once however often that is asked for until the reading begins. */

@@ -60,6 +60,7 @@ export class Looks {
 
   /** Resolves when a round that began after the call is over, or nothing is marked. */
   async flush(): Promise<void> {
+    await this.#round;
     if (this.#isDue) this.plan();
     await this.#round;
   }

@@ -16,6 +16,9 @@ import {StorageTime} from './storage-time.ts';
 import {Walkers} from './walkers.ts';
 import {type Node, WatchTree} from './watch-tree.ts';
 
+/** While changes never stop there is always something left to tell. */
+const toldWithinMs = 2_000;
+
 export type OpenedRootParts = {
   found: FoundRoot;
   openThread: OpenThread;
@@ -110,7 +113,15 @@ export class OpenedRoot {
     const signal = AbortSignal.any([request.signal, this.#closing.signal]);
     const {crossesFileSystems} = this.#config;
     const parts = {tree, reads: this.#reads, sink: this.#sink, crossesFileSystems};
-    return new Scan(parts, start, {...request, signal}).run();
+    const result = await new Scan(parts, start, {...request, signal}).run();
+    await within(toldWithinMs, signal, this.#tellFound());
+    return result;
+  }
+
+  /** What a scan found to be another directory than before is told, and read anew: that belongs to the scan. */
+  async #tellFound(): Promise<void> {
+    await this.#looks.flush();
+    await this.#reads.idle();
   }
 
   async settle(): Promise<void> {
@@ -130,4 +141,13 @@ export class OpenedRoot {
   get #isSettled(): boolean {
     return this.#events.waiting + this.#dirty.size + this.#moves.size + this.#reads.urgent === 0;
   }
+}
+
+/** Resolves when the work is done, the time is over or the signal aborts. */
+async function within(ms: number, signal: AbortSignal, work: Promise<void>): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, ms).unref();
+  signal.addEventListener('abort', () => over.resolve(), {once: true});
+  if (!signal.aborted) await Promise.race([work, over.promise]);
+  clearTimeout(timer);
 }

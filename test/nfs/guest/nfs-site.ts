@@ -101,6 +101,7 @@ export class NfsSite {
         sender: 'main',
         view: name,
         audit_interval: `${auditIntervalMs}ms`,
+        full_audit_every: 1, // a write in place changes no directory
         sentinel_interval: '10s',
       })),
     };
