@@ -8,6 +8,8 @@ export type Action = {at: number} & (
   | {kind: 'make' | 'mkdir' | 'change' | 'open' | 'remove'; client: number; path: Path}
   | {kind: 'move'; client: number; path: Path; to: Path}
   | {kind: 'partition' | 'crash' | 'overflow'; agent: number; ms: number}
+  /** An agent tells things that are not so, with times of its own making. */
+  | {kind: 'forge'; agent: number; path: Path; to: Path; ms: number}
   | {kind: 'fusion-crash'; ms: number}
   /** A clock is set: the fusion's wall, or the storage's own. */
   | {kind: 'wall-step' | 'storage-step'; ms: number}
@@ -45,7 +47,19 @@ export function scenarioOf(seed: number): Scenario {
   for (let i = 0; i < operations; i++) actions.push(operation(random, agents, random.below(untilMs)));
   const faults = random.below(8);
   for (let i = 0; i < faults; i++) actions.push(fault(random, agents, random.below(untilMs)));
+  actions.push(...forgeries(seed, agents, untilMs));
   return {seed, agents, cacheMs, weather, untilMs, actions: actions.sort((a, b) => a.at - b.at)};
+}
+
+/** In every fifth scenario, with a generator of their own, so that the others stay what they were. */
+function forgeries(seed: number, agents: number, untilMs: number): Action[] {
+  const random = new Prng(seed ^ 0x5bd1e995);
+  if (random.below(5) !== 0) return [];
+  return Array.from({length: 1 + random.below(10)}, (): Action => {
+    const at = random.below(untilMs);
+    const ms = (random.below(2) ? 1 : -1) * random.pick([3_000, hour, 24 * 365 * 30 * hour])!;
+    return {at, kind: 'forge', agent: random.below(agents), path: somePath(random), to: somePath(random), ms};
+  });
 }
 
 /** The client behind the last agent's is a host without an agent. */

@@ -48,6 +48,20 @@ export class SimSource implements Source {
     });
   }
 
+  /** Tells of a file that is not there, of one that went and of one that moved, all at times that are wrong by `ms`. */
+  forge(path: Path, to: Path, ms: number): void {
+    const sink = this.#sink;
+    if (!sink) return;
+    const observedAt = sink.now() + ms;
+    const seconds = Math.floor(ms / 1000) + 1_767_225_600;
+    const time = {seconds, nanos: 0};
+    const attributes = {kind: kinds.file, size: 0, mtime: time, ctime: time};
+    sink.emit({kind: 'upsert', path, attributes, isAtomic: true, observedAt});
+    sink.emit({kind: 'move', from: path, to, observedAt});
+    sink.emit({kind: 'delete', path: to, observedAt});
+    sink.emit({kind: 'upsert', path, attributes, isAtomic: false, observedAt});
+  }
+
   async scan({source, path, signal}: ScanRequest): Promise<ScanResult> {
     const result: ScanResult = {isComplete: true, directories: 0, entries: 0, unreadable: 0, unchanged: 0};
     const frontier: Path[] = [path];

@@ -149,6 +149,10 @@ class Simulation {
         this.#time.after(action.ms, () => agent.start());
         return;
       }
+      case 'forge':
+        this.#agents[action.agent]!.source?.forge(action.path, action.to, action.ms);
+        this.#witness.isTrusted = false;
+        return;
       case 'fusion-crash':
         this.#fusion.kill();
         this.#time.after(action.ms, () => void this.#fusion.start());
@@ -158,7 +162,7 @@ class Simulation {
         return;
       case 'storage-step':
         this.#storageStepMs += action.ms;
-        this.#witness.isClockTrusted = false;
+        this.#witness.isTrusted = false;
         return;
       default:
         action satisfies never;

@@ -11,8 +11,8 @@ type Seen = Map<Path, Entry>;
 /** Looks at the view after each change and says what must never be. It knows the truth and what the view showed before. */
 export class Witness {
   readonly violations: string[] = [];
-  /** False once the storage's clock was set: then a later change may look older, and only the end counts. */
-  isClockTrusted = true;
+  /** False once the storage's clock was set, so that a later change may look older, or an agent lied: then only the end counts. */
+  isTrusted = true;
   readonly #storage: SimStorage;
   readonly #nowMs: () => number;
   readonly #removedAt = new Map<Path, number>();
@@ -61,7 +61,7 @@ export class Witness {
     this.#removedAt.set(path, this.#nowMs());
     const truth = this.#storage.residence(path);
     if (!truth || truth.isCarried || entry.size < truth.sinceVersion) return;
-    if (this.#storage.ownerOfVersion(entry.size) !== truth.inode || !this.isClockTrusted) return;
+    if (this.#storage.ownerOfVersion(entry.size) !== truth.inode || !this.isTrusted) return;
     this.#say(`${path} is alive and was deleted`);
   }
 
@@ -69,7 +69,7 @@ export class Witness {
   #onNew(path: Path, entry: Entry): void {
     const removedAt = this.#removedAt.get(path);
     const goneSince = this.#storage.goneSince(path);
-    if (removedAt === undefined || goneSince === undefined || goneSince > removedAt || !this.isClockTrusted) return;
+    if (removedAt === undefined || goneSince === undefined || goneSince > removedAt || !this.isTrusted) return;
     this.#say(`${path} is gone and was resurrected (${entry.size})`);
   }
 }
