@@ -31,7 +31,7 @@ function view() {
         ingest(
           txn,
           {session, number, sentAt: 0, heard: undefined, events},
-          {arrival: {viewMs: nowMs, wallMs: nowMs}, settings},
+          {arrival: {viewMs: nowMs, wallMs: nowMs, runningSince: 0}, settings},
         ),
       );
     },

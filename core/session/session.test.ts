@@ -12,7 +12,7 @@ import {endSession, endSilentSessions, openSession, readSessions} from './sessio
 const settings = {hotFileThresholdMs: 30_000, cacheWindowMs: 120_000, tombstoneRetentionMs: 3_600_000};
 const start = Date.UTC(2026, 0, 1);
 const timeoutMs = 30_000;
-const at = (ms: number) => ({viewMs: ms, wallMs: ms});
+const at = (ms: number) => ({viewMs: ms, wallMs: ms, runningSince: 0});
 
 function view() {
   const store = openMemoryTree();

@@ -308,6 +308,7 @@ export class Observed {
           isOnlyAgent: true,
           forgottenUntil: 0,
           heard: {hlc: now, at: performance.now()},
+          runningSince: 0,
           storageClock: emptyStorageClock,
           sentAt: this.sink.now(),
           observedUntil: this.#observedUntil,

@@ -14,6 +14,8 @@ export type ArbitrationContext = RuleContext & {
   sentAt: number;
   /** What the agent had heard of the view's clock, and when on its own; undefined: nothing. */
   heard: Heard | undefined;
+  /** The view's clock when this engine started: before that it may have gone at another pace. */
+  runningSince: Hlc;
   /** The latest moment (`Observation.to`) of the realtime events that this session told before. */
   observedUntil: Hlc;
 };
@@ -68,10 +70,25 @@ function apply(rules: RuleContext, event: Exclude<FsEvent, {kind: 'phase'}>, obs
   }
 }
 
-function observationOf({now, sentAt, heard}: ArbitrationContext, observedAt: number, observedUntil: Hlc): Observation {
-  const to = shiftHlc(now, -Math.max(0, sentAt - observedAt));
-  const from = heard ? shiftHlc(heard.hlc, observedAt - heard.at) : 0;
-  return {from: Math.min(from, to), to: Math.max(to, observedUntil)};
+function observationOf(
+  {now, sentAt, heard, runningSince}: ArbitrationContext,
+  observedAt: number,
+  observedUntil: Hlc,
+): Observation {
+  // What is from before this engine started is not later than its start.
+  const to = Math.max(shiftHlc(now, -Math.max(0, sentAt - observedAt)), runningSince);
+  return {from: Math.min(earliest(heard, observedAt, runningSince), to), to: Math.max(to, observedUntil)};
+}
+
+/**
+ * Time that passed on the agent's clock passed on the view's too, but only while one engine ran: a new one looks at the wall,
+ * which may have been set. What was observed after something was heard is later than that in any case.
+ */
+function earliest(heard: Heard | undefined, observedAt: number, runningSince: Hlc): Hlc {
+  if (!heard) return 0;
+  if (heard.hlc < runningSince) return observedAt >= heard.at ? heard.hlc : 0;
+  const from = shiftHlc(heard.hlc, observedAt - heard.at);
+  return from >= runningSince ? from : 0;
 }
 
 const neverObserved: Observation = {from: 0, to: 0};

@@ -25,7 +25,8 @@ import {
  * 1. A listing of a directory that was deleted, it or one above it, counts only when E is later than the deletion + W.
  * 2. A name that is not stored comes in, unless a tombstone stands there and it is not provably newer.
  * 3. A stored name takes what was listed when E is later than the last observation + W, else only with a later ctime.
- * 4. A stored name that was not listed goes only when E is later than the last complete listing, and neither it nor
+ * 4. A stored name that was not listed goes only when E is later than the arrival of the last complete listing (evidence bounds
+ *    a look from below, arrival from above: only so is the look surely the later one), and neither it nor
  *    anything below it was seen by a watcher later than E - W.
  * 5. A listing from before the oldest deletion that is surely remembered does not count at all.
  *
@@ -39,8 +40,8 @@ export function applyListing(context: RuleContext, event: ListingEvent): boolean
   const range = {after: event.after, until: event.until};
   const foundGone = deletionsIn(txn, directory);
   txn.merge(directory, range, event.entries, agent, decider(context, event, {directory, record, foundGone}));
-  if (event.evidence > record.listedAt) confirmDeletions(context, event, {directory, foundGone});
-  txn.setDirectory(directory, reached(record, range, event.evidence));
+  if (event.evidence >= record.listedAt) confirmDeletions(context, event, {directory, foundGone});
+  txn.setDirectory(directory, reached(record, range, {evidence: event.evidence, now: context.now}));
   return true;
 }
 
@@ -134,7 +135,7 @@ function decider(
   const {txn, agent, isOnlyAgent, now} = context;
   const {listedAt} = record;
   const hasTombstones = txn.hasTombstones(directory);
-  const isLaterLook = evidence > listedAt;
+  const isLaterLook = evidence >= listedAt;
   const seenLimit = shiftHlc(evidence, -context.settings.cacheWindowMs);
   const place = (name: ByteString): Place => ({directory, name});
 
@@ -205,12 +206,12 @@ function bringsBlindSpots(source: ScanSource): boolean {
 function reached(
   {listedAt, partial}: Readonly<DirectoryRecord>,
   {after, until}: NameRange,
-  evidence: Hlc,
+  {evidence, now}: {evidence: Hlc; now: Hlc},
 ): Partial<Pick<DirectoryRecord, 'listedAt' | 'unreadable' | 'partial'>> {
   const continues = after === undefined || (partial?.evidence === evidence && partial.until === after);
   if (!continues) return {};
   if (until !== undefined) return {partial: {evidence, until}};
-  return {listedAt: Math.max(listedAt, evidence), unreadable: undefined, partial: undefined};
+  return {listedAt: Math.max(listedAt, now), unreadable: undefined, partial: undefined};
 }
 
 /** Whether a look is surely later than what is stored; `listedAt` is that of the directory it stands in. */
@@ -221,7 +222,7 @@ function isOutsideDoubt(
   listedAt: Hlc,
 ): boolean {
   const windowMs = stored.agent === agent ? 0 : settings.cacheWindowMs;
-  return evidence > shiftHlc(Math.max(stored.realtimeAt, listedAt), windowMs);
+  return evidence >= shiftHlc(Math.max(stored.realtimeAt, listedAt), windowMs);
 }
 
 /** Blind spots of deletions in a directory, and when each was found. */
@@ -240,7 +241,7 @@ function confirmDeletions(
 ): void {
   for (const [name, foundAt] of foundGone) {
     const isInRange = (after === undefined || name > after) && (until === undefined || name <= until);
-    if (!isInRange || foundAt >= evidence || txn.entry(directory, name) !== undefined) continue;
+    if (!isInRange || foundAt > evidence || txn.entry(directory, name) !== undefined) continue;
     txn.removeBlindSpot(directory, name);
   }
 }

@@ -68,19 +68,21 @@ export function applyMove(context: RuleContext, {from, to, observed}: Realtime<M
     doubt(context, from);
     return doubt(context, to);
   };
-  const known = resolvePlace(txn, from).place;
+  const {place: known, missing} = resolvePlace(txn, from);
   const stored = known && txn.entry(known.directory, known.name);
   if (!stored && isForgotten(context, observed)) return inDoubt();
   if (stored && !mayRemove(context, observed, known.directory, stored)) return inDoubt();
   if (!mayStandAt(context, to, observed, undefined)) return inDoubt();
-  const origin = known ?? makePlace(context, from);
+  // What is gone with its parent needs no tombstone, and no parent.
+  const isGone = missing?.tombstone !== undefined || missing?.blocker !== undefined;
+  const origin = known ?? (isGone ? undefined : makePlace(context, from));
   const target = makePlace(context, to);
   const replaced = txn.entry(target.directory, target.name);
   if (replaced && !mayRemove(context, observed, target.directory, replaced)) return inDoubt();
-  if (!stored) {
+  if (!stored || !origin) {
     // The scan has not told us of it yet. What it will tell under the old name is out of date.
     if (replaced) removeObserved(context, target, observed);
-    buryAt(context, origin, observed.to);
+    if (origin) buryAt(context, origin, observed.to);
     return true;
   }
   const moved = txn.move(origin, target, {realtimeAt: observed.to, agent, isBlindSpot: false})!;
@@ -118,7 +120,9 @@ function mayStandAt(
   const {directory, name} = place ?? missing.at;
   const tombstone = missing ? missing.tombstone : txn.tombstone(directory, name);
   if (tombstone) return isAfter(context, observed, tombstone, attributes);
-  if (missing?.blocker) return !(isOther(context, missing.blocker) && observed.from < missing.blocker.realtimeAt);
+  if (missing?.blocker) {
+    return !isOther(context, missing.blocker) || observed.from >= lastLook(context, directory, missing.blocker);
+  }
   return txn.entry(directory, name) !== undefined || !isForgotten(context, observed);
 }
 

@@ -48,7 +48,7 @@ export type DirectoryRecord = {
   number: DirectoryNumber;
   parent: DirectoryNumber;
   name: ByteString;
-  /** Evidence of the last complete listing that counted; 0 if none. */
+  /** When the last complete listing that counted arrived, on the view's clock; 0 if none. */
   listedAt: Hlc;
   /** Why it could not be read the last time, or undefined. `EXDEV`: not entered, another file system; counts as listed. */
   unreadable: string | undefined;

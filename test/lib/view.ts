@@ -63,6 +63,7 @@ export class View {
             this.#observedUntil.size === 0 || (this.#observedUntil.size === 1 && this.#observedUntil.has(agent)),
           forgottenUntil: forgottenUntil(txn),
           heard: {hlc: shiftHlc(now, -delayMs), at: ageMs},
+          runningSince: 0,
           storageClock: this.#storageClock,
           sentAt: ageMs,
           observedUntil: this.#observedUntil.get(agent) ?? 0,

@@ -214,7 +214,9 @@ class Model {
 
   async #ingest(batch: Batch): Promise<void> {
     const wallMs = startedAtMs + this.#nowMs;
-    await this.#store.write(txn => void ingest(txn, batch, {arrival: {viewMs: wallMs, wallMs}, settings}));
+    await this.#store.write(
+      txn => void ingest(txn, batch, {arrival: {viewMs: wallMs, wallMs, runningSince: 0}, settings}),
+    );
     this.#observe();
   }
 

@@ -101,8 +101,12 @@ export class SimClient {
     return fetched;
   }
 
+  /** Who does something at a path has looked at every directory on the way. */
   #forget(path: Path): void {
-    const inode = this.storage.at(splitPath(path).parent);
-    if (inode) this.#cache.delete(inode.number);
+    for (let at = splitPath(path).parent; ; at = splitPath(at).parent) {
+      const inode = this.storage.at(at);
+      if (inode) this.#cache.delete(inode.number);
+      if (at === rootPath) return;
+    }
   }
 }

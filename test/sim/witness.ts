@@ -15,7 +15,8 @@ export class Witness {
   isTrusted = true;
   readonly #storage: SimStorage;
   readonly #nowMs: () => number;
-  readonly #removedAt = new Map<Path, number>();
+  /** What the view showed last of a path that it shows no more, and until when. */
+  readonly #dropped = new Map<Path, {version: number; at: number}>();
   #seen: Seen = new Map();
 
   constructor(storage: SimStorage, nowMs: () => number) {
@@ -58,18 +59,19 @@ export class Witness {
 
   /** Nothing alive is deleted: the view knew what is there now, it never went, and the view drops it. */
   #onGone(path: Path, entry: Entry): void {
-    this.#removedAt.set(path, this.#nowMs());
+    this.#dropped.set(path, {version: entry.size, at: this.#nowMs()});
     const truth = this.#storage.residence(path);
     if (!truth || truth.isCarried || entry.size < truth.sinceVersion) return;
     if (this.#storage.ownerOfVersion(entry.size) !== truth.inode || !this.isTrusted) return;
     this.#say(`${path} is alive and was deleted`);
   }
 
-  /** Nothing is resurrected: the view knew that it is gone, it never came back, and the view shows it again. */
+  /** Nothing is resurrected: the view knew that it is gone, it never came back, and the view shows it, or older, again. */
   #onNew(path: Path, entry: Entry): void {
-    const removedAt = this.#removedAt.get(path);
+    const dropped = this.#dropped.get(path);
     const goneSince = this.#storage.goneSince(path);
-    if (removedAt === undefined || goneSince === undefined || goneSince > removedAt || !this.isTrusted) return;
+    if (!dropped || goneSince === undefined || goneSince > dropped.at || !this.isTrusted) return;
+    if (entry.size > dropped.version) return; // news, though old news
     this.#say(`${path} is gone and was resurrected (${entry.size})`);
   }
 }

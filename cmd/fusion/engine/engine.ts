@@ -35,7 +35,7 @@ import {
   readViewState,
 } from '../../../core/session/session.ts';
 import type {Clock} from '../../../core/time/clock.ts';
-import {hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
+import {type Hlc, hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
 import type {Place, TreeSettings} from '../../../core/tree/context.ts';
 import {reviewSuspects} from '../../../core/tree/suspects.ts';
 import {take} from '../../../core/tree/take.ts';
@@ -79,6 +79,7 @@ export class Engine {
   #hasOrphans = true;
   /** What the view's clock has more than the monotonic one. */
   #viewOffsetMs = 0;
+  #runningSince: Hlc = 0;
   /** When each session was last heard, on the monotonic clock. */
   readonly #heardAt = new Map<string, number>();
   #tombstonesAt = Number.NEGATIVE_INFINITY;
@@ -98,7 +99,10 @@ export class Engine {
     const {store, clock} = this.#parts;
     const wallMs = clock.now();
     this.#viewOffsetMs = Math.max(wallMs, hlcToMs(store.read(readClock))) - clock.monotonic();
-    const sessions = await store.write(txn => graceAll(txn, wallMs));
+    const sessions = await store.write(txn => {
+      this.#runningSince = tick(txn, this.#arrival().viewMs);
+      return graceAll(txn, wallMs);
+    });
     for (const {id} of sessions) this.#heardAt.set(id, clock.monotonic());
   }
 
@@ -214,7 +218,7 @@ export class Engine {
 
   #arrival(): Arrival {
     const {clock} = this.#parts;
-    return {viewMs: this.#viewOffsetMs + clock.monotonic(), wallMs: clock.now()};
+    return {viewMs: this.#viewOffsetMs + clock.monotonic(), wallMs: clock.now(), runningSince: this.#runningSince};
   }
 
   async #endSilentSessions(): Promise<void> {
