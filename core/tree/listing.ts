@@ -155,6 +155,7 @@ function decider(
   function comparison(stored: PackedCursor, listed: PackedCursor): number {
     if (!listed.hasAttributes) return verdicts.keep;
     if (isSameVersion(stored, listed)) return confirmation(stored);
+    if (listed.kind !== kinds.directory && isSeenBelow(stored)) return verdicts.keep;
     const isOutside = isOutsideDoubt(context, evidence, stored, listedAt);
     const isNewer = compareCtimes(listed, stored) > 0;
     if (!isOutside && !isNewer && stored.hasAttributes) return verdicts.keep;
@@ -175,12 +176,16 @@ function decider(
 
   function absence(stored: PackedCursor): number {
     if (!isLaterLook || stored.realtimeAt >= (stored.agent === agent ? evidence : seenLimit)) return verdicts.keep;
-    const below = stored.directory === 0 ? undefined : txn.directory(stored.directory);
-    // Of what is below only the newest observation is known, not whose it was.
-    if (below && below.totals.newestRealtimeAt >= (isOnlyAgent ? evidence : seenLimit)) return verdicts.keep;
+    if (isSeenBelow(stored)) return verdicts.keep;
     txn.putBlindSpot(directory, stored.name, 'deleted', now);
     buryAt(context, place(stored.name), evidence);
     return verdicts.remove;
+  }
+
+  /** Whether a watcher saw something below a directory too lately for it to be gone. Whose observation it was is not known. */
+  function isSeenBelow(stored: PackedCursor): boolean {
+    const below = stored.directory === 0 ? undefined : txn.directory(stored.directory);
+    return below !== undefined && below.totals.newestRealtimeAt >= (isOnlyAgent ? evidence : seenLimit);
   }
 
   function suspicion(listed: PackedCursor, isSuspect: boolean): number {

@@ -1,5 +1,5 @@
 import {type Attributes, compareTimes, type DirectoryNumber, type Entry, kinds, newEntryFrom} from '../entry/entry.ts';
-import {isBelow, type Path, rootPath} from '../entry/path.ts';
+import {isBelow, type Path, pathNames, rootPath} from '../entry/path.ts';
 import type {DeleteEvent, MoveEvent, UpsertEvent} from '../protocol/events.ts';
 import {type Hlc, hlcToMs} from '../time/hlc.ts';
 import {earliestStorageTimeAt, latestStorageTimeAt} from '../time/storage-clock.ts';
@@ -7,7 +7,7 @@ import {makePlace, type Observation, type Place, type RuleContext, resolvePlace}
 import {doubt} from './doubts.ts';
 import {canBeSuspect, watchSuspect} from './suspects.ts';
 import {buryAt} from './tombstones.ts';
-import type {Tombstone} from './tree-store.ts';
+import {rootDirectory, type Tombstone} from './tree-store.ts';
 
 /**
  * What a watcher saw is authoritative for the moment at which it was observed.
@@ -116,6 +116,7 @@ function mayStandAt(
   attributes: Attributes | undefined,
 ): boolean {
   const {txn} = context;
+  if (isOfEarlierDirectory(context, path, observed, attributes)) return false;
   const {place, missing} = resolvePlace(txn, path);
   const {directory, name} = place ?? missing.at;
   const tombstone = missing ? missing.tombstone : txn.tombstone(directory, name);
@@ -124,6 +125,26 @@ function mayStandAt(
     return !isOther(context, missing.blocker) || observed.from >= lastLook(context, directory, missing.blocker);
   }
   return txn.entry(directory, name) !== undefined || !isForgotten(context, observed);
+}
+
+/** Whether a directory on the way was deleted after the observation, and another one stands there now. */
+function isOfEarlierDirectory(
+  context: RuleContext,
+  path: Path,
+  observed: Observation,
+  attributes: Attributes | undefined,
+): boolean {
+  const {txn, isOnlyAgent} = context;
+  if (isOnlyAgent) return false; // what one agent tells is in order
+  let directory: DirectoryNumber = rootDirectory;
+  for (const name of pathNames(path).slice(0, -1)) {
+    const entry = txn.entry(directory, name);
+    if (!entry?.directory) return false;
+    const tombstone = txn.tombstone(directory, name);
+    if (tombstone && !isAfter(context, observed, tombstone, attributes)) return true;
+    directory = entry.directory;
+  }
+  return false;
 }
 
 /** So long ago that a deletion which came after it may be forgotten. */

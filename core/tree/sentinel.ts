@@ -1,4 +1,4 @@
-import {type Attributes, compareTimes, type Entry, newEntryFrom} from '../entry/entry.ts';
+import {type Attributes, compareTimes, type Entry, kinds, newEntryFrom} from '../entry/entry.ts';
 import type {SentinelEvent} from '../protocol/events.ts';
 import {type Hlc, shiftHlc} from '../time/hlc.ts';
 import {type Place, type RuleContext, resolvePlace} from './context.ts';
@@ -20,6 +20,8 @@ export function applySentinel(context: RuleContext, {path, evidence, attributes}
   const stored = context.txn.entry(place.directory, place.name);
   if (!stored) return attributes !== undefined && add(context, place, evidence, attributes);
   if (stored.realtimeAt > evidence) return false;
+  const isPossible = attributes?.kind === kinds.directory || !isSeenBelow(context, stored, evidence);
+  if (!isPossible) return false;
   return attributes ? update(context, place, stored, attributes) : remove(context, place, stored, evidence);
 }
 
@@ -53,13 +55,17 @@ function update(context: RuleContext, place: Place, stored: Entry, attributes: A
 }
 
 function remove(context: RuleContext, place: Place, stored: Entry, evidence: Hlc): boolean {
-  const {txn, agent, isOnlyAgent, settings, now} = context;
-  const seenLimit = shiftHlc(evidence, -settings.cacheWindowMs);
-  if (stored.agent !== agent && stored.realtimeAt >= seenLimit) return false;
-  const below = stored.directory === 0 ? undefined : txn.directory(stored.directory);
-  if (below && below.totals.newestRealtimeAt >= (isOnlyAgent ? evidence : seenLimit)) return false;
+  const {txn, agent, settings, now} = context;
+  if (stored.agent !== agent && stored.realtimeAt >= shiftHlc(evidence, -settings.cacheWindowMs)) return false;
   txn.remove(place.directory, place.name);
   txn.putBlindSpot(place.directory, place.name, 'deleted', now);
   buryAt(context, place, evidence);
   return true;
+}
+
+/** Whether a watcher saw something below a directory too lately for it to be gone. */
+function isSeenBelow({txn, isOnlyAgent, settings}: RuleContext, stored: Entry, evidence: Hlc): boolean {
+  const below = stored.directory === 0 ? undefined : txn.directory(stored.directory);
+  const limit = isOnlyAgent ? evidence : shiftHlc(evidence, -settings.cacheWindowMs);
+  return below !== undefined && below.totals.newestRealtimeAt >= limit;
 }

@@ -27,7 +27,11 @@ export class Witness {
   /** Returns all that the view shows, on one line. */
   observe(txn: TreeRead): string {
     const seen = readAll(txn);
-    for (const [path, entry] of this.#seen) if (!seen.has(path)) this.#onGone(path, entry);
+    const versions = new Set([...seen.values()].map(({size}) => size));
+    for (const [path, entry] of this.#seen) {
+      // What the view shows elsewhere now was renamed.
+      if (!seen.has(path) && !versions.has(entry.size)) this.#onGone(path, entry);
+    }
     for (const [path, entry] of seen) if (!this.#seen.has(path)) this.#onNew(path, entry);
     for (const line of [...wrongBlindSpots(txn), ...wrongTotals(txn, rootDirectory)]) this.#say(line);
     this.#seen = seen;
