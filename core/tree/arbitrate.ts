@@ -91,12 +91,16 @@ function earliest(heard: Heard | undefined, observedAt: number, runningSince: Hl
   return from >= runningSince ? from : 0;
 }
 
+const voteWithinMs = 1_000;
 const neverObserved: Observation = {from: 0, to: 0};
 
+/** Only what was observed at a moment that is known well votes. */
 function* differences(context: ArbitrationContext, events: readonly FsEvent[]): Iterable<number> {
   for (const event of events) {
     if (event.kind !== 'upsert') continue;
+    const {from, to} = observationOf(context, event.observedAt, 0);
+    if (shiftHlc(from, voteWithinMs) < to) continue;
     const {seconds, nanos} = event.attributes.ctime;
-    yield hlcToMs(observationOf(context, event.observedAt, 0).to) / 1000 - (seconds + nanos / 1e9);
+    yield hlcToMs(to) / 1000 - (seconds + nanos / 1e9);
   }
 }

@@ -11,6 +11,8 @@ import type {Tombstone, TreeRead, TreeWrite} from './tree-store.ts';
  * files, later costs only space.
  */
 export function buryAt({txn, storageClock, agent}: RuleContext, {directory, name}: Place, deletedAt: Hlc): void {
+  const known = txn.tombstone(directory, name);
+  if (known && known.deletedAt > deletedAt) return; // a later deletion says more
   const storageTime = latestStorageTimeAt(storageClock, hlcToMs(deletedAt));
   txn.putTombstone(directory, name, {deletedAt, storageTime, agent});
 }

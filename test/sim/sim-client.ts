@@ -82,6 +82,7 @@ export class SimClient {
     const inode = this.#fetched(directory).names.get(name)?.inode;
     if (!inode) return undefined;
     const isAlive = [...this.storage.paths().values()].includes(inode);
+    if (!isAlive) this.#cache.delete(directory.number); // what the client itself saw gone does not come back
     const found = isAlive ? inode : directory.children.get(name);
     return found && this.storage.attributes(found);
   }
