@@ -6,7 +6,7 @@ import type {SessionProgress} from '../protocol/session.ts';
 import {type Hlc, nextHlc, shiftHlc} from '../time/hlc.ts';
 import {emptyStorageClock, type StorageClock} from '../time/storage-clock.ts';
 import {type Arbitration, arbitrate} from '../tree/arbitrate.ts';
-import type {TreeSettings} from '../tree/context.ts';
+import type {EngineRun, TreeSettings} from '../tree/context.ts';
 import {doubts} from '../tree/doubts.ts';
 import {take} from '../tree/take.ts';
 import {forgottenUntil} from '../tree/tombstones.ts';
@@ -19,9 +19,9 @@ import {agentNumber, applyPhases, getSession, putSession, readViewState} from '.
  * batch, and its arrival, so that the same batches build the same store anywhere.
  *
  * Two times come with what arrives. `viewMs` moves the view's clock and is what the rules compare: it only ever goes forward,
- * at the pace of a monotonic clock as long as one engine runs, from `runningSince` on. `wallMs` is what people read.
+ * at the pace of a monotonic clock as long as one engine runs, `run`. `wallMs` is what people read.
  */
-export type Arrival = {viewMs: number; wallMs: number; runningSince: Hlc};
+export type Arrival = {viewMs: number; wallMs: number; run: EngineRun};
 
 const clockStateName = 'clock';
 const storageClockStateName = 'storage-clock';
@@ -43,7 +43,7 @@ export type Ingestion = {session: StoredSession; hasSnapshot: boolean; now: Hlc;
 export function ingest(
   txn: TreeWrite,
   batch: Batch,
-  {arrival: {viewMs, wallMs, runningSince}, settings}: {arrival: Arrival; settings: TreeSettings},
+  {arrival: {viewMs, wallMs, run}, settings}: {arrival: Arrival; settings: TreeSettings},
 ): Ingestion {
   const session = getSession(txn, batch.session);
   const now = tick(txn, viewMs);
@@ -62,7 +62,7 @@ export function ingest(
       storageClock: stored,
       sentAt: batch.sentAt,
       heard: batch.heard,
-      runningSince,
+      run,
       observedUntil: session.observedUntil,
     },
     batch.events,

@@ -3,6 +3,7 @@ import {openMemoryTree} from '../../test/lib/memory-tree.ts';
 import {fromText} from '../entry/byte-string.ts';
 import {type Path, rootPath} from '../entry/path.ts';
 import type {FsEvent, ScanSource} from '../protocol/events.ts';
+import {onlyRun} from '../tree/context.ts';
 import {readJob, readJobs} from '../view/jobs.ts';
 import {ingest} from './ingest.ts';
 import {jobsToRun, requestScan} from './jobs.ts';
@@ -31,7 +32,7 @@ function view() {
         ingest(
           txn,
           {session, number, sentAt: 0, heard: undefined, events},
-          {arrival: {viewMs: nowMs, wallMs: nowMs, runningSince: 0}, settings},
+          {arrival: {viewMs: nowMs, wallMs: nowMs, run: onlyRun}, settings},
         ),
       );
     },

@@ -5,6 +5,7 @@ import {kinds, zeroTime} from '../entry/entry.ts';
 import {type Path, rootPath} from '../entry/path.ts';
 import type {FsEvent} from '../protocol/events.ts';
 import {resolve} from '../query/resolve.ts';
+import {onlyRun} from '../tree/context.ts';
 import {readViewStatus} from '../view/view-status.ts';
 import {ingest, skipBatch} from './ingest.ts';
 import {endSession, endSilentSessions, openSession, readSessions} from './session.ts';
@@ -12,7 +13,7 @@ import {endSession, endSilentSessions, openSession, readSessions} from './sessio
 const settings = {hotFileThresholdMs: 30_000, cacheWindowMs: 120_000, tombstoneRetentionMs: 3_600_000};
 const start = Date.UTC(2026, 0, 1);
 const timeoutMs = 30_000;
-const at = (ms: number) => ({viewMs: ms, wallMs: ms, runningSince: 0});
+const at = (ms: number) => ({viewMs: ms, wallMs: ms, run: onlyRun});
 
 function view() {
   const store = openMemoryTree();

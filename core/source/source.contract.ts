@@ -26,6 +26,7 @@ import {TreeAnswer} from '../query/tree-answer.ts';
 import {type Hlc, nextHlc} from '../time/hlc.ts';
 import {emptyStorageClock} from '../time/storage-clock.ts';
 import {arbitrate} from '../tree/arbitrate.ts';
+import {onlyRun} from '../tree/context.ts';
 import type {EventSink, ScanRequest, ScanResult, Source, SourceEvent} from './source.ts';
 
 /** What a source can do beyond the least that is asked of all. */
@@ -308,7 +309,7 @@ export class Observed {
           isOnlyAgent: true,
           forgottenUntil: 0,
           heard: {hlc: now, at: performance.now()},
-          runningSince: 0,
+          run: onlyRun,
           storageClock: emptyStorageClock,
           sentAt: this.sink.now(),
           observedUntil: this.#observedUntil,

@@ -14,8 +14,6 @@ export type ArbitrationContext = RuleContext & {
   sentAt: number;
   /** What the agent had heard of the view's clock, and when on its own; undefined: nothing. */
   heard: Heard | undefined;
-  /** The view's clock when this engine started: before that it may have gone at another pace. */
-  runningSince: Hlc;
   /** The latest moment (`Observation.to`) of the realtime events that this session told before. */
   observedUntil: Hlc;
 };
@@ -71,13 +69,13 @@ function apply(rules: RuleContext, event: Exclude<FsEvent, {kind: 'phase'}>, obs
 }
 
 function observationOf(
-  {now, sentAt, heard, runningSince}: ArbitrationContext,
+  {now, sentAt, heard, run}: ArbitrationContext,
   observedAt: number,
   observedUntil: Hlc,
 ): Observation {
   // What is from before this engine started is not later than its start.
-  const to = Math.max(shiftHlc(now, -Math.max(0, sentAt - observedAt)), runningSince);
-  return {from: Math.min(earliest(heard, observedAt, runningSince), to), to: Math.max(to, observedUntil)};
+  const to = Math.max(shiftHlc(now, -Math.max(0, sentAt - observedAt)), run.since);
+  return {from: Math.min(earliest(heard, observedAt, run.since), to), to: Math.max(to, observedUntil)};
 }
 
 /**

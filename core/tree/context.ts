@@ -1,7 +1,7 @@
 import type {ByteString} from '../entry/byte-string.ts';
 import {type DirectoryNumber, type Entry, kinds, zeroTime} from '../entry/entry.ts';
 import {type Path, pathNames} from '../entry/path.ts';
-import type {Hlc} from '../time/hlc.ts';
+import {type Hlc, shiftHlc} from '../time/hlc.ts';
 import type {StorageClock} from '../time/storage-clock.ts';
 import {aboveRoot, rootDirectory, rootName, type Tombstone, type TreeWrite} from './tree-store.ts';
 
@@ -23,8 +23,28 @@ export type RuleContext = {
   isOnlyAgent: boolean;
   /** Deletions from before this moment may be forgotten. */
   forgottenUntil: Hlc;
+  run: EngineRun;
   storageClock: StorageClock;
 };
+
+/**
+ * The view's clock when this engine started, and the last value that the one before it gave. In between nobody knows how much
+ * time passed: the wall clock that a start looks at may have been set.
+ */
+export type EngineRun = {since: Hlc; before: Hlc};
+
+/** One that has always been there. */
+export const onlyRun: EngineRun = {since: 0, before: 0};
+
+/**
+ * A look with this evidence shows what was there at this moment or later, whatever a cache says. The window counts only time in
+ * which an engine ran.
+ */
+export function seenUntil({settings, run}: Pick<RuleContext, 'settings' | 'run'>, evidence: Hlc): Hlc {
+  const limit = shiftHlc(evidence, -settings.cacheWindowMs);
+  const isAcross = evidence >= run.since && limit < run.since;
+  return isAcross ? Math.max(0, limit - (run.since - run.before)) : limit;
+}
 
 /** When a watcher saw something, on the view's clock: between these two. */
 export type Observation = {

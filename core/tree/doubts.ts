@@ -1,7 +1,7 @@
 import {hash} from 'node:crypto';
 import {type Path, rootPath} from '../entry/path.ts';
-import {type Hlc, shiftHlc} from '../time/hlc.ts';
-import type {RuleContext} from './context.ts';
+import type {Hlc} from '../time/hlc.ts';
+import {type RuleContext, seenUntil} from './context.ts';
 import type {TreeRead} from './tree-store.ts';
 
 /**
@@ -28,9 +28,10 @@ export function doubt(context: RuleContext, path: Path): false {
 }
 
 /** A look with this evidence was told. */
-export function settleDoubt({txn, settings}: RuleContext, path: Path, evidence: Hlc): void {
+export function settleDoubt(context: RuleContext, path: Path, evidence: Hlc): void {
+  const {txn} = context;
   const known = txn.state<Doubt>(nameOf(path));
-  if (known === undefined || evidence <= shiftHlc(known.since, settings.cacheWindowMs)) return;
+  if (known === undefined || seenUntil(context, evidence) <= known.since) return;
   txn.removeState(nameOf(path));
   txn.putState(countName, Math.max(0, (txn.state<number>(countName) ?? 0) - 1));
 }

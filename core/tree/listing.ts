@@ -3,8 +3,8 @@ import {type Attributes, compareTimes, type DirectoryNumber, type Entry, kinds, 
 import type {PackedCursor} from '../entry/packed.ts';
 import {type Path, pathNames} from '../entry/path.ts';
 import type {ListingEvent, ScanSource, UnreadableEvent} from '../protocol/events.ts';
-import {type Hlc, shiftHlc} from '../time/hlc.ts';
-import {makeDirectory, makePlace, type Place, type RuleContext, resolvePlace} from './context.ts';
+import type {Hlc} from '../time/hlc.ts';
+import {makeDirectory, makePlace, type Place, type RuleContext, resolvePlace, seenUntil} from './context.ts';
 import {isHot, watchSuspect} from './suspects.ts';
 import {buryAt, isAfterDeletion} from './tombstones.ts';
 import {
@@ -67,7 +67,10 @@ function findListed(
   const {missing} = resolvePlace(txn, path);
   const look = {evidence, ctime: undefined};
   if (missing?.tombstone && !isAfterDeletion(context, missing.tombstone, look)) return undefined;
-  if (missing?.blocker && !isOutsideDoubt(context, evidence, missing.blocker, 0)) return undefined;
+  if (missing?.blocker) {
+    const listedAt = txn.directory(missing.at.directory)?.listedAt ?? 0;
+    if (!isOutsideDoubt(context, evidence, missing.blocker, listedAt)) return undefined;
+  }
 
   const place = makePlace(context, path);
   const stored = txn.entry(place.directory, place.name);
@@ -136,7 +139,7 @@ function decider(
   const {listedAt} = record;
   const hasTombstones = txn.hasTombstones(directory);
   const isLaterLook = evidence >= listedAt;
-  const seenLimit = shiftHlc(evidence, -context.settings.cacheWindowMs);
+  const seenLimit = seenUntil(context, evidence);
   const place = (name: ByteString): Place => ({directory, name});
 
   function addition(listed: PackedCursor): number {
@@ -185,7 +188,9 @@ function decider(
   /** Whether a watcher saw something below a directory too lately for it to be gone. Whose observation it was is not known. */
   function isSeenBelow(stored: PackedCursor): boolean {
     const below = stored.directory === 0 ? undefined : txn.directory(stored.directory);
-    return below !== undefined && below.totals.newestRealtimeAt >= (isOnlyAgent ? evidence : seenLimit);
+    if (!below) return false;
+    // It was read itself by a look that arrived after this one began.
+    return below.listedAt > evidence || below.totals.newestRealtimeAt >= (isOnlyAgent ? evidence : seenLimit);
   }
 
   function suspicion(listed: PackedCursor, isSuspect: boolean): number {
@@ -221,13 +226,13 @@ function reached(
 
 /** Whether a look is surely later than what is stored; `listedAt` is that of the directory it stands in. */
 function isOutsideDoubt(
-  {settings, agent}: RuleContext,
+  context: RuleContext,
   evidence: Hlc,
   stored: {agent: number; realtimeAt: Hlc},
   listedAt: Hlc,
 ): boolean {
-  const windowMs = stored.agent === agent ? 0 : settings.cacheWindowMs;
-  return evidence >= shiftHlc(Math.max(stored.realtimeAt, listedAt), windowMs);
+  const limit = stored.agent === context.agent ? evidence : seenUntil(context, evidence);
+  return limit >= Math.max(stored.realtimeAt, listedAt);
 }
 
 /** Blind spots of deletions in a directory, and when each was found. */

@@ -1,7 +1,7 @@
 import {type Attributes, compareTimes, type Entry, kinds, newEntryFrom} from '../entry/entry.ts';
 import type {SentinelEvent} from '../protocol/events.ts';
-import {type Hlc, shiftHlc} from '../time/hlc.ts';
-import {type Place, type RuleContext, resolvePlace} from './context.ts';
+import type {Hlc} from '../time/hlc.ts';
+import {type Place, type RuleContext, resolvePlace, seenUntil} from './context.ts';
 import {settleDoubt} from './doubts.ts';
 import {canBeSuspect} from './suspects.ts';
 import {buryAt, isAfterDeletion} from './tombstones.ts';
@@ -55,8 +55,10 @@ function update(context: RuleContext, place: Place, stored: Entry, attributes: A
 }
 
 function remove(context: RuleContext, place: Place, stored: Entry, evidence: Hlc): boolean {
-  const {txn, agent, settings, now} = context;
-  if (stored.agent !== agent && stored.realtimeAt >= shiftHlc(evidence, -settings.cacheWindowMs)) return false;
+  const {txn, agent, now} = context;
+  const listedAt = txn.directory(place.directory)?.listedAt ?? 0;
+  if (evidence < listedAt) return false; // a listing that arrived later has seen it
+  if (stored.agent !== agent && stored.realtimeAt >= seenUntil(context, evidence)) return false;
   txn.remove(place.directory, place.name);
   txn.putBlindSpot(place.directory, place.name, 'deleted', now);
   buryAt(context, place, evidence);
@@ -64,8 +66,9 @@ function remove(context: RuleContext, place: Place, stored: Entry, evidence: Hlc
 }
 
 /** Whether a watcher saw something below a directory too lately for it to be gone. */
-function isSeenBelow({txn, isOnlyAgent, settings}: RuleContext, stored: Entry, evidence: Hlc): boolean {
-  const below = stored.directory === 0 ? undefined : txn.directory(stored.directory);
-  const limit = isOnlyAgent ? evidence : shiftHlc(evidence, -settings.cacheWindowMs);
-  return below !== undefined && below.totals.newestRealtimeAt >= limit;
+function isSeenBelow(context: RuleContext, stored: Entry, evidence: Hlc): boolean {
+  const below = stored.directory === 0 ? undefined : context.txn.directory(stored.directory);
+  if (!below) return false;
+  const limit = context.isOnlyAgent ? evidence : seenUntil(context, evidence);
+  return below.listedAt > evidence || below.totals.newestRealtimeAt >= limit;
 }

@@ -1,7 +1,7 @@
 import {compareTimes, type FileTime} from '../entry/entry.ts';
-import {type Hlc, hlcToMs, shiftHlc} from '../time/hlc.ts';
+import {type Hlc, hlcToMs} from '../time/hlc.ts';
 import {latestStorageTimeAt} from '../time/storage-clock.ts';
-import type {Place, RuleContext} from './context.ts';
+import {type Place, type RuleContext, seenUntil} from './context.ts';
 import {take} from './take.ts';
 import type {Tombstone, TreeRead, TreeWrite} from './tree-store.ts';
 
@@ -22,13 +22,13 @@ export function buryAt({txn, storageClock, agent}: RuleContext, {directory, name
  * of the deletion sees nothing from before it.
  */
 export function isAfterDeletion(
-  {settings, agent}: RuleContext,
+  context: RuleContext,
   tombstone: Tombstone,
   look: {evidence: Hlc; ctime: FileTime | undefined},
 ): boolean {
   if (look.ctime && compareTimes(look.ctime, tombstone.storageTime) > 0) return true;
-  const windowMs = tombstone.agent === agent ? 0 : settings.cacheWindowMs;
-  return look.evidence > shiftHlc(tombstone.deletedAt, windowMs);
+  const limit = tombstone.agent === context.agent ? look.evidence : seenUntil(context, look.evidence);
+  return limit > tombstone.deletedAt;
 }
 
 /** From when on deletions are surely remembered. */

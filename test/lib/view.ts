@@ -7,6 +7,7 @@ import {resolve} from '../../core/query/resolve.ts';
 import {type Hlc, hlcAt, shiftHlc} from '../../core/time/hlc.ts';
 import {emptyStorageClock, type StorageClock} from '../../core/time/storage-clock.ts';
 import {arbitrate} from '../../core/tree/arbitrate.ts';
+import {onlyRun} from '../../core/tree/context.ts';
 import {doubts} from '../../core/tree/doubts.ts';
 import {forgottenUntil} from '../../core/tree/tombstones.ts';
 import type {TreeStore} from '../../core/tree/tree-store.ts';
@@ -63,7 +64,7 @@ export class View {
             this.#observedUntil.size === 0 || (this.#observedUntil.size === 1 && this.#observedUntil.has(agent)),
           forgottenUntil: forgottenUntil(txn),
           heard: {hlc: shiftHlc(now, -delayMs), at: ageMs},
-          runningSince: 0,
+          run: onlyRun,
           storageClock: this.#storageClock,
           sentAt: ageMs,
           observedUntil: this.#observedUntil.get(agent) ?? 0,

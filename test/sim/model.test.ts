@@ -8,6 +8,7 @@ import type {FsEvent} from '../../core/protocol/events.ts';
 import {ingest, tick} from '../../core/session/ingest.ts';
 import {openSession} from '../../core/session/session.ts';
 import {type Hlc, hlcAt} from '../../core/time/hlc.ts';
+import {onlyRun} from '../../core/tree/context.ts';
 import {doubts} from '../../core/tree/doubts.ts';
 import {reviewSuspects} from '../../core/tree/suspects.ts';
 import {forgetTombstones} from '../../core/tree/tombstones.ts';
@@ -215,7 +216,7 @@ class Model {
   async #ingest(batch: Batch): Promise<void> {
     const wallMs = startedAtMs + this.#nowMs;
     await this.#store.write(
-      txn => void ingest(txn, batch, {arrival: {viewMs: wallMs, wallMs, runningSince: 0}, settings}),
+      txn => void ingest(txn, batch, {arrival: {viewMs: wallMs, wallMs, run: onlyRun}, settings}),
     );
     this.#observe();
   }

@@ -1,6 +1,6 @@
 import {kinds} from '../../core/entry/entry.ts';
 import {packRun} from '../../core/entry/packed.ts';
-import {joinPath, type Path, rootPath, splitPath} from '../../core/entry/path.ts';
+import {isBelow, joinPath, type Path, rootPath, splitPath} from '../../core/entry/path.ts';
 import type {FsEvent, ListingEvent, ScanSource} from '../../core/protocol/events.ts';
 import type {EventSink, ScanRequest, ScanResult, Source, SourceStatus} from '../../core/source/source.ts';
 import type {Prng} from '../lib/prng.ts';
@@ -18,6 +18,8 @@ export class SimSource implements Source {
   #sink: EventSink | undefined;
   #isDeaf = false;
   #gaps = 0;
+  /** Paths that were removed or renamed through this client, in order. */
+  readonly #left: Path[] = [];
 
   constructor(client: SimClient, parts: {time: VirtualTime; random: Prng}) {
     this.#client = client;
@@ -74,7 +76,14 @@ export class SimSource implements Source {
       if (!listed) continue;
       result.directories++;
       result.entries += listed.entries.length;
-      for (const range of listingRanges(next, source, evidence, listed)) await this.#sink?.offer(range);
+      const readAfter = this.#left.length;
+      for (const range of listingRanges(next, source, evidence, listed)) {
+        await this.#sink?.offer({
+          kind: 'deferred',
+          byteLength: 200,
+          resolve: () => this.#ifStill(next, readAfter, range),
+        });
+      }
       for (const {kind, name} of listed.entries) if (kind === kinds.directory) frontier.push(joinPath(next, name));
     }
     return {...result, isComplete: false, reason: 'the scan was stopped'};
@@ -96,9 +105,16 @@ export class SimSource implements Source {
     this.#sink = undefined;
   }
 
+  /** What was read of a directory means nothing once it was heard that it left, as the source's nodes have it. */
+  #ifStill(path: Path, readAfter: number, event: FsEvent): FsEvent | undefined {
+    const hasLeft = this.#left.slice(readAfter).some(left => left === path || isBelow(path, left));
+    return hasLeft ? undefined : event;
+  }
+
   #hear(event: ClientEvent): void {
     const sink = this.#sink;
     if (!sink || this.#isDeaf) return;
+    if (event.kind === 'removed' || event.kind === 'moved') this.#left.push(event.path);
     for (const told of realtimeEvents(this.#client, event, sink.now())) sink.emit(told);
     if ('isNew' in event && event.isNew) this.#tellNew(event.path);
   }

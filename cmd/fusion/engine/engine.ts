@@ -35,8 +35,8 @@ import {
   readViewState,
 } from '../../../core/session/session.ts';
 import type {Clock} from '../../../core/time/clock.ts';
-import {type Hlc, hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
-import type {Place, TreeSettings} from '../../../core/tree/context.ts';
+import {hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
+import {type EngineRun, onlyRun, type Place, type TreeSettings} from '../../../core/tree/context.ts';
 import {reviewSuspects} from '../../../core/tree/suspects.ts';
 import {take} from '../../../core/tree/take.ts';
 import {forgetTombstones} from '../../../core/tree/tombstones.ts';
@@ -79,7 +79,7 @@ export class Engine {
   #hasOrphans = true;
   /** What the view's clock has more than the monotonic one. */
   #viewOffsetMs = 0;
-  #runningSince: Hlc = 0;
+  #run: EngineRun = onlyRun;
   /** When each session was last heard, on the monotonic clock. */
   readonly #heardAt = new Map<string, number>();
   #tombstonesAt = Number.NEGATIVE_INFINITY;
@@ -100,7 +100,8 @@ export class Engine {
     const wallMs = clock.now();
     this.#viewOffsetMs = Math.max(wallMs, hlcToMs(store.read(readClock))) - clock.monotonic();
     const sessions = await store.write(txn => {
-      this.#runningSince = tick(txn, this.#arrival().viewMs);
+      const before = readClock(txn);
+      this.#run = {since: tick(txn, this.#arrival().viewMs), before};
       return graceAll(txn, wallMs);
     });
     for (const {id} of sessions) this.#heardAt.set(id, clock.monotonic());
@@ -218,7 +219,7 @@ export class Engine {
 
   #arrival(): Arrival {
     const {clock} = this.#parts;
-    return {viewMs: this.#viewOffsetMs + clock.monotonic(), wallMs: clock.now(), runningSince: this.#runningSince};
+    return {viewMs: this.#viewOffsetMs + clock.monotonic(), wallMs: clock.now(), run: this.#run};
   }
 
   async #endSilentSessions(): Promise<void> {
