@@ -33,6 +33,11 @@ export function tick(txn: TreeWrite, viewMs: number): Hlc {
   return now;
 }
 
+/** The view's clock stood still for an unknown time, so what it said of the storage's does not hold any more. */
+export function forgetStorageClock(txn: TreeWrite): void {
+  txn.removeState(storageClockStateName);
+}
+
 export function readClock(txn: TreeRead): Hlc {
   return txn.state<Hlc>(clockStateName) ?? 0;
 }

@@ -11,6 +11,7 @@ import {buryAt, isAfterDeletion} from './tombstones.ts';
  * against everything that was known before the look. But that a name is there, or is not, may come from a cache of names: of
  * that a look proves what a listing with the same evidence would.
  *
+ * What a look changed counts as seen at its arrival, as if a watcher had told it: an older deletion does not take it away.
  * The list of suspects changes only when the suspect's time has come (`suspects.ts`).
  */
 export function applySentinel(context: RuleContext, {path, evidence, attributes}: SentinelEvent): boolean {
@@ -31,7 +32,7 @@ function add(context: RuleContext, place: Place, evidence: Hlc, attributes: Attr
   const tombstone = txn.tombstone(place.directory, place.name);
   if (tombstone && !isAfterDeletion(context, tombstone, {evidence, ctime: attributes.ctime})) return false;
   txn.removeBlindSpot(place.directory, place.name);
-  txn.put(place.directory, {...newEntryFrom(place.name, attributes), agent});
+  txn.put(place.directory, {...newEntryFrom(place.name, attributes), realtimeAt: context.now, agent});
   return true;
 }
 
@@ -43,10 +44,10 @@ function update(context: RuleContext, place: Place, stored: Entry, attributes: A
     compareTimes(attributes.ctime, stored.ctime) === 0;
   if (isSame) return false;
   const isSuspect = stored.isSuspect && canBeSuspect(attributes);
-  const {realtimeAt, isBlindSpot} = stored;
+  const {isBlindSpot} = stored;
   context.txn.put(place.directory, {
     ...newEntryFrom(place.name, attributes),
-    realtimeAt,
+    realtimeAt: context.now,
     agent: context.agent,
     isSuspect,
     isBlindSpot,

@@ -14,6 +14,7 @@ import {
 } from '../../../core/protocol/session.ts';
 import {
   type Arrival,
+  forgetStorageClock,
   heartbeat,
   type Ingestion,
   ingest,
@@ -101,6 +102,7 @@ export class Engine {
     this.#viewOffsetMs = Math.max(wallMs, hlcToMs(store.read(readClock))) - clock.monotonic();
     const sessions = await store.write(txn => {
       const before = readClock(txn);
+      if (hlcAt(wallMs) < before) forgetStorageClock(txn);
       this.#run = {since: tick(txn, this.#arrival().viewMs), before};
       return graceAll(txn, wallMs);
     });
