@@ -526,6 +526,45 @@ test('what was reviewed is not in the list of suspects any more, and what is set
   expect(view.store.read(txn => [[...txn.suspects()], countDoubts(txn), [...doubts(txn)]])).toEqual([[], 0, []]);
 });
 
+test('what another agent saw in an earlier directory of the same name is in doubt', async () => {
+  await view.tell([upsert('/d', directory)]);
+  await view.pass(10 * second).tell([remove('/d'), upsert('/d', directory)]);
+  await view.pass(second).tell([upsert('/d/f')], {agent: 2, ageMs: 5 * second});
+  expect([view.has('/d/f'), view.doubts()]).toEqual([false, ['/d/f']]);
+  await view.tell([upsert('/d/g')], {agent: 2});
+  expect(view.has('/d/g')).toBe(true);
+});
+
+test('an older deletion that comes late does not make a later one forgotten', async () => {
+  await view.tell([upsert('/f', {ctime: view.nowMs / 1000})]);
+  await view.pass(20 * second).tell([remove('/f')]);
+  await view.tell([remove('/f'), upsert('/f')], {agent: 2, ageMs: 10 * second});
+  expect(view.has('/f')).toBe(false);
+});
+
+test('a rename from a directory that is gone makes no directory', async () => {
+  await view.tell([upsert('/d', directory), upsert('/d/f'), remove('/d')]);
+  await view.tell([move('/d/f', '/g')], {agent: 2, ageMs: 5 * second});
+  expect(view.has('/d')).toBe(false);
+});
+
+test('a listing whose look may be the earlier one deletes nothing, and what a look made stands against an older deletion', async () => {
+  const evidence = view.hlc;
+  await view.pass(10 * second).tell([listing('/', {f: {}}, evidence, 'snapshot')]);
+  await view.pass(second).tell([listing('/', {}, evidence + 1)], {agent: 2});
+  expect(view.has('/f')).toBe(true);
+  await view.pass(10 * second).tell([look('/new', {ctime: view.nowMs / 1000}, view.hlc)]);
+  await view.pass(second).tell([remove('/new')], {agent: 2, ageMs: 5 * second});
+  expect([view.has('/new'), view.doubts()]).toEqual([true, ['/new']]);
+});
+
+test('a directory that was read after an older reading of its parent began is not missing', async () => {
+  const evidence = view.hlc;
+  await view.pass(10 * second).tell([listing('/d/e', {}, view.hlc, 'snapshot')]);
+  await view.pass(second).tell([listing('/d', {}, evidence)], {agent: 2});
+  expect(view.has('/d/e')).toBe(true);
+});
+
 test('a file that is being written is suspect until it is closed', async () => {
   await view.tell([upsert('/f', {}, false)]);
   expect(view.find('/f')).toMatchObject({isSuspect: true});
