@@ -75,7 +75,11 @@ export class Witness {
     const dropped = this.#dropped.get(path);
     const goneSince = this.#storage.goneSince(path);
     if (!dropped || goneSince === undefined || goneSince > dropped.at || !this.isTrusted) return;
-    if (entry.size > dropped.version) return; // news, though old news
+    const isNews = entry.size > dropped.version; // though perhaps old news
+    const owner = (version: number) => this.#storage.ownerOfVersion(version);
+    // Something else of that name, as far as the view knows: it came with a directory that was renamed.
+    const isOther = entry.size !== 0 && owner(entry.size) !== owner(dropped.version);
+    if (isNews || isOther) return;
     this.#say(`${path} is gone and was resurrected (${entry.size})`);
   }
 }
