@@ -565,6 +565,39 @@ test('a directory that was read after an older reading of its parent began is no
   expect(view.has('/d/e')).toBe(true);
 });
 
+test('a look that finds no directory any more counts only when nobody saw, or read, anything in it lately', async () => {
+  await view.tell([upsert('/x')], {agent: 2});
+  await view.tell([upsert('/d', directory), upsert('/d/f')]);
+  await view.pass(second).tell([look('/d', {size: 9, ctime: old + 50}, view.hlc)]);
+  expect(view.find('/d')).toMatchObject({kind: kinds.directory});
+  const evidence = view.pass(200 * second).hlc;
+  await view.pass(second).tell([listing('/d', {g: {}}, view.hlc)]);
+  await view.tell([look('/d', undefined, evidence)]);
+  expect(view.has('/d/g')).toBe(true);
+});
+
+test('after a start that found a wall clock years ahead the window begins anew', async () => {
+  await view.tell([upsert('/f')]);
+  const before = view.hlc;
+  view.pass(1e11);
+  view.run = {since: view.hlc, before};
+  await view.pass(10 * second).tell([listing('/', {}, view.hlc)], {agent: 2});
+  expect(view.has('/f')).toBe(true);
+  await view.pass(200 * second).tell([listing('/', {}, view.hlc)], {agent: 2});
+  expect(view.has('/f')).toBe(false);
+});
+
+test('what was observed before an engine started is not ordered against what others told meanwhile', async () => {
+  await view.tell([upsert('/f'), upsert('/g')]);
+  view.run = {since: view.pass(10 * second).hlc, before: view.hlc};
+  // Heard before the start, observed before and after that; and heard after the start.
+  await view.pass(second).tell([remove('/f')], {agent: 2, ageMs: 5 * second, delayMs: 20 * second});
+  await view.tell([remove('/g')], {agent: 2, ageMs: 5 * second});
+  expect([view.has('/f'), view.has('/g'), view.doubts()]).toEqual([true, true, ['/f', '/g']]);
+  await view.pass(10 * second).tell([remove('/g')], {agent: 2});
+  expect(view.has('/g')).toBe(false);
+});
+
 test('a file that is being written is suspect until it is closed', async () => {
   await view.tell([upsert('/f', {}, false)]);
   expect(view.find('/f')).toMatchObject({isSuspect: true});

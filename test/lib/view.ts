@@ -7,7 +7,7 @@ import {resolve} from '../../core/query/resolve.ts';
 import {type Hlc, hlcAt, shiftHlc} from '../../core/time/hlc.ts';
 import {emptyStorageClock, type StorageClock} from '../../core/time/storage-clock.ts';
 import {arbitrate} from '../../core/tree/arbitrate.ts';
-import {onlyRun} from '../../core/tree/context.ts';
+import {type EngineRun, onlyRun} from '../../core/tree/context.ts';
 import {doubts} from '../../core/tree/doubts.ts';
 import {forgottenUntil} from '../../core/tree/tombstones.ts';
 import type {TreeStore} from '../../core/tree/tree-store.ts';
@@ -26,6 +26,7 @@ export const old = start / 1000 - 86_400;
 export class View {
   readonly store: TreeStore;
   nowMs = start;
+  run: EngineRun = onlyRun;
   #storageClock: StorageClock = emptyStorageClock;
   #observedUntil = new Map<number, Hlc>();
   #lastHlc = 0;
@@ -64,7 +65,7 @@ export class View {
             this.#observedUntil.size === 0 || (this.#observedUntil.size === 1 && this.#observedUntil.has(agent)),
           forgottenUntil: forgottenUntil(txn),
           heard: {hlc: shiftHlc(now, -delayMs), at: ageMs},
-          run: onlyRun,
+          run: this.run,
           storageClock: this.#storageClock,
           sentAt: ageMs,
           observedUntil: this.#observedUntil.get(agent) ?? 0,
