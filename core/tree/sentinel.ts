@@ -59,7 +59,8 @@ function remove(context: RuleContext, place: Place, stored: Entry, evidence: Hlc
   const {txn, agent, now} = context;
   const listedAt = txn.directory(place.directory)?.listedAt ?? 0;
   if (evidence < listedAt) return false; // a listing that arrived later has seen it
-  if (stored.agent !== agent && stored.realtimeAt >= seenUntil(context, evidence)) return false;
+  const isOther = stored.agent !== agent;
+  if (isOther && Math.max(stored.realtimeAt, listedAt) >= seenUntil(context, evidence)) return false;
   txn.remove(place.directory, place.name);
   txn.putBlindSpot(place.directory, place.name, 'deleted', now);
   buryAt(context, place, evidence);
