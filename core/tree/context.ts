@@ -46,6 +46,17 @@ export function seenUntil({settings, run}: Pick<RuleContext, 'settings' | 'run'>
   return isAcross ? Math.max(0, limit - (run.since - run.before)) : limit;
 }
 
+/**
+ * Whether something below a directory was seen too lately for it to be gone: a watcher saw it (whose observation was the newest is
+ * not known), or it was read itself by a look that arrived after this one began.
+ */
+export function isSeenBelow(context: RuleContext, {directory}: {directory: DirectoryNumber}, evidence: Hlc): boolean {
+  const below = directory === 0 ? undefined : context.txn.directory(directory);
+  if (!below) return false;
+  const limit = context.isOnlyAgent ? evidence : seenUntil(context, evidence);
+  return below.listedAt > evidence || below.totals.newestRealtimeAt >= limit;
+}
+
 /** When a watcher saw something, on the view's clock: between these two. */
 export type Observation = {
   /** What the agent had heard of the view's clock before, plus the time that passed since. */

@@ -4,7 +4,15 @@ import type {PackedCursor} from '../entry/packed.ts';
 import {type Path, pathNames} from '../entry/path.ts';
 import type {ListingEvent, ScanSource, UnreadableEvent} from '../protocol/events.ts';
 import type {Hlc} from '../time/hlc.ts';
-import {makeDirectory, makePlace, type Place, type RuleContext, resolvePlace, seenUntil} from './context.ts';
+import {
+  isSeenBelow,
+  makeDirectory,
+  makePlace,
+  type Place,
+  type RuleContext,
+  resolvePlace,
+  seenUntil,
+} from './context.ts';
 import {isHot, watchSuspect} from './suspects.ts';
 import {buryAt, isAfterDeletion} from './tombstones.ts';
 import {
@@ -135,7 +143,7 @@ function decider(
   {source, evidence}: ListingEvent,
   {directory, record, foundGone}: Listed,
 ): Decide {
-  const {txn, agent, isOnlyAgent, now} = context;
+  const {txn, agent, now} = context;
   const {listedAt} = record;
   const hasTombstones = txn.hasTombstones(directory);
   const isLaterLook = evidence >= listedAt;
@@ -158,7 +166,7 @@ function decider(
   function comparison(stored: PackedCursor, listed: PackedCursor): number {
     if (!listed.hasAttributes) return verdicts.keep;
     if (isSameVersion(stored, listed)) return confirmation(stored);
-    if (listed.kind !== kinds.directory && isSeenBelow(stored)) return verdicts.keep;
+    if (listed.kind !== kinds.directory && isSeenBelow(context, stored, evidence)) return verdicts.keep;
     const isOutside = isOutsideDoubt(context, evidence, stored, listedAt);
     const isNewer = compareCtimes(listed, stored) > 0;
     if (!isOutside && !isNewer && stored.hasAttributes) return verdicts.keep;
@@ -179,18 +187,10 @@ function decider(
 
   function absence(stored: PackedCursor): number {
     if (!isLaterLook || stored.realtimeAt >= (stored.agent === agent ? evidence : seenLimit)) return verdicts.keep;
-    if (isSeenBelow(stored)) return verdicts.keep;
+    if (isSeenBelow(context, stored, evidence)) return verdicts.keep;
     txn.putBlindSpot(directory, stored.name, 'deleted', now);
     buryAt(context, place(stored.name), evidence);
     return verdicts.remove;
-  }
-
-  /** Whether a watcher saw something below a directory too lately for it to be gone. Whose observation it was is not known. */
-  function isSeenBelow(stored: PackedCursor): boolean {
-    const below = stored.directory === 0 ? undefined : txn.directory(stored.directory);
-    if (!below) return false;
-    // It was read itself by a look that arrived after this one began.
-    return below.listedAt > evidence || below.totals.newestRealtimeAt >= (isOnlyAgent ? evidence : seenLimit);
   }
 
   function suspicion(listed: PackedCursor, isSuspect: boolean): number {

@@ -1,7 +1,7 @@
 import {type Attributes, compareTimes, type Entry, kinds, newEntryFrom} from '../entry/entry.ts';
 import type {SentinelEvent} from '../protocol/events.ts';
 import type {Hlc} from '../time/hlc.ts';
-import {type Place, type RuleContext, resolvePlace, seenUntil} from './context.ts';
+import {isSeenBelow, type Place, type RuleContext, resolvePlace, seenUntil} from './context.ts';
 import {settleDoubt} from './doubts.ts';
 import {canBeSuspect} from './suspects.ts';
 import {buryAt, isAfterDeletion} from './tombstones.ts';
@@ -65,12 +65,4 @@ function remove(context: RuleContext, place: Place, stored: Entry, evidence: Hlc
   txn.putBlindSpot(place.directory, place.name, 'deleted', now);
   buryAt(context, place, evidence);
   return true;
-}
-
-/** Whether a watcher saw something below a directory too lately for it to be gone. */
-function isSeenBelow(context: RuleContext, stored: Entry, evidence: Hlc): boolean {
-  const below = stored.directory === 0 ? undefined : context.txn.directory(stored.directory);
-  if (!below) return false;
-  const limit = context.isOnlyAgent ? evidence : seenUntil(context, evidence);
-  return below.listedAt > evidence || below.totals.newestRealtimeAt >= limit;
 }
