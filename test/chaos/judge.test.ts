@@ -21,6 +21,10 @@ test('a reset of another connection, before the kill, or long after it, is not e
   }
 });
 
+test('what waited in the socket may be reset with it', () => {
+  expect(judge(problem('reset', {port: 40_002}), {lost, mayRefuse: true})).toBeUndefined();
+});
+
 test('a refused connection is excused only while nobody holds the socket', () => {
   expect(judge(problem('refused'), {lost, mayRefuse: false})).toContain('refused');
   expect(judge(problem('refused'), {lost, mayRefuse: true})).toBeUndefined();

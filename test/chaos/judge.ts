@@ -21,11 +21,12 @@ export function judge(
     case 'refused':
       return mayRefuse ? undefined : said;
     case 'reset': {
+      if (mayRefuse) return undefined; // what waited in the socket goes with it
       const isLost = lost.some(
         one => at >= one.at && at - one.at < lostMs && port !== undefined && one.ports.has(port),
       );
       if (!isLost) return `${said}: no process that was killed had accepted it`;
-      return retry.isOk || mayRefuse ? undefined : said;
+      return retry.isOk ? undefined : said;
     }
     default:
       return kind satisfies never;

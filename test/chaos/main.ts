@@ -1,6 +1,7 @@
 import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {parseArgs} from 'node:util';
+import {writeCounts} from './counts.ts';
 import {faults} from './faults/all.ts';
 import {countsOf, printReport, type RunReport, wrongOf} from './report.ts';
 import {each, type Planned, weighted} from './schedule.ts';
@@ -46,7 +47,7 @@ if (!existsSync(join(import.meta.dirname, '../../dist/fustor-fusion'))) {
 }
 if (process.getuid?.() !== 0) {
   console.warn('SKIPPED: only root may mount the small disk that is to be filled');
-  writeCounts({passed: 0, failed: 0, skipped: 1});
+  writeCounts(values.counts, {passed: 0, failed: 0, skipped: 1});
 } else {
   await run();
 }
@@ -58,7 +59,7 @@ async function run(): Promise<void> {
   const file = values.report ?? `/tmp/fustor-chaos-${seed}.json`;
   writeFileSync(file, `${JSON.stringify(report, undefined, 1)}\n`);
   const counts = countsOf(report.stages);
-  writeCounts({...counts, skipped: 0});
+  writeCounts(values.counts, {...counts, skipped: 0});
   console.log(`seed ${seed}; what happened and when is in ${file}`);
   console.log(`${counts.passed} passed, ${counts.failed} failed`);
   process.exitCode = wrongOf(report.stages).length === 0 ? 0 : 1;
@@ -103,12 +104,4 @@ function planOf(name: string, own: number): Iterable<Planned> {
 function holderOf(text: string): SocketHolder {
   if (text === 'shell' || text === 'supervisor') return text;
   throw new Error(`"${text}" holds no socket: "shell" or "supervisor" does.`);
-}
-
-function writeCounts({passed, failed, skipped}: {passed: number; failed: number; skipped: number}): void {
-  if (values.counts === undefined) return;
-  writeFileSync(
-    values.counts,
-    JSON.stringify({numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped}),
-  );
 }

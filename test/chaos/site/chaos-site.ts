@@ -167,8 +167,9 @@ export class ChaosSite {
     await this.stop();
     for (const {pid} of this.processes()) process.kill(pid, 'SIGKILL');
     this.#socket?.close();
-    if (keep) return;
+    if (keep) this.disk.copyTo(join(this.folder, 'fusion-at-the-end'));
     this.disk.remove();
+    if (keep) return;
     rmSync(this.folder, {recursive: true, force: true});
   }
 
