@@ -23,6 +23,13 @@ describe('a valid file', () => {
     const config = parse(sample);
     expect(config.fusion).toEqual({
       listen: {host: '127.0.0.1', port: 8102},
+      supervision: {
+        memoryBytesMax: 2 ** 31,
+        unansweringAfterMs: 10_000,
+        stalledAfterMs: 300_000,
+        quarantineDeaths: 5,
+        quarantineWindowMs: 600_000,
+      },
       data: './data/fusion',
       gateways: 2,
       logLevel: 'info',

@@ -30,6 +30,7 @@ export type KeyConfig = z.output<typeof key>;
 export type Role = KeyConfig['role'];
 export type ViewConfig = Named<z.output<typeof view>>;
 export type AgentConfig = z.output<typeof agent>;
+export type SupervisionConfig = z.output<typeof supervision>;
 export type SourceConfig = Named<z.output<typeof source>>;
 export type SenderConfig = Named<z.output<typeof sender>>;
 export type PipeConfig = Named<z.output<typeof pipe>>;
@@ -37,10 +38,27 @@ export type FustorConfig = z.output<typeof configSchema>;
 
 const logLevel = choice('trace', 'debug', 'info', 'warn', 'error', 'fatal');
 
+/** When a shell ends a part and starts it again, and when it gives up. */
+const supervision = group({
+  memory_max: byteSize({min: '64MiB', max: '1024GiB'}).default(2 * 2 ** 30),
+  unanswering_after: duration({min: '1s', max: '1h'}).default(10_000),
+  stalled_after: duration({min: '1s', max: '1d'}).default(300_000),
+  quarantine_deaths: integer({min: 1, max: 1_000_000}).default(5),
+  quarantine_window: duration({min: '1s', max: '30d'}).default(600_000),
+}).transform(settings => ({
+  /** Bytes of its own, without mapped files. */
+  memoryBytesMax: settings.memory_max,
+  unansweringAfterMs: settings.unanswering_after,
+  stalledAfterMs: settings.stalled_after,
+  quarantineDeaths: settings.quarantine_deaths,
+  quarantineWindowMs: settings.quarantine_window,
+}));
+
 const fusion = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
   data: text,
   gateways: integer({min: 1, max: 64}).default(2),
+  supervision: supervision.prefault({}),
   log_level: logLevel.default('info'),
 }).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
 
@@ -80,7 +98,12 @@ const view = group({
     tombstoneRetentionMs: settings.tombstone_retention,
   }));
 
-const agent = group({id: name, data: text, log_level: logLevel.default('info')}).transform(({log_level, ...rest}) => ({
+const agent = group({
+  id: name,
+  data: text,
+  supervision: supervision.prefault({}),
+  log_level: logLevel.default('info'),
+}).transform(({log_level, ...rest}) => ({
   ...rest,
   logLevel: log_level,
 }));
