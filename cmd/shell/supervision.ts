@@ -1,8 +1,8 @@
-import type {SupervisionConfig} from '../../core/config/schema.ts';
+import type {PipeSupervisionConfig, SupervisionConfig} from '../../core/config/schema.ts';
 import type {Supervision} from '../../core/shell/part.ts';
 
 /** For what is left alone when it dies too often: one pipe of several, whose operator is told. */
-export function withQuarantine(config: SupervisionConfig): Supervision {
+export function withQuarantine(config: PipeSupervisionConfig): Supervision {
   const {quarantineDeaths: deaths, quarantineWindowMs: windowMs} = config;
   return {...limitsOf(config), pauseMsMax: 60_000, quarantine: {deaths, windowMs}};
 }
