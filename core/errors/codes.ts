@@ -21,6 +21,8 @@ export const errorCodes = {
   SOURCE_UNUSABLE: {status: 500, exit: 14, retry: true},
   /** The executable's self-check found a part that does not work on this machine. */
   SELF_CHECK_FAILED: {status: 500, exit: 15, retry: false},
+  /** What was copied in place of a running program does not run on this machine. The running one goes on. */
+  REPLACEMENT_UNUSABLE: {status: 500, exit: 16, retry: false},
 
   /** A parameter is unknown, malformed or out of range. The message names it and the nearest accepted one. */
   BAD_REQUEST: {status: 400, exit: 2, retry: false},
