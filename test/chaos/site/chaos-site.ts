@@ -212,7 +212,8 @@ function fusionConfig(port: number) {
 
 function agentConfig(port: number, storage: string) {
   return {
-    agent: {id: 'node-a', data: './agent'},
+    // Payloads are killed more often than a healthy one dies: none is to be given up.
+    agent: {id: 'node-a', data: './agent', supervision: {quarantine_deaths: 1_000_000}},
     sources: {storage: {path: storage}},
     senders: {main: {url: `http://127.0.0.1:${port}`, key: 'key-of-the-agents'}},
     pipes: {
