@@ -13,7 +13,11 @@ const settings = JSON.parse(process.argv[2] ?? '{}') as ProberSettings;
 const {url, key, base, rate} = settings;
 const random = new Prng(settings.seed);
 const questions = new Questions(base, random);
-const agents = Array.from({length: 4}, () => new Agent({keepAlive: true, maxSockets: 16}));
+/**
+ * As good client libraries do, a kept connection is closed here before the server would: with a `timeout` Node's agent heeds
+ * what the server says of it, without one it writes now and then into a connection that is just being closed.
+ */
+const agents = Array.from({length: 4}, () => new Agent({keepAlive: true, maxSockets: 16, timeout: 30_000}));
 const tally = new Tally();
 const pagesMax = 3;
 /** An answer that takes so long is told of; asking on and on would only show that this process has no more sockets. */
