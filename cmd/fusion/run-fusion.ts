@@ -78,6 +78,7 @@ function gatewayPart(
   const config: GatewayConfig = {
     id: String(number),
     listenFd: 3,
+    clientTimeoutMs: fusion.clientTimeoutMs,
     runDirectory,
     keys: keys.map(({name, role, key, views: opened}) => ({name, role, sha256: sha256(key), views: opened})),
     views: views.map(({name}) => ({

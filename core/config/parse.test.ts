@@ -25,6 +25,7 @@ describe('a valid file', () => {
       listen: {host: '127.0.0.1', port: 8102},
       data: './data/fusion',
       gateways: 2,
+      clientTimeoutMs: 120_000,
       logLevel: 'info',
     });
     expect(config.keys).toEqual([

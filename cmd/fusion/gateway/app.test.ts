@@ -9,7 +9,9 @@ import {systemClock} from '../../system-clock.ts';
 import {createApp, type GatewayApp} from './app.ts';
 import {type Key, KeyRing} from './keys.ts';
 import {GatewayMetrics} from './metrics.ts';
+import {Turns} from './turns.ts';
 import {Views} from './views.ts';
+import {WaitingClients} from './waiting-clients.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const key = (name: string, role: Key['role'], views: Key['views']): Key => ({
@@ -36,6 +38,8 @@ beforeEach(async () => {
     clock: systemClock,
     log,
     metrics: new GatewayMetrics(),
+    turns: new Turns(),
+    waiting: new WaitingClients(),
     runDirectory: '/nowhere',
     leaving: new AbortController().signal,
   });

@@ -17,7 +17,9 @@ import {statRoutes} from './routes/stat.ts';
 import {statusRoutes} from './routes/status.ts';
 import {treeRoutes} from './routes/tree.ts';
 import {viewsRoutes} from './routes/views.ts';
+import type {Turns} from './turns.ts';
 import type {Views} from './views.ts';
+import type {WaitingClients} from './waiting-clients.ts';
 
 /** Seconds. */
 const retryAfter: Partial<Record<ErrorCode, number>> = {ENGINE_UNAVAILABLE: 1, TOO_MANY_JOBS: 5};
@@ -28,6 +30,8 @@ export type GatewayParts = {
   clock: Clock;
   log: Log;
   metrics: GatewayMetrics;
+  turns: Turns;
+  waiting: WaitingClients;
   runDirectory: string;
   /** Aborts when this gateway is to end: what can be answered at once is. */
   leaving: AbortSignal;

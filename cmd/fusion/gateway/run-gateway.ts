@@ -6,16 +6,22 @@ import type {Log} from '../../../core/log/log.ts';
 import {openTreeReader} from '../../../store/tree-store.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
+import {limitUnsent} from '../../unsent-limit.ts';
 import {createApp} from './app.ts';
 import type {GatewayConfig} from './gateway-config.ts';
+import {createGatewayServer} from './http-server.ts';
 import {KeyRing} from './keys.ts';
 import {GatewayMetrics} from './metrics.ts';
+import {Turns} from './turns.ts';
 import {Views} from './views.ts';
+import {WaitingClients} from './waiting-clients.ts';
 
 /** How long idle connections stay open after this gateway stopped accepting: a client that is just about to ask is answered. */
 const lingerMs = 2_000;
 /** How long a slow client may take to read the rest of its answer. */
 const drainMs = 8_000;
+/** What the kernel keeps for a client that does not read, as far as it has not been sent yet. */
+const unsentBytesMax = 64 * 1024;
 
 /**
  * One gateway process: accepts from the inherited socket beside its siblings, and reads the stores. When `signal` aborts it
@@ -28,18 +34,23 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
     reader: openTreeReader(storeDirectory),
   }));
   const metrics = new GatewayMetrics();
+  const waiting = new WaitingClients();
   const app = createApp({
     keys: new KeyRing(config.keys),
     views: new Views(views),
     clock: systemClock,
     log,
     metrics,
+    turns: new Turns(),
+    waiting,
     runDirectory: config.runDirectory,
     leaving: signal,
   });
   const control = createControl(metrics);
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));
-  const server = createHttpServer(getRequestListener(app.fetch));
+  const {clientTimeoutMs} = config;
+  const server = createGatewayServer({listener: getRequestListener(app.fetch), waiting, clientTimeoutMs, log});
+  limitUnsent(config.listenFd, unsentBytesMax);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({fd: config.listenFd}, resolve);
