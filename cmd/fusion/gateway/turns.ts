@@ -1,5 +1,6 @@
 /** Longer than any chunk takes, and short beside what a client notices. */
 const turnMs = 1;
+const wholesMax = 4;
 
 /**
  * Whose turn it is among the long answers of a gateway: each puts its next slice of work at the end of one queue, and the
@@ -11,16 +12,34 @@ const turnMs = 1;
 export class Turns {
   readonly #slices: (() => void)[] = [];
   #isPlanned = false;
+  /** Pieces of work under way, and those that wait for one to end. */
+  #wholes = 0;
+  readonly #waiting: (() => void)[] = [];
 
   take(slice: () => void): void {
     this.#slices.push(slice);
     this.#plan();
   }
 
-  /** Work that is done when `slice` says so, the first slice of it at once. Rejects with what a slice throws. */
+  /**
+   * Work that is done when `slice` says so, the first slice of it at once. Only a few pieces of work go on at a time: they
+   * keep what they have found in memory. Rejects with what a slice throws.
+   */
   async whole(slice: () => boolean): Promise<void> {
     if (slice()) return;
-    await new Promise<void>((resolve, reject) => {
+    if (this.#wholes === wholesMax) await new Promise<void>(resolve => this.#waiting.push(resolve));
+    else this.#wholes++;
+    try {
+      await this.#goOn(slice);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#wholes--;
+    }
+  }
+
+  #goOn(slice: () => boolean): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
       const goOn = () => {
         try {
           if (slice()) resolve();
