@@ -7,6 +7,7 @@ import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 import {systemClock} from '../../system-clock.ts';
 import {createApp, type GatewayApp} from './app.ts';
+import {Bodies} from './bodies.ts';
 import {type Key, KeyRing} from './keys.ts';
 import {GatewayMetrics} from './metrics.ts';
 import {Turns} from './turns.ts';
@@ -40,6 +41,7 @@ beforeEach(async () => {
     metrics: new GatewayMetrics(),
     turns: new Turns(),
     waiting: new WaitingClients(),
+    bodies: new Bodies(),
     runDirectory: '/nowhere',
     leaving: new AbortController().signal,
   });

@@ -8,6 +8,7 @@ import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
 import {limitUnsent} from '../../unsent-limit.ts';
 import {createApp} from './app.ts';
+import {Bodies} from './bodies.ts';
 import type {GatewayConfig} from './gateway-config.ts';
 import {createGatewayServer} from './http-server.ts';
 import {KeyRing} from './keys.ts';
@@ -43,6 +44,7 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
     metrics,
     turns: new Turns(),
     waiting,
+    bodies: new Bodies(),
     runDirectory: config.runDirectory,
     leaving: signal,
   });

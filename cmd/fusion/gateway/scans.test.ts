@@ -20,6 +20,7 @@ import {Engine} from '../engine/engine.ts';
 import {EngineMetrics} from '../engine/engine-metrics.ts';
 import {createEngineServer} from '../engine/engine-server.ts';
 import {createApp, type GatewayApp} from './app.ts';
+import {Bodies} from './bodies.ts';
 import {KeyRing} from './keys.ts';
 import {GatewayMetrics} from './metrics.ts';
 import {Turns} from './turns.ts';
@@ -68,7 +69,14 @@ beforeEach(async () => {
       {name: 'agents', role: 'agent', sha256: sha256('key-of-agents'), views: '*'},
     ]),
     views: new Views(views),
-    ...{clock: systemClock, log, metrics: new GatewayMetrics(), turns: new Turns(), waiting: new WaitingClients()},
+    ...{
+      clock: systemClock,
+      log,
+      metrics: new GatewayMetrics(),
+      turns: new Turns(),
+      waiting: new WaitingClients(),
+      bodies: new Bodies(),
+    },
     ...{runDirectory: '/nowhere', leaving: leaving.signal},
   });
 });
