@@ -60,8 +60,8 @@ test('a connection that is reset twice is unreachable', async () => {
 
 test('the end of a session that was told twice is its end', async () => {
   const sender = await senderTo((request, response, count) => {
-    if (count === 1) return request.socket.resetAndDestroy();
-    response.writeHead(410).end(JSON.stringify({error: {code: 'SESSION_UNKNOWN', message: 'It ended.'}}));
+    if (count === 1) request.socket.resetAndDestroy();
+    else response.writeHead(410).end(JSON.stringify({error: {code: 'SESSION_UNKNOWN', message: 'It ended.'}}));
   });
   await expect(sender.end('s', never)).resolves.toBeUndefined();
   await sender.close();

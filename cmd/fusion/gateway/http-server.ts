@@ -2,6 +2,7 @@ import {readFileSync} from 'node:fs';
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import type {Socket} from 'node:net';
 import type {Log} from '../../../core/log/log.ts';
+import {limitUnsent} from '../../unsent-limit.ts';
 import type {WaitingClients} from './waiting-clients.ts';
 
 export type ServerOptions = {
@@ -24,6 +25,8 @@ const keepAliveTimeoutMs = 65_000;
 /** Requests that one connection sent ahead of their answers. Nobody who means well comes near. */
 const pipelinedMax = 1_000;
 const makeRoomEveryMs = 100;
+/** What the kernel keeps for a client that does not read, as far as it has not been sent yet. */
+const unsentBytesMax = 64 * 1024;
 
 /**
  * Node's HTTP server, bounded: a client may be slow, silent or mad, and costs no more than its connection, its request and
@@ -64,6 +67,18 @@ export function createGatewayServer(options: ServerOptions): Server {
     });
   });
   return server;
+}
+
+/** Accepts connections of a listening socket. `descriptor` is given away: it is closed with the server. */
+export async function listenOn(server: Server, descriptor: number): Promise<void> {
+  limitUnsent(descriptor, unsentBytesMax);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({fd: descriptor}, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
 }
 
 /** Some descriptors are for stores, for engines and for what is opened in passing. */

@@ -6,11 +6,10 @@ import type {Log} from '../../../core/log/log.ts';
 import {openTreeReader} from '../../../store/tree-store.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
-import {limitUnsent} from '../../unsent-limit.ts';
 import {createApp} from './app.ts';
 import {Bodies} from './bodies.ts';
 import type {GatewayConfig} from './gateway-config.ts';
-import {createGatewayServer} from './http-server.ts';
+import {createGatewayServer, listenOn} from './http-server.ts';
 import {KeyRing} from './keys.ts';
 import {GatewayMetrics} from './metrics.ts';
 import {Turns} from './turns.ts';
@@ -21,8 +20,6 @@ import {WaitingClients} from './waiting-clients.ts';
 const lingerMs = 2_000;
 /** How long a slow client may take to read the rest of its answer. */
 const drainMs = 8_000;
-/** What the kernel keeps for a client that does not read, as far as it has not been sent yet. */
-const unsentBytesMax = 64 * 1024;
 
 /**
  * One gateway process: accepts from the inherited socket beside its siblings, and reads the stores. When `signal` aborts it
@@ -52,11 +49,7 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));
   const {clientTimeoutMs} = config;
   const server = createGatewayServer({listener: getRequestListener(app.fetch), waiting, clientTimeoutMs, log});
-  limitUnsent(config.listenFd, unsentBytesMax);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({fd: config.listenFd}, resolve);
-  });
+  await listenOn(server, config.listenFd);
   log.info({}, 'gateway ready');
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve();
