@@ -142,6 +142,7 @@ class FusionParts implements Parts<Config> {
   #gatewayConfig({fusion, keys, views}: Config): Omit<GatewayConfig, 'id'> {
     return {
       listenFd: 3,
+      clientTimeoutMs: fusion.clientTimeoutMs,
       runDirectory: this.#runDirectory,
       keys: keys.map(({name, role, key, views: opened}) => ({name, role, sha256: sha256(key), views: opened})),
       views: views.map(({name}) => ({
