@@ -5,7 +5,7 @@ import {makeTree} from '../../lib/make-tree.ts';
 import {freePort} from '../../lib/site.ts';
 import {difference, linesOfFind, linesOfTree} from '../../lib/tree-lines.ts';
 import {until} from '../../lib/until.ts';
-import {type Kind, type Process, processesIn} from './census.ts';
+import {handles, type Kind, type Process, processesIn} from './census.ts';
 import {HeldSocket} from './held-socket.ts';
 import {Service} from './service.ts';
 import {SmallDisk} from './small-disk.ts';
@@ -114,7 +114,15 @@ export class ChaosSite {
       const running = found.filter(one => one.kind === kind).length;
       return running === count ? [] : [`${running} ${kind} instead of ${count}`];
     });
+    for (const role of ['agent', 'fusion'] as const)
+      if (!this.isUp(role)) wrong.push(`the shell of the ${role} starts`);
     return wrong.length === 0 ? undefined : wrong.join(', ');
+  }
+
+  /** Whether its shell runs and can be told something. */
+  isUp(role: Role): boolean {
+    const {pid} = this.services[role];
+    return pid !== undefined && handles(pid, 'SIGHUP', 'SIGUSR2', 'SIGTERM');
   }
 
   async get(path: string, key = readerKey): Promise<{status: number; text: string}> {
