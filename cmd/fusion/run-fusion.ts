@@ -6,6 +6,7 @@ import {Signal} from '../../core/pipe/signal.ts';
 import {Fleet} from '../../core/shell/fleet.ts';
 import type {Part} from '../../core/shell/part.ts';
 import {RollingFleet} from '../../core/shell/rolling-fleet.ts';
+import {spawnArguments} from '../program.ts';
 import {type ChildOptions, partSocket, startChild} from '../shell/child-process.ts';
 import {partHash} from '../shell/executable.ts';
 import {bindSocket, keptVariable, type ListeningSocket, obtainSocket} from '../shell/listening-socket.ts';
@@ -142,6 +143,7 @@ class FusionParts implements Parts<Config> {
   #gatewayConfig({fusion, keys, views}: Config): Omit<GatewayConfig, 'id'> {
     return {
       listenFd: 3,
+      clientTimeoutMs: fusion.clientTimeoutMs,
       runDirectory: this.#runDirectory,
       keys: keys.map(({name, role, key, views: opened}) => ({name, role, sha256: sha256(key), views: opened})),
       views: views.map(({name}) => ({
@@ -153,12 +155,16 @@ class FusionParts implements Parts<Config> {
   }
 
   #part(
-    options: Omit<ChildOptions, 'program' | 'runDirectory' | 'hash' | 'config'> & {config: object},
+    {command, ...options}: Pick<ChildOptions, 'name' | 'inherit'> & {command: string; config: object},
     {logLevel}: FusionConfig,
     {facts, supervision, hash}: {facts: object; supervision: Part['supervision']; hash?: string},
   ): Part {
     const config = {...options.config, logLevel, facts};
-    const child = {program: 'fusion' as const, runDirectory: this.#runDirectory, hash: hash ?? partHash(config)};
+    const child = {
+      ...spawnArguments('fusion', [command]),
+      runDirectory: this.#runDirectory,
+      hash: hash ?? partHash(config),
+    };
     return {
       name: options.name,
       hash: child.hash,

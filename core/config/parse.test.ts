@@ -30,6 +30,7 @@ describe('a valid file', () => {
       },
       data: './data/fusion',
       gateways: 2,
+      clientTimeoutMs: 120_000,
       logLevel: 'info',
     });
     expect(config.keys).toEqual([

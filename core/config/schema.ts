@@ -72,9 +72,14 @@ const fusion = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
   data: text,
   gateways: integer({min: 1, max: 64}).default(2),
+  client_timeout: duration({min: '1s', max: '1d'}).default(120_000),
   supervision: supervision.prefault({}),
   log_level: logLevel.default('info'),
-}).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
+}).transform(({log_level, client_timeout, ...rest}) => ({
+  ...rest,
+  clientTimeoutMs: client_timeout,
+  logLevel: log_level,
+}));
 
 /** The views that a key opens: `"*"` (or a list with it) is every view, also those that are added later. */
 const keyViews = z

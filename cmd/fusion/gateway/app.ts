@@ -7,6 +7,7 @@ import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
 import type {Clock} from '../../../core/time/clock.ts';
 import {version} from '../../version.ts';
+import type {Bodies} from './bodies.ts';
 import {type Key, type KeyRing, mayFeed, mayQuery} from './keys.ts';
 import type {GatewayMetrics} from './metrics.ts';
 import {jobRoutes} from './routes/jobs.ts';
@@ -17,10 +18,17 @@ import {statRoutes} from './routes/stat.ts';
 import {statusRoutes} from './routes/status.ts';
 import {treeRoutes} from './routes/tree.ts';
 import {viewsRoutes} from './routes/views.ts';
+import type {Turns} from './turns.ts';
 import type {Views} from './views.ts';
+import type {WaitingClients} from './waiting-clients.ts';
 
-/** Seconds. */
-const retryAfter: Partial<Record<ErrorCode, number>> = {ENGINE_UNAVAILABLE: 1, TOO_MANY_JOBS: 5};
+/** Seconds after which it is worth to ask again. */
+const retryAfter: Partial<Record<ErrorCode, number>> = {
+  ENGINE_UNAVAILABLE: 1,
+  OVERLOADED: 1,
+  STORE_FULL: 5,
+  TOO_MANY_JOBS: 5,
+};
 
 export type GatewayParts = {
   keys: KeyRing;
@@ -28,6 +36,9 @@ export type GatewayParts = {
   clock: Clock;
   log: Log;
   metrics: GatewayMetrics;
+  turns: Turns;
+  waiting: WaitingClients;
+  bodies: Bodies;
   runDirectory: string;
   /** Aborts when this gateway is to end: what can be answered at once is. */
   leaving: AbortSignal;
@@ -94,9 +105,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
   });
   app.onError((error, context) => {
     if (error instanceof FustorError) {
-      const headers: Record<string, string> = {};
-      const retryAfterS = retryAfter[error.code];
-      if (retryAfterS !== undefined) headers['retry-after'] = String(retryAfterS);
+      const headers = retryHeaders(error.code);
       if (error.status === 401) headers['www-authenticate'] = 'Bearer';
       return context.json(error.toBody(), error.status as 400, headers);
     }
@@ -104,6 +113,12 @@ export function createApp(parts: GatewayParts): GatewayApp {
     return context.json(new FustorError('INTERNAL', 'The gateway failed; its log has the details.').toBody(), 500);
   });
   return app;
+}
+
+/** For an error that another try may not meet. */
+export function retryHeaders(code: string | undefined): Record<string, string> {
+  const seconds = retryAfter[code as ErrorCode];
+  return seconds === undefined ? {} : {'retry-after': String(seconds)};
 }
 
 /** As it was registered, never as it was asked: whoever asks for many paths must not make as many metrics. */
