@@ -2,7 +2,6 @@ import {type ChildProcess, spawn} from 'node:child_process';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import type {Child, Exit, Health, Observation, Survivor} from '../../core/shell/part.ts';
-import {type Program, spawnArguments} from '../program.ts';
 import {stderr} from '../stderr.ts';
 import {requestUnix} from '../unix-socket.ts';
 import {reapChild} from './execute-again.ts';
@@ -11,9 +10,8 @@ import {type PartRecord, readRecords, removeRecord, writeRecord} from './part-re
 import {isRunning, memoryOf, processState} from './process-table.ts';
 
 export type ChildOptions = {
-  program: Program;
-  /** The subcommand, which must exist: an executable that starts itself wrongly must not become a second service. */
-  command: string;
+  executable: string;
+  args: string[];
   name: string;
   /** Sent as JSON on its stdin, so that no secret stands in a command line or environment. */
   config: unknown;
@@ -40,8 +38,7 @@ export function partSocket(runDirectory: string, name: string): string {
  * The record is written before the part has its configuration: a part that nobody recorded has none, and ends.
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const {program, command, name, config, hash, runDirectory, inherit} = options;
-  const {command: executable, args} = spawnArguments(program, [command]);
+  const {executable, args, name, config, hash, runDirectory, inherit} = options;
   const log = new PartLog(runDirectory, name, {isNew: true});
   const stdio = ['pipe' as const, 'ignore' as const, log.descriptor, ...(inherit === undefined ? [] : [inherit])];
   // In a group of its own: Ctrl-C goes to the shell alone, which ends its parts in order.

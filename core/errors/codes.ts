@@ -23,6 +23,8 @@ export const errorCodes = {
   SELF_CHECK_FAILED: {status: 500, exit: 15, retry: false},
   /** What was copied in place of a running program does not run on this machine. The running one goes on. */
   REPLACEMENT_UNUSABLE: {status: 500, exit: 16, retry: false},
+  /** "install" did not write: other units are there, this user may not write, or the service's user lacks something. */
+  UNITS_NOT_WRITTEN: {status: 500, exit: 17, retry: false},
 
   /** A parameter is unknown, malformed or out of range. The message names it and the nearest accepted one. */
   BAD_REQUEST: {status: 400, exit: 2, retry: false},
