@@ -128,8 +128,11 @@ export class Stage {
       async phase => {
         await sleep(planned.delayMs); // a random moment of whatever is going on
         const from = Date.now();
+        const before = await this.#site.leaderSession();
         await fault.inflict(scene).catch(error => void phase.wrong.push(`${fault.name}: ${messageOf(error)}`));
         const recoveryMs = await this.#site.recovered();
+        const after = await this.#site.leaderSession();
+        if (fault.keepsSession && after !== before) phase.wrong.push(`session ${before} became ${after}`);
         if (fault.mayRefuse?.(this.#site)) this.#refusals.push({from, to: Date.now()});
         return recoveryMs;
       },

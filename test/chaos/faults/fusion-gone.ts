@@ -4,6 +4,7 @@ import type {Fault} from './fault.ts';
 export const fusionGone: Fault = {
   name: 'kill-all-fusion',
   weight: 3,
+  keepsSession: true,
   mayRefuse: ({holder}) => holder === 'shell',
   async inflict(scene) {
     const victims = scene.site.processes('fusion-shell', 'engine', 'gateway');

@@ -137,6 +137,10 @@ export class ChaosSite {
     return JSON.parse((await this.get('/api/v1/status')).text);
   }
 
+  async leaderSession(): Promise<string | undefined> {
+    return (await this.status()).data.agents.find(({role}) => role === 'leader')?.session;
+  }
+
   /** Resolves when all parts run, the view is live and a change that is made now is seen: in milliseconds. */
   async recovered(timeoutMs = 150_000): Promise<number> {
     const startedAt = performance.now();
