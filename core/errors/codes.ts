@@ -17,6 +17,8 @@ export const errorCodes = {
   STORE_FORMAT: {status: 500, exit: 13, retry: false},
   /** The disk under the store is full; nothing was half-written. Free space; the engine resumes by itself. */
   STORE_FULL: {status: 507, exit: 30, retry: true},
+  /** The disk under the store, or what is on it, fails. Queries go on as far as they can; the engine tries again. */
+  STORE_FAILED: {status: 503, exit: 31, retry: true},
   /** The source path does not exist, is not a directory, or may not be read by this user. */
   SOURCE_UNUSABLE: {status: 500, exit: 14, retry: true},
   /** The executable's self-check found a part that does not work on this machine. */
