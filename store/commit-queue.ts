@@ -1,8 +1,12 @@
-import type {TreeWrite} from '../core/tree/tree-store.ts';
 import type {Databases} from './databases.ts';
-import type {LmdbTreeWrite} from './tree-write.ts';
 
-type Body = {run(txn: TreeWrite): unknown; resolve(value: unknown): void; reject(error: unknown): void};
+/** What bodies write with. `flush` ends a body, `forget` follows a transaction that left nothing behind. */
+export interface Writing {
+  flush(): void;
+  forget(): void;
+}
+
+type Body<W> = {run(txn: W): unknown; resolve(value: unknown): void; reject(error: unknown): void};
 
 /**
  * Runs the bodies that wait and commits them together: one flush to the disk costs more than most bodies.
@@ -10,19 +14,19 @@ type Body = {run(txn: TreeWrite): unknown; resolve(value: unknown): void; reject
  * 1. Bodies run in the order in which they came, each in one turn, and are answered when the commit is durable.
  * 2. A body that throws leaves nothing behind and takes nobody with it. If the commit fails, all that it held fail.
  */
-export class CommitQueue {
-  readonly #db: Databases;
-  readonly #tree: LmdbTreeWrite;
+export class CommitQueue<W extends Writing> {
+  readonly #db: Pick<Databases, 'root'>;
+  readonly #txn: W;
   readonly #explain: (error: unknown) => unknown;
-  #waiting: Body[] = [];
+  #waiting: Body<W>[] = [];
 
-  constructor(db: Databases, tree: LmdbTreeWrite, explain: (error: unknown) => unknown) {
+  constructor(db: Pick<Databases, 'root'>, txn: W, explain: (error: unknown) => unknown) {
     this.#db = db;
-    this.#tree = tree;
+    this.#txn = txn;
     this.#explain = explain;
   }
 
-  write<T>(run: (txn: TreeWrite) => T): Promise<T> {
+  write<T>(run: (txn: W) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({run, resolve: resolve as (value: unknown) => void, reject});
       if (this.#waiting.length === 1) setImmediate(() => this.#commit());
@@ -45,26 +49,26 @@ export class CommitQueue {
         else for (const body of bodies) settlements.push(this.#runApart(body));
       });
     } catch (error) {
-      this.#tree.forget();
+      this.#txn.forget();
       for (const {reject} of bodies) reject(this.#explain(error));
       return;
     }
     for (const settle of settlements) settle();
   }
 
-  #runApart(body: Body): () => void {
+  #runApart(body: Body<W>): () => void {
     try {
       return this.#db.root.transactionSync(() => this.#run(body));
     } catch (error) {
-      this.#tree.forget();
+      this.#txn.forget();
       return () => body.reject(this.#explain(error));
     }
   }
 
   /** Returns what tells the body's owner. */
-  #run({run, resolve}: Body): () => void {
-    const value = run(this.#tree);
-    this.#tree.flush();
+  #run({run, resolve}: Body<W>): () => void {
+    const value = run(this.#txn);
+    this.#txn.flush();
     return () => resolve(value);
   }
 }

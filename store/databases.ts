@@ -42,16 +42,26 @@ const portionMax = 64;
 
 const binary = {encoding: 'binary', keyEncoding: 'binary'} as const;
 
+/** Undefined when the environment has other tables. */
+export function openDatabases(path: string, options: {readOnly: boolean}): Databases | undefined {
+  return openTables(path, tableNames, options);
+}
+
 /**
  * Undefined when the environment has other tables. Processes open and close one after another: LMDB sets up the lock file
  * with the first and takes it down with the last, and lmdb-js fails for good if two of them meet there.
  */
-export function openDatabases(path: string, {readOnly}: {readOnly: boolean}): Databases | undefined {
+export function openTables<const Name extends string>(
+  path: string,
+  names: readonly Name[],
+  {readOnly}: {readOnly: boolean},
+): (Record<Name, Table> & {root: RootDatabase<Buffer, Buffer>}) | undefined {
   return locked(doorOf(path), () => {
-    const root = open<Buffer, Buffer>({path, noSubdir: true, maxDbs: tableNames.length, readOnly, ...binary});
-    const tables = tableNames.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
+    const root = open<Buffer, Buffer>({path, noSubdir: true, maxDbs: names.length, readOnly, ...binary});
+    const tables = names.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
     if (!tables.includes(undefined)) {
-      return {root, ...Object.fromEntries(tableNames.map((name, index) => [name, tables[index]]))} as Databases;
+      const opened = Object.fromEntries(names.map((name, index) => [name, tables[index]])) as Record<Name, Table>;
+      return {...opened, root};
     }
     void root.close();
     return undefined;
@@ -59,7 +69,7 @@ export function openDatabases(path: string, {readOnly}: {readOnly: boolean}): Da
 }
 
 /** Nothing may be waiting to be written. */
-export function closeDatabases(path: string, {root}: Databases): Promise<void> {
+export function closeDatabases(path: string, {root}: Pick<Databases, 'root'>): Promise<void> {
   return locked(doorOf(path), () => root.close());
 }
 
@@ -98,11 +108,11 @@ export function* keysOf(table: Table, range: Range): Iterable<Buffer> {
   }
 }
 
-export function getNumber({meta}: Databases, name: string): number | undefined {
+export function getNumber({meta}: Pick<Databases, 'meta'>, name: string): number | undefined {
   return peek(meta, Buffer.from(name))?.readDoubleLE(0);
 }
 
-export function putNumber({meta}: Databases, name: string, value: number): void {
+export function putNumber({meta}: Pick<Databases, 'meta'>, name: string, value: number): void {
   const bytes = Buffer.allocUnsafe(8);
   bytes.writeDoubleLE(value);
   void meta.put(Buffer.from(name), bytes);
@@ -112,7 +122,7 @@ export function putNumber({meta}: Databases, name: string, value: number): void 
  * lmdb-js keeps one read transaction for all reads of a turn of the event loop. Ended before, so that a body sees the newest
  * commit, and after, so that nothing pins old pages.
  */
-export function readSnapshot<T>({root}: Databases, body: () => T): T {
+export function readSnapshot<T>({root}: Pick<Databases, 'root'>, body: () => T): T {
   root.resetReadTxn();
   try {
     return body();

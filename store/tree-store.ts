@@ -65,7 +65,7 @@ class LmdbTreeStore implements TreeStore {
   readonly #db: Databases;
   readonly #place: {directory: string; path: string};
   readonly #release: () => void;
-  readonly #queue: CommitQueue;
+  readonly #queue: CommitQueue<LmdbTreeWrite>;
   readonly #readerCheck: NodeJS.Timeout;
   #isClosed = false;
 
