@@ -28,6 +28,7 @@ export type LogLevel = z.output<typeof logLevel>;
 export type FusionConfig = z.output<typeof fusion>;
 export type KeyConfig = z.output<typeof key>;
 export type Role = KeyConfig['role'];
+export type ControllerConfig = z.output<typeof controller>;
 export type ViewConfig = Named<z.output<typeof view>>;
 export type AgentConfig = z.output<typeof agent>;
 export type SourceConfig = Named<z.output<typeof source>>;
@@ -41,6 +42,17 @@ const fusion = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
   data: text,
   gateways: integer({min: 1, max: 64}).default(2),
+  embed_controller: flag.default(false),
+  log_level: logLevel.default('info'),
+}).transform(({embed_controller, log_level, ...rest}) => ({
+  ...rest,
+  embedsController: embed_controller,
+  logLevel: log_level,
+}));
+
+const controller = group({
+  listen: listenAddress.default({host: '127.0.0.1', port: 8101}),
+  data: text,
   log_level: logLevel.default('info'),
 }).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
 
@@ -80,10 +92,25 @@ const view = group({
     tombstoneRetentionMs: settings.tombstone_retention,
   }));
 
-const agent = group({id: name, data: text, log_level: logLevel.default('info')}).transform(({log_level, ...rest}) => ({
-  ...rest,
-  logLevel: log_level,
-}));
+const agent = group({
+  id: name,
+  data: text,
+  control_plane_uri: httpUrl.optional(),
+  auth_token: apiKey.optional(),
+  log_level: logLevel.default('info'),
+})
+  .superRefine(({control_plane_uri, auth_token}, context) => {
+    if ((control_plane_uri === undefined) === (auth_token === undefined)) return;
+    const [missing, given] =
+      auth_token === undefined ? ['auth_token', 'control_plane_uri'] : ['control_plane_uri', 'auth_token'];
+    context.addIssue({code: 'custom', path: [missing], message: `both or neither: ${given} is set`});
+  })
+  .transform(({control_plane_uri: url, auth_token: key, log_level, ...rest}) => ({
+    ...rest,
+    /** Undefined: nobody is told how this agent is. */
+    controlPlane: url !== undefined && key !== undefined ? {url, key} : undefined,
+    logLevel: log_level,
+  }));
 
 const source = group({
   driver: choice('fs').default('fs'),
@@ -145,6 +172,7 @@ const pipe = group({
 
 export const configSchema = group({
   fusion: fusion.optional(),
+  controller: controller.optional(),
   keys: list(key, 'a list of keys').default([]),
   views: named(view),
   agent: agent.optional(),

@@ -87,6 +87,7 @@ test('a command is told to a held heartbeat at once, with what is left of its ti
   await settled();
   expect(waiting.answer).toEqual({
     commands: [{id: 'c1', part: 'payload-p', command: 'restart', deadline_ms: 30_000}],
+    held_ms: 4_000,
   });
   expect(controller.command('node-a', 'c1')).toMatchObject({state: 'sent', ended_at: null});
   await beat({acknowledgements: [{id: 'c1', outcome: 'done', message: 'did it'}]});
@@ -104,7 +105,7 @@ test('a command whose answer was lost is told again to the same shell, and not w
   await clock.pass(9_999);
   expect(waiting.answer).toBeUndefined();
   await clock.pass(1);
-  expect(waiting.answer).toEqual({commands: []});
+  expect(waiting.answer).toEqual({commands: [], held_ms: 10_000});
 });
 
 test('a command that was told to a shell is never told to the next one: it has failed, because nobody knows', async () => {
@@ -177,9 +178,9 @@ test('a newer heartbeat replaces a held one at once, and one that was overtaken 
   await settled();
   const second = held({parts: [{...part('p'), state: 'backoff'}]});
   await settled();
-  expect(first.answer).toEqual({commands: []});
+  expect(first.answer).toEqual({commands: [], held_ms: 0});
   expect(second.answer).toBeUndefined();
-  expect(await beat({sequence: sequence - 1, parts: []})).toEqual({commands: []});
+  expect(await beat({sequence: sequence - 1, parts: []})).toEqual({commands: [], held_ms: 0});
   expect(controller.agent('node-a').parts).toMatchObject([{state: 'backoff', pipe: 'p'}]);
 });
 
@@ -189,7 +190,7 @@ test('a held heartbeat is answered when nobody may wait longer, and tells no com
   await settled();
   gone.abort();
   await settled();
-  expect(waiting.answer).toEqual({commands: []});
+  expect(waiting.answer).toEqual({commands: [], held_ms: 0});
   await order();
   expect(controller.command('node-a', 'c1').state).toBe('queued');
 });

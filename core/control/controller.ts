@@ -65,19 +65,22 @@ export class Controller {
     const known = [...known_commands, ...request.acknowledgements.map(({id}) => id)];
     const tell = () => store.write(txn => tellCommands(txn, {agent, instance, known, nowMs: clock.now()}));
     const isOvertaken = await this.#hear(request, {key, known});
-    if (isOvertaken) return {commands: []};
+    if (isOvertaken) return {commands: [], held_ms: 0};
     const turn = Symbol(agent);
     this.#latest.set(agent, turn);
     const news = this.#newsOf(agent);
     news.raise();
 
-    const until = clock.monotonic() + Math.min(wait_ms, heldMsMax);
+    const since = clock.monotonic();
     for (;;) {
       const seen = news.count;
-      if (signal.aborted || this.#latest.get(agent) !== turn) return {commands: []};
-      if (store.read(txn => hasCommands(txn, {agent, known, nowMs: clock.now()}))) return {commands: await tell()};
-      const leftMs = until - clock.monotonic();
-      if (leftMs <= 0) return {commands: []};
+      const held_ms = Math.floor(clock.monotonic() - since);
+      if (signal.aborted || this.#latest.get(agent) !== turn) return {commands: [], held_ms};
+      if (store.read(txn => hasCommands(txn, {agent, known, nowMs: clock.now()}))) {
+        return {commands: await tell(), held_ms};
+      }
+      const leftMs = Math.min(wait_ms, heldMsMax) - (clock.monotonic() - since);
+      if (leftMs <= 0) return {commands: [], held_ms};
       await news.wait(signal, seen, {clock, ms: leftMs});
     }
   }

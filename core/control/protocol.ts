@@ -116,6 +116,10 @@ export const pendingCommand = z.object({
 });
 export type PendingCommand = z.output<typeof pendingCommand>;
 
-/** All commands that wait and are not among `known_commands`, oldest first. */
-export const controlHeartbeatAnswer = z.object({commands: z.array(pendingCommand).max(commandsMax)});
+export const controlHeartbeatAnswer = z.object({
+  /** All commands that wait and are not among `known_commands`, oldest first. */
+  commands: z.array(pendingCommand).max(commandsMax),
+  /** How long it was kept back. What else it took was spent on the way, and on the commands' deadlines. */
+  held_ms: length,
+});
 export type ControlHeartbeatAnswer = z.output<typeof controlHeartbeatAnswer>;
