@@ -1,4 +1,3 @@
-import {createHash} from 'node:crypto';
 import {lookup} from 'node:dns/promises';
 import {BoundSocket} from 'node:net';
 import {join} from 'node:path';
@@ -7,8 +6,10 @@ import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
 import {type Part, supervise} from '../../core/shell/supervisor.ts';
 import {startChild} from '../child-process.ts';
+import {hashKeys} from '../http/keys.ts';
 import {claimDirectory} from '../shell-directory.ts';
 import {systemClock} from '../system-clock.ts';
+import {controllerConfig, controllerPart, controllerSocket} from './embedded-controller.ts';
 import type {EngineConfig} from './engine/run-engine.ts';
 import type {GatewayConfig} from './gateway/gateway-config.ts';
 
@@ -32,6 +33,11 @@ export async function runFusion(
   const stopGateways = new AbortController();
   const stopEngines = new AbortController();
   const engines = views.map(view => supervise(enginePart(fusion, view, runDirectory), stopEngines.signal, supervision));
+  const embedded = controllerConfig(config, runDirectory);
+  if (embedded) {
+    const options = {program: 'fusion' as const, command: 'controller', name: controllerPart, runDirectory};
+    engines.push(supervise(part({...options, config: embedded}, fusion, {}), stopEngines.signal, supervision));
+  }
   const gatewayNumbers = Array.from({length: fusion.gateways}, (_, index) => index + 1);
   const gateways = gatewayNumbers.map(number =>
     supervise(gatewayPart(config, {number, runDirectory, listenFd: socket.fd()}), stopGateways.signal, supervision),
@@ -79,12 +85,13 @@ function gatewayPart(
     id: String(number),
     listenFd: 3,
     runDirectory,
-    keys: keys.map(({name, role, key, views: opened}) => ({name, role, sha256: sha256(key), views: opened})),
+    keys: hashKeys(keys),
     views: views.map(({name}) => ({
       name,
       storeDirectory: viewDirectory(fusion, name),
       engineSocket: engineSocket(runDirectory, name),
     })),
+    controllerSocket: controllerSocket(fusion, runDirectory),
   };
   const name = `gateway-${number}`;
   return part({program: 'fusion', command: 'gateway', name, config, runDirectory, inherit: listenFd}, fusion, {
@@ -114,8 +121,4 @@ async function bind({host, port}: ListenAddress): Promise<BoundSocket> {
       hint: 'Choose another "listen" in the configuration, or stop what listens there ("ss -ltnp" tells).',
     });
   }
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -5,9 +5,9 @@ import {type Kind, kinds, newEntryFrom} from '../../../core/entry/entry.ts';
 import type {Log} from '../../../core/log/log.ts';
 import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
+import {type Key, KeyRing} from '../../http/keys.ts';
 import {systemClock} from '../../system-clock.ts';
 import {createApp, type GatewayApp} from './app.ts';
-import {type Key, KeyRing} from './keys.ts';
 import {GatewayMetrics} from './metrics.ts';
 import {Views} from './views.ts';
 

@@ -4,11 +4,11 @@ import {join} from 'node:path';
 import {getRequestListener} from '@hono/node-server';
 import type {Log} from '../../../core/log/log.ts';
 import {openTreeReader} from '../../../store/tree-store.ts';
+import {KeyRing} from '../../http/keys.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
 import {createApp} from './app.ts';
 import type {GatewayConfig} from './gateway-config.ts';
-import {KeyRing} from './keys.ts';
 import {GatewayMetrics} from './metrics.ts';
 import {Views} from './views.ts';
 
@@ -36,6 +36,7 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
     metrics,
     runDirectory: config.runDirectory,
     leaving: signal,
+    controllerSocket: config.controllerSocket,
   });
   const control = createControl(metrics);
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));

@@ -14,13 +14,13 @@ import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {until} from '../../../test/lib/until.ts';
+import {KeyRing} from '../../http/keys.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
 import {Engine} from '../engine/engine.ts';
 import {EngineMetrics} from '../engine/engine-metrics.ts';
 import {createEngineServer} from '../engine/engine-server.ts';
 import {createApp, type GatewayApp} from './app.ts';
-import {KeyRing} from './keys.ts';
 import {GatewayMetrics} from './metrics.ts';
 import {Views} from './views.ts';
 

@@ -6,8 +6,14 @@ import {type Meta, readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {decodePath, suspectList} from '../../../../core/query/suspect-list.ts';
 import type {TreeRead} from '../../../../core/tree/tree-store.ts';
+import {
+  integerParameter,
+  parseParameters,
+  pathParameters,
+  readParameters,
+  requestedPath,
+} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
-import {integerParameter, parseParameters, pathParameters, readParameters, requestedPath} from '../parameters.ts';
 import {errorAnswers, json, meta} from './schemas.ts';
 
 const parameters = z.object({

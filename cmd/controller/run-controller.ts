@@ -1,0 +1,142 @@
+import {randomBytes} from 'node:crypto';
+import {createServer, type RequestListener, type Server} from 'node:http';
+import type {AddressInfo} from 'node:net';
+import {setTimeout as delay} from 'node:timers/promises';
+import {getRequestListener} from '@hono/node-server';
+import {z} from 'zod';
+import type {ControllerConfig, FustorConfig, ListenAddress} from '../../core/config/schema.ts';
+import {Controller} from '../../core/control/controller.ts';
+import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
+import type {Log} from '../../core/log/log.ts';
+import {openControlStore} from '../../store/control-store.ts';
+import {hashedKey, hashKeys, type Key, KeyRing} from '../http/keys.ts';
+import {systemClock} from '../system-clock.ts';
+import {listenUnix} from '../unix-socket.ts';
+import {createControllerApp} from './app.ts';
+import {ControllerMetrics} from './metrics.ts';
+
+type RunParts = {log: Log; signal: AbortSignal};
+
+const tickMs = 1_000;
+const drainMs = 2_000;
+
+/**
+ * A controller of its own. Resolves when `signal` aborts and held heartbeats are answered; rejects with LISTEN_FAILED,
+ * DATA_DIR_UNUSABLE or STORE_FORMAT.
+ */
+export async function runController(
+  {controller: {listen, data}, keys}: FustorConfig & {controller: ControllerConfig},
+  {log, signal}: RunParts,
+): Promise<void> {
+  await serve({directory: data, keys: hashKeys(keys)}, {log, signal}, async ({answer}) => {
+    const server = createServer(answer);
+    const url = await listenTcp(server, listen);
+    log.info({url, data}, 'controller listens');
+    return server;
+  });
+  log.info({}, 'controller stopped');
+}
+
+/** What a fusion hands to the controller that it embeds on its stdin. */
+export const embeddedControllerConfig = z.strictObject({
+  directory: z.string(),
+  /** Where gateways hand requests on to. */
+  socket: z.string(),
+  keys: z.array(hashedKey),
+});
+export type EmbeddedControllerConfig = z.output<typeof embeddedControllerConfig>;
+
+/** The same as a part of a fusion, on a unix socket that also tells the shell and the gateways how it is. */
+export async function runEmbeddedController(
+  {directory, socket, keys}: EmbeddedControllerConfig,
+  {log, signal}: RunParts,
+): Promise<void> {
+  await serve({directory, keys}, {log, signal}, async ({answer, metrics}) => {
+    const own = new Map<string | undefined, () => Promise<unknown>>([
+      ['/health', async () => ({data: {part: 'controller', pid: process.pid, work: {done: 0, pending: 0}}})],
+      ['/metrics', () => metrics.registry.getMetricsAsJSON()],
+    ]);
+    const server = createServer(async (request, response) => {
+      const tell = own.get(request.url);
+      if (!tell) return answer(request, response);
+      response.writeHead(200, {'content-type': 'application/json'}).end(JSON.stringify(await tell()));
+    });
+    await listenUnix(server, socket);
+    log.info({directory}, 'controller ready');
+    return server;
+  });
+}
+
+type Served = {answer: RequestListener; metrics: ControllerMetrics};
+
+async function serve(
+  {directory, keys}: {directory: string; keys: readonly Key[]},
+  {log, signal}: RunParts,
+  listen: (served: Served) => Promise<Server>,
+): Promise<void> {
+  const store = await openControlStore(directory);
+  try {
+    const randomId = () => randomBytes(8).toString('hex');
+    const controller = new Controller({store, clock: systemClock, log, randomId});
+    const metrics = new ControllerMetrics(controller);
+    const app = createControllerApp({controller, keys: new KeyRing(keys), log, metrics, leaving: signal});
+    const server = await listen({answer: getRequestListener(app.fetch), metrics});
+    await tickUntil(signal, controller, log);
+    await drain(server);
+  } finally {
+    await store.close();
+  }
+}
+
+async function tickUntil(signal: AbortSignal, controller: Controller, log: Log): Promise<void> {
+  let lastError: string | undefined;
+  while (!signal.aborted) {
+    try {
+      await controller.tick();
+      lastError = undefined;
+    } catch (error) {
+      // A full disk: what could not be written is tried again. Whoever is told of a command hears of it themselves.
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== lastError) log.error({error: message}, 'what time brought could not be stored');
+      lastError = message;
+    }
+    await systemClock.sleep(tickMs, signal);
+  }
+}
+
+/** What is under way, held heartbeats too, is answered first. */
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>(resolve => server.close(() => resolve()));
+  const over = new AbortController();
+  const late = delay(drainMs, undefined, {signal: over.signal}).then(
+    () => server.closeAllConnections(),
+    () => undefined,
+  );
+  await closed;
+  over.abort();
+  await late;
+}
+
+async function listenTcp(server: Server, {host, port}: ListenAddress): Promise<string> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({host, port}, resolve);
+    });
+  } catch (cause) {
+    const code = systemErrorCode(cause) ?? String(cause);
+    throw new FustorError('LISTEN_FAILED', `Cannot listen on ${host}:${port}: ${reasons[code] ?? code}.`, {
+      cause,
+      hint: 'Choose another "listen" in the configuration, or stop what listens there ("ss -ltnp" tells).',
+    });
+  }
+  const {address, port: bound} = server.address() as AddressInfo;
+  return `http://${address.includes(':') ? `[${address}]` : address}:${bound}`;
+}
+
+const reasons: Record<string, string> = {
+  EADDRINUSE: 'another process listens there',
+  EADDRNOTAVAIL: 'it is not an address of this host',
+  EACCES: 'this user may not listen on this port',
+  ENOTFOUND: 'the name is not known',
+};
