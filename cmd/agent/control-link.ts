@@ -1,8 +1,11 @@
 import {randomBytes} from 'node:crypto';
 import {hostname} from 'node:os';
+import {isDeepStrictEqual} from 'node:util';
 import {ControlLoop, type Controlled} from '../../core/control/control-loop.ts';
+import type {ConfigReport} from '../../core/control/protocol.ts';
 import type {Log} from '../../core/log/log.ts';
 import type {Clock} from '../../core/time/clock.ts';
+import type {ConfigState} from '../shell/shell.ts';
 import {version} from '../version.ts';
 import {HttpControlChannel} from './control-channel.ts';
 
@@ -36,5 +39,39 @@ export class ControlLink {
     } finally {
       channel.close();
     }
+  }
+}
+
+export function configReport({state, lastFailed}: ConfigState): ConfigReport {
+  if (!lastFailed) return {state};
+  const {reason, at} = lastFailed;
+  return {state, last_failed: {reason: reason.slice(0, reasonMax), at: new Date(at).toISOString()}};
+}
+
+const reasonMax = 4_096;
+
+/** The link of a shell whose configuration may change: there is one, or none. */
+export class ChangingControlLink {
+  readonly #parts: ControlLinkParts;
+  #settings: ControlLinkSettings | undefined;
+  #stop = new AbortController();
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(parts: ControlLinkParts) {
+    this.#parts = parts;
+  }
+
+  async apply(settings: ControlLinkSettings | undefined): Promise<void> {
+    if (isDeepStrictEqual(settings, this.#settings)) return;
+    await this.stop();
+    this.#settings = settings;
+    if (!settings) return;
+    this.#stop = new AbortController();
+    this.#ended = new ControlLink(settings, this.#parts).run(this.#stop.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#ended;
   }
 }

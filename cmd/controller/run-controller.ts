@@ -6,11 +6,13 @@ import {getRequestListener} from '@hono/node-server';
 import {z} from 'zod';
 import type {ControllerConfig, FustorConfig, ListenAddress} from '../../core/config/schema.ts';
 import {Controller} from '../../core/control/controller.ts';
-import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openControlStore} from '../../store/control-store.ts';
-import {hashedKey, hashKeys, type Key, KeyRing} from '../http/keys.ts';
+import {hashedKey, hashKeys, KeyRing} from '../http/keys.ts';
+import {listenFailed, urlOf} from '../shell/listening-socket.ts';
+import type {ShellControls} from '../shell/shell.ts';
 import {systemClock} from '../system-clock.ts';
+import {keepWatchdogCalm, Notifier} from '../systemd/notify.ts';
 import {listenUnix} from '../unix-socket.ts';
 import {createControllerApp} from './app.ts';
 import {ControllerMetrics} from './metrics.ts';
@@ -20,21 +22,40 @@ type RunParts = {log: Log; signal: AbortSignal};
 const tickMs = 1_000;
 const drainMs = 2_000;
 
+type Config = FustorConfig & {controller: ControllerConfig};
+
 /**
- * A controller of its own. Resolves when `signal` aborts and held heartbeats are answered; rejects with LISTEN_FAILED,
- * DATA_DIR_UNUSABLE or STORE_FORMAT.
+ * A controller of its own. SIGHUP has it read the keys again; the rest of its configuration is for its next start. Resolves
+ * when `signal` aborts and held heartbeats are answered; rejects with LISTEN_FAILED, DATA_DIR_UNUSABLE or STORE_FORMAT.
  */
 export async function runController(
-  {controller: {listen, data}, keys}: FustorConfig & {controller: ControllerConfig},
-  {log, signal}: RunParts,
+  {controller: {listen, data}, keys}: Config,
+  {log, signal, controls}: RunParts & {controls: ShellControls<Config>},
 ): Promise<void> {
-  await serve({directory: data, keys: hashKeys(keys)}, {log, signal}, async ({answer}) => {
+  const ring = new KeyRing(hashKeys(keys));
+  const notifier = new Notifier();
+  keepWatchdogCalm(notifier, signal);
+  signal.addEventListener('abort', () => notifier.stopping(), {once: true});
+  process.on('SIGHUP', () => void readKeys(ring, controls, log));
+  await serve({directory: data, keys: ring}, {log, signal}, async ({answer}) => {
     const server = createServer(answer);
     const url = await listenTcp(server, listen);
     log.info({url, data}, 'controller listens');
+    notifier.ready();
     return server;
   });
   log.info({}, 'controller stopped');
+}
+
+async function readKeys(ring: KeyRing, controls: ShellControls<Config>, log: Log): Promise<void> {
+  try {
+    const {keys} = await controls.load();
+    ring.replace(hashKeys(keys));
+    log.info({keys: keys.length}, 'keys read again');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.error({reason}, 'the configuration is not used; the earlier keys go on');
+  }
 }
 
 /** What a fusion hands to the controller that it embeds on its stdin. */
@@ -51,7 +72,7 @@ export async function runEmbeddedController(
   {directory, socket, keys}: EmbeddedControllerConfig,
   {log, signal}: RunParts,
 ): Promise<void> {
-  await serve({directory, keys}, {log, signal}, async ({answer, metrics}) => {
+  await serve({directory, keys: new KeyRing(keys)}, {log, signal}, async ({answer, metrics}) => {
     const own = new Map<string | undefined, () => Promise<unknown>>([
       ['/health', async () => ({data: {part: 'controller', pid: process.pid, work: {done: 0, pending: 0}}})],
       ['/metrics', () => metrics.registry.getMetricsAsJSON()],
@@ -70,7 +91,7 @@ export async function runEmbeddedController(
 type Served = {answer: RequestListener; metrics: ControllerMetrics};
 
 async function serve(
-  {directory, keys}: {directory: string; keys: readonly Key[]},
+  {directory, keys}: {directory: string; keys: KeyRing},
   {log, signal}: RunParts,
   listen: (served: Served) => Promise<Server>,
 ): Promise<void> {
@@ -79,7 +100,7 @@ async function serve(
     const randomId = () => randomBytes(8).toString('hex');
     const controller = new Controller({store, clock: systemClock, log, randomId});
     const metrics = new ControllerMetrics(controller);
-    const app = createControllerApp({controller, keys: new KeyRing(keys), log, metrics, leaving: signal});
+    const app = createControllerApp({controller, keys, log, metrics, leaving: signal});
     const server = await listen({answer: getRequestListener(app.fetch), metrics});
     await tickUntil(signal, controller, log);
     await drain(server);
@@ -117,26 +138,15 @@ async function drain(server: Server): Promise<void> {
   await late;
 }
 
-async function listenTcp(server: Server, {host, port}: ListenAddress): Promise<string> {
+async function listenTcp(server: Server, listen: ListenAddress): Promise<string> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({host, port}, resolve);
+      server.listen({...listen}, resolve);
     });
   } catch (cause) {
-    const code = systemErrorCode(cause) ?? String(cause);
-    throw new FustorError('LISTEN_FAILED', `Cannot listen on ${host}:${port}: ${reasons[code] ?? code}.`, {
-      cause,
-      hint: 'Choose another "listen" in the configuration, or stop what listens there ("ss -ltnp" tells).',
-    });
+    throw listenFailed(listen, cause);
   }
-  const {address, port: bound} = server.address() as AddressInfo;
-  return `http://${address.includes(':') ? `[${address}]` : address}:${bound}`;
+  const {address, port} = server.address() as AddressInfo;
+  return urlOf(address, port);
 }
-
-const reasons: Record<string, string> = {
-  EADDRINUSE: 'another process listens there',
-  EADDRNOTAVAIL: 'it is not an address of this host',
-  EACCES: 'this user may not listen on this port',
-  ENOTFOUND: 'the name is not known',
-};

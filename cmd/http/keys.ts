@@ -22,9 +22,14 @@ export function hashKeys(keys: readonly KeyConfig[]): Key[] {
  * which tells nothing about the key.
  */
 export class KeyRing {
-  readonly #byHash: Map<string, Key>;
+  #byHash = new Map<string, Key>();
 
   constructor(keys: readonly Key[]) {
+    this.replace(keys);
+  }
+
+  /** From now on only these. */
+  replace(keys: readonly Key[]): void {
     this.#byHash = new Map(keys.map(key => [key.sha256, key]));
   }
 

@@ -31,6 +31,8 @@ export type Role = KeyConfig['role'];
 export type ControllerConfig = z.output<typeof controller>;
 export type ViewConfig = Named<z.output<typeof view>>;
 export type AgentConfig = z.output<typeof agent>;
+export type SupervisionConfig = z.output<typeof supervision>;
+export type PipeSupervisionConfig = z.output<typeof supervisionOfPipes>;
 export type SourceConfig = Named<z.output<typeof source>>;
 export type SenderConfig = Named<z.output<typeof sender>>;
 export type PipeConfig = Named<z.output<typeof pipe>>;
@@ -38,10 +40,40 @@ export type FustorConfig = z.output<typeof configSchema>;
 
 const logLevel = choice('trace', 'debug', 'info', 'warn', 'error', 'fatal');
 
+const limits = {
+  memory_max: byteSize({min: '64MiB', max: '1024GiB'}).default(2 * 2 ** 30),
+  unanswering_after: duration({min: '1s', max: '1h'}).default(10_000),
+  stalled_after: duration({min: '1s', max: '1d'}).default(300_000),
+};
+
+/** When a shell ends a part and starts it again. */
+const supervision = group(limits).transform(readLimits);
+
+/** And when it gives up. */
+const supervisionOfPipes = group({
+  ...limits,
+  quarantine_deaths: integer({min: 1, max: 1_000_000}).default(5),
+  quarantine_window: duration({min: '1s', max: '30d'}).default(600_000),
+}).transform(({quarantine_deaths, quarantine_window, ...rest}) => ({
+  ...readLimits(rest),
+  quarantineDeaths: quarantine_deaths,
+  quarantineWindowMs: quarantine_window,
+}));
+
+function readLimits(settings: {memory_max: number; unanswering_after: number; stalled_after: number}) {
+  return {
+    /** Bytes of its own, without mapped files. */
+    memoryBytesMax: settings.memory_max,
+    unansweringAfterMs: settings.unanswering_after,
+    stalledAfterMs: settings.stalled_after,
+  };
+}
+
 const fusion = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
   data: text,
   gateways: integer({min: 1, max: 64}).default(2),
+  supervision: supervision.prefault({}),
   embed_controller: flag.default(false),
   log_level: logLevel.default('info'),
 }).transform(({embed_controller, log_level, ...rest}) => ({
@@ -95,6 +127,7 @@ const view = group({
 const agent = group({
   id: name,
   data: text,
+  supervision: supervisionOfPipes.prefault({}),
   control_plane_uri: httpUrl.optional(),
   auth_token: apiKey.optional(),
   log_level: logLevel.default('info'),

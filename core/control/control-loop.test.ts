@@ -71,7 +71,7 @@ function runLoop() {
       },
       report: () => parts,
       config: () => ({state: 'running'}),
-      changed,
+      changed: [changed],
       execute: (command, name) => execute(command, name),
       clock,
       random: () => random(),

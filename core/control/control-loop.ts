@@ -23,8 +23,8 @@ export interface ControlChannel {
 export type Controlled = {
   report(): PartReport[];
   config(): ConfigReport;
-  /** Raised when either says something else. */
-  changed: Signal;
+  /** One of these is raised when either says something else. */
+  changed: readonly Signal[];
   /** Resolves to what was done, one sentence; rejects with why it was not. Those of several parts overlap. */
   execute(command: PartCommand, part: string): Promise<string>;
 };
@@ -176,7 +176,7 @@ export class ControlLoop {
     const {changed} = this.#parts;
     const forgotten = new AbortController();
     const until = AbortSignal.any([signal, forgotten.signal]);
-    const waits = [changed, this.#ended].map(one => one.wait(until, one.count));
+    const waits = [...changed, this.#ended].map(one => one.wait(until, one.count));
     const came = Promise.race(waits).then(() => {
       forgotten.abort();
       return 'changed' as const;

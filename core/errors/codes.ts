@@ -21,6 +21,8 @@ export const errorCodes = {
   SOURCE_UNUSABLE: {status: 500, exit: 14, retry: true},
   /** The executable's self-check found a part that does not work on this machine. */
   SELF_CHECK_FAILED: {status: 500, exit: 15, retry: false},
+  /** What was copied in place of a running program does not run on this machine. The running one goes on. */
+  REPLACEMENT_UNUSABLE: {status: 500, exit: 16, retry: false},
 
   /** A parameter is unknown, malformed or out of range. The message names it and the nearest accepted one. */
   BAD_REQUEST: {status: 400, exit: 2, retry: false},
@@ -49,6 +51,9 @@ export const errorCodes = {
   BATCH_REJECTED: {status: 422, exit: 1, retry: false},
   /** The engine of this view is not running or not answering now. Queries go on; send this batch again later. */
   ENGINE_UNAVAILABLE: {status: 503, exit: 3, retry: true},
+
+  /** A command to a part could not be carried out; the message says why. */
+  COMMAND_FAILED: {status: 409, exit: 1, retry: false},
 
   /** The controller knows no agent of this name: none has sent a heartbeat under it. */
   AGENT_NOT_FOUND: {status: 404, exit: 1, retry: false},

@@ -16,11 +16,6 @@ export class ManualClock implements Clock {
     return this.#monotonic;
   }
 
-  /** How many wait for time to pass. */
-  get sleeping(): number {
-    return this.#sleepers.size;
-  }
-
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return;
     await new Promise<void>(resolve => {
@@ -34,11 +29,11 @@ export class ManualClock implements Clock {
   async pass(ms: number): Promise<void> {
     const until = this.#monotonic + ms;
     for (;;) {
+      await settled();
       const [next] = [...this.#sleepers].filter(({at}) => at <= until).sort((a, b) => a.at - b.at);
       this.#goTo(next?.at ?? until);
       if (!next) return;
       this.#wake(next);
-      await settled();
     }
   }
 

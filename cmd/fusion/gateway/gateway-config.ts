@@ -1,3 +1,4 @@
+import {join} from 'node:path';
 import {z} from 'zod';
 import {hashedKey} from '../../http/keys.ts';
 
@@ -14,3 +15,8 @@ export const gatewayConfig = z.strictObject({
   controllerSocket: z.string().optional(),
 });
 export type GatewayConfig = z.output<typeof gatewayConfig>;
+
+/** Where a gateway hands its listening socket to a shell that comes after the one that gave it. */
+export function socketHandOver(runDirectory: string, gateway: string): string {
+  return join(runDirectory, `${gateway}.listen`);
+}

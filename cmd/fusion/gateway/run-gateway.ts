@@ -5,10 +5,11 @@ import {getRequestListener} from '@hono/node-server';
 import type {Log} from '../../../core/log/log.ts';
 import {openTreeReader} from '../../../store/tree-store.ts';
 import {KeyRing} from '../../http/keys.ts';
+import {serveDescriptor} from '../../shell/pass-descriptor.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
 import {createApp} from './app.ts';
-import type {GatewayConfig} from './gateway-config.ts';
+import {type GatewayConfig, socketHandOver} from './gateway-config.ts';
 import {GatewayMetrics} from './metrics.ts';
 import {Views} from './views.ts';
 
@@ -41,15 +42,21 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
   const control = createControl(metrics);
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));
   const server = createHttpServer(getRequestListener(app.fetch));
+  // A client that keeps its connection is told to take another one before this one is closed.
+  server.prependListener('request', (_, response) => {
+    if (signal.aborted) response.shouldKeepAlive = false;
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({fd: config.listenFd}, resolve);
   });
+  const handOver = await serveDescriptor(config.listenFd, socketHandOver(config.runDirectory, `gateway-${config.id}`));
   log.info({}, 'gateway ready');
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), {once: true});
   });
+  handOver.close();
   await drain(server);
   control.close();
   control.closeAllConnections();
