@@ -9,8 +9,13 @@ import {
 import {type ErrorCode, errorCodes} from '../../core/errors/codes.ts';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 
-/** An answer comes so long after it was to be kept back at most, to its last byte. */
-const answerMs = 10_000;
+export type ControlChannelSettings = {
+  url: string;
+  key: string;
+  /** An answer comes so long after it may have been kept back at most, to its last byte. */
+  answerMs?: number;
+};
+
 /** A thousand commands; more is not of a controller. */
 const answerBytesMax = 2 ** 20;
 
@@ -18,10 +23,12 @@ const answerBytesMax = 2 ** 20;
 export class HttpControlChannel implements ControlChannel {
   readonly #url: string;
   readonly #key: string;
+  readonly #answerMs: number;
   readonly #agent: Agent;
   readonly #request: typeof httpRequest;
 
-  constructor({url, key}: {url: string; key: string}) {
+  constructor({url, key, answerMs = 10_000}: ControlChannelSettings) {
+    this.#answerMs = answerMs;
     this.#url = url.replace(/\/+$/, '');
     this.#key = key;
     const isTls = url.startsWith('https:');
@@ -30,7 +37,7 @@ export class HttpControlChannel implements ControlChannel {
   }
 
   async heartbeat(request: ControlHeartbeat, signal: AbortSignal): Promise<ControlHeartbeatAnswer> {
-    const timeoutMs = request.wait_ms + answerMs;
+    const timeoutMs = request.wait_ms + this.#answerMs;
     const timeout = AbortSignal.timeout(timeoutMs);
     const answer = await this.#post(JSON.stringify(request), AbortSignal.any([signal, timeout])).catch(cause => {
       if (cause instanceof FustorError) throw cause;
