@@ -128,7 +128,7 @@ test('a controller that is killed and started again knows all, and the agent fin
   const {link, become, executed} = startLink();
   await link.apply({url, key: 'key-of-agents', agentId: 'node-a'});
   await until(() => ask('agents/node-a'), {what: 'the agent'});
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     const {id} = await ask('agents/node-a/commands', {command: 'kill', pipe: 'p'});
     await end('SIGKILL');
     await start();

@@ -1,7 +1,6 @@
 import {randomBytes} from 'node:crypto';
 import {createServer, type RequestListener, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
-import {setTimeout as delay} from 'node:timers/promises';
 import {getRequestListener} from '@hono/node-server';
 import {z} from 'zod';
 import type {ControllerConfig, FustorConfig, ListenAddress} from '../../core/config/schema.ts';
@@ -21,6 +20,7 @@ type RunParts = {log: Log; signal: AbortSignal};
 
 const tickMs = 1_000;
 const drainMs = 2_000;
+const idleMs = 20;
 
 type Config = FustorConfig & {controller: ControllerConfig};
 
@@ -125,17 +125,14 @@ async function tickUntil(signal: AbortSignal, controller: Controller, log: Log):
   }
 }
 
-/** What is under way, held heartbeats too, is answered first. */
+/** What is under way, held heartbeats too, is answered first; a connection that is kept without a request is ended. */
 async function drain(server: Server): Promise<void> {
   const closed = new Promise<void>(resolve => server.close(() => resolve()));
-  const over = new AbortController();
-  const late = delay(drainMs, undefined, {signal: over.signal}).then(
-    () => server.closeAllConnections(),
-    () => undefined,
-  );
+  const idle = setInterval(() => server.closeIdleConnections(), idleMs);
+  const deadline = setTimeout(() => server.closeAllConnections(), drainMs);
   await closed;
-  over.abort();
-  await late;
+  clearInterval(idle);
+  clearTimeout(deadline);
 }
 
 async function listenTcp(server: Server, listen: ListenAddress): Promise<string> {
