@@ -38,8 +38,8 @@ keys:
   const url = `http://127.0.0.1:${port}`;
   let child: ChildProcess;
   const start = async () => {
-    const {command, args} = spawnArguments('controller', ['--config', file]);
-    child = spawn(command, args, {stdio: ['ignore', 'ignore', 'ignore']});
+    const {executable, args} = spawnArguments('controller', ['--config', file]);
+    child = spawn(executable, args, {stdio: ['ignore', 'ignore', 'ignore']});
     await until(
       () =>
         fetch(`${url}/livez`).then(

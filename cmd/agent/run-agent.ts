@@ -4,6 +4,7 @@ import type {Log} from '../../core/log/log.ts';
 import {Signal} from '../../core/pipe/signal.ts';
 import {Fleet} from '../../core/shell/fleet.ts';
 import type {Part} from '../../core/shell/part.ts';
+import {spawnArguments} from '../program.ts';
 import {partSocket, startChild} from '../shell/child-process.ts';
 import {partHash} from '../shell/executable.ts';
 import {Shell, type ShellControls} from '../shell/shell.ts';
@@ -79,6 +80,6 @@ function payloadPart({agent, sources, senders}: Config, pipe: PipeConfig, runDir
     name,
     hash,
     supervision: withQuarantine(agent.supervision),
-    start: () => startChild({program: 'agent', command: 'payload', name, config, hash, runDirectory}),
+    start: () => startChild({...spawnArguments('agent', ['payload']), name, config, hash, runDirectory}),
   };
 }

@@ -6,6 +6,7 @@ import {Fleet} from '../../core/shell/fleet.ts';
 import type {Part} from '../../core/shell/part.ts';
 import {RollingFleet} from '../../core/shell/rolling-fleet.ts';
 import {hashKeys} from '../http/keys.ts';
+import {spawnArguments} from '../program.ts';
 import {type ChildOptions, partSocket, startChild} from '../shell/child-process.ts';
 import {partHash} from '../shell/executable.ts';
 import {bindSocket, keptVariable, type ListeningSocket, obtainSocket} from '../shell/listening-socket.ts';
@@ -153,6 +154,7 @@ class FusionParts implements Parts<Config> {
   #gatewayConfig({fusion, keys, views}: Config): Omit<GatewayConfig, 'id'> {
     return {
       listenFd: 3,
+      clientTimeoutMs: fusion.clientTimeoutMs,
       runDirectory: this.#runDirectory,
       keys: hashKeys(keys),
       views: views.map(({name}) => ({
@@ -165,12 +167,16 @@ class FusionParts implements Parts<Config> {
   }
 
   #part(
-    options: Omit<ChildOptions, 'program' | 'runDirectory' | 'hash' | 'config'> & {config: object},
+    {command, ...options}: Pick<ChildOptions, 'name' | 'inherit'> & {command: string; config: object},
     {logLevel}: FusionConfig,
     {facts, supervision, hash}: {facts: object; supervision: Part['supervision']; hash?: string},
   ): Part {
     const config = {...options.config, logLevel, facts};
-    const child = {program: 'fusion' as const, runDirectory: this.#runDirectory, hash: hash ?? partHash(config)};
+    const child = {
+      ...spawnArguments('fusion', [command]),
+      runDirectory: this.#runDirectory,
+      hash: hash ?? partHash(config),
+    };
     return {
       name: options.name,
       hash: child.hash,

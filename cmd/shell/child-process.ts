@@ -2,7 +2,7 @@ import {type ChildProcess, spawn} from 'node:child_process';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import type {Child, Exit, Health, Observation, Survivor} from '../../core/shell/part.ts';
-import {type Program, spawnArguments} from '../program.ts';
+import {stderr} from '../stderr.ts';
 import {requestUnix} from '../unix-socket.ts';
 import {reapChild} from './execute-again.ts';
 import {PartLog} from './part-log.ts';
@@ -10,9 +10,8 @@ import {type PartRecord, readRecords, removeRecord, writeRecord} from './part-re
 import {isRunning, memoryOf, processState} from './process-table.ts';
 
 export type ChildOptions = {
-  program: Program;
-  /** The subcommand, which must exist: an executable that starts itself wrongly must not become a second service. */
-  command: string;
+  executable: string;
+  args: string[];
   name: string;
   /** Sent as JSON on its stdin, so that no secret stands in a command line or environment. */
   config: unknown;
@@ -39,8 +38,7 @@ export function partSocket(runDirectory: string, name: string): string {
  * The record is written before the part has its configuration: a part that nobody recorded has none, and ends.
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const {program, command, name, config, hash, runDirectory, inherit} = options;
-  const {command: executable, args} = spawnArguments(program, [command]);
+  const {executable, args, name, config, hash, runDirectory, inherit} = options;
   const log = new PartLog(runDirectory, name, {isNew: true});
   const stdio = ['pipe' as const, 'ignore' as const, log.descriptor, ...(inherit === undefined ? [] : [inherit])];
   // In a group of its own: Ctrl-C goes to the shell alone, which ends its parts in order.
@@ -48,17 +46,19 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const exited = new Promise<Exit>(resolve => {
     child.once('exit', (code, signal) => resolve({code, signal}));
   });
+  let record: PartRecord;
   try {
     await untilSpawned(child);
+    const pid = child.pid!;
+    // A process that died at once has no start time any more, and needs none.
+    const startTime = processState(pid)?.startTime ?? '';
+    record = {name, pid, startTime, startedAt: Date.now(), hash};
+    writeRecord(runDirectory, record);
   } catch (error) {
+    child.kill('SIGKILL');
     log.close();
     throw error;
   }
-  const pid = child.pid!;
-  // A process that died at once has no start time any more, and needs none.
-  const startTime = processState(pid)?.startTime ?? '';
-  const record = {name, pid, startTime, startedAt: Date.now(), hash};
-  writeRecord(runDirectory, record);
   child.stdin!.on('error', () => {}); // it died before it read: its exit tells
   child.stdin!.end(JSON.stringify(config));
   return asChild(record, {exited, log, runDirectory});
@@ -70,7 +70,7 @@ export function findSurvivors(runDirectory: string): Survivor[] {
     const log = new PartLog(runDirectory, record.name, {isNew: false});
     if (!isRunning(record)) {
       reapChild(record.pid);
-      log.passOn(process.stderr, {isLast: true});
+      log.passOn(stderr, {isLast: true});
       log.close();
       removeRecord(runDirectory, record);
       return [];
@@ -104,7 +104,7 @@ function asChild(
   const {name, pid, startedAt} = record;
   let lastWords: string | undefined;
   const ended = exited.then(exit => {
-    log.passOn(process.stderr, {isLast: true});
+    log.passOn(stderr, {isLast: true});
     lastWords = log.tail();
     log.close();
     removeRecord(runDirectory, record);
@@ -128,7 +128,7 @@ function asChild(
     },
     kill: () => send('SIGKILL'),
     observe: async () => {
-      log.passOn(process.stderr);
+      log.passOn(stderr);
       const health = await askHealth(partSocket(runDirectory, name), pid);
       return observation(record, health);
     },

@@ -24,7 +24,8 @@ export function isReplaced(): boolean {
 export function partHash(config: unknown): string {
   return createHash('sha256')
     .update(JSON.stringify([config, isSea() ? identityOf(process.execPath) : running]))
-    .digest('hex');
+    .digest('hex')
+    .slice(0, 16);
 }
 
 /** Rejects when what stands in place of this executable does not run on this machine. */

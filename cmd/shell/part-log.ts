@@ -1,4 +1,4 @@
-import {closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeFileSync} from 'node:fs';
+import {closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeFileSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 
 const tailBytesMax = 8 * 1024;
@@ -58,8 +58,7 @@ export class PartLog {
   #shorten(): void {
     const tail = this.#read(this.#offset - tailBytesMax, tailBytesMax);
     ftruncateSync(this.descriptor, 0);
-    writeFileSync(this.descriptor, tail);
-    this.#offset = tail.byteLength;
+    this.#offset = writeSync(this.descriptor, tail);
   }
 
   #read(from: number, length: number): Buffer {
@@ -76,6 +75,10 @@ export class PartLog {
   }
 
   #writeOffset(): void {
-    writeFileSync(this.#offsetFile, String(this.#offset), {mode: 0o600});
+    try {
+      writeFileSync(this.#offsetFile, String(this.#offset), {mode: 0o600});
+    } catch {
+      // On a full disk: another shell passes some lines on again.
+    }
   }
 }

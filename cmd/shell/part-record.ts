@@ -1,4 +1,4 @@
-import {mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync} from 'node:fs';
 import {join} from 'node:path';
 
 /** What a shell notes of a process that it started, for the next shell. */
@@ -15,18 +15,22 @@ export type PartRecord = {
 
 const suffix = '.pid';
 
-/** Whole or not at all, whenever the shell is killed. */
-export function writeRecord(runDirectory: string, record: PartRecord): void {
+/**
+ * Whole or not at all, whenever the shell is killed; and on a full disk, where parts must start too: a symbolic link as short
+ * as this (less than 60 bytes) stands in the directory of the file system and takes no block. It leads nowhere.
+ */
+export function writeRecord(runDirectory: string, {name, pid, startTime, startedAt, hash}: PartRecord): void {
   mkdirSync(runDirectory, {recursive: true, mode: 0o700});
-  const file = join(runDirectory, record.name + suffix);
-  writeFileSync(`${file}.new`, JSON.stringify(record), {mode: 0o600});
-  renameSync(`${file}.new`, file);
+  const link = join(runDirectory, name + suffix);
+  rmSync(`${link}.new`, {force: true});
+  symlinkSync([pid, startTime, startedAt.toString(36), hash].join(':'), `${link}.new`);
+  renameSync(`${link}.new`, link);
 }
 
 /** Unless it is another process's by now. */
 export function removeRecord(runDirectory: string, {name, pid}: Pick<PartRecord, 'name' | 'pid'>): void {
-  const file = join(runDirectory, name + suffix);
-  if (readRecord(file, name)?.pid === pid) rmSync(file, {force: true});
+  const link = join(runDirectory, name + suffix);
+  if (readRecord(link, name)?.pid === pid) rmSync(link, {force: true});
 }
 
 export function readRecords(runDirectory: string): PartRecord[] {
@@ -36,11 +40,11 @@ export function readRecords(runDirectory: string): PartRecord[] {
     .flatMap(name => readRecord(join(runDirectory, name), name.slice(0, -suffix.length)) ?? []);
 }
 
-function readRecord(file: string, name: string): PartRecord | undefined {
+function readRecord(link: string, name: string): PartRecord | undefined {
   try {
-    const record = JSON.parse(readFileSync(file, 'utf8')) as PartRecord;
-    return {...record, name, hash: record.hash ?? ''};
+    const [pid, startTime, startedAt, hash] = readlinkSync(link).split(':') as [string, string, string, string];
+    return {name, pid: Number(pid), startTime, startedAt: Number.parseInt(startedAt, 36), hash};
   } catch {
-    return undefined; // gone, or of a file system that lost it
+    return undefined; // gone, or no record
   }
 }

@@ -31,6 +31,7 @@ describe('a valid file', () => {
       data: './data/fusion',
       gateways: 2,
       embedsController: false,
+      clientTimeoutMs: 120_000,
       logLevel: 'info',
     });
     expect(config.keys).toEqual([

@@ -73,11 +73,13 @@ const fusion = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
   data: text,
   gateways: integer({min: 1, max: 64}).default(2),
+  client_timeout: duration({min: '1s', max: '1d'}).default(120_000),
   supervision: supervision.prefault({}),
   embed_controller: flag.default(false),
   log_level: logLevel.default('info'),
-}).transform(({embed_controller, log_level, ...rest}) => ({
+}).transform(({client_timeout, embed_controller, log_level, ...rest}) => ({
   ...rest,
+  clientTimeoutMs: client_timeout,
   embedsController: embed_controller,
   logLevel: log_level,
 }));

@@ -51,6 +51,8 @@ export const errorCodes = {
   BATCH_REJECTED: {status: 422, exit: 1, retry: false},
   /** The engine of this view is not running or not answering now. Queries go on; send this batch again later. */
   ENGINE_UNAVAILABLE: {status: 503, exit: 3, retry: true},
+  /** The gateway holds as much as it may of what others have sent. Send this again later; queries go on. */
+  OVERLOADED: {status: 429, exit: 3, retry: true},
 
   /** A command to a part could not be carried out; the message says why. */
   COMMAND_FAILED: {status: 409, exit: 1, retry: false},

@@ -226,7 +226,7 @@ export class Pipe {
       return;
     }
     this.#fail(failure);
-    await this.#pause(0, signal);
+    await this.#pause(0, signal, failure);
   }
 
   // ── The session
@@ -255,7 +255,7 @@ export class Pipe {
       } catch (error) {
         if (signal.aborted) break;
         this.#fail(error);
-        await this.#pause(attempt, signal);
+        await this.#pause(attempt, signal, error);
       }
     }
     return undefined;
@@ -326,8 +326,10 @@ export class Pipe {
     this.#isConnected = false;
   }
 
-  #pause(attempt: number, signal: AbortSignal): Promise<void> {
-    return this.#parts.clock.sleep(backoffMs(retry, attempt, this.#parts.random()), signal);
+  /** Not shorter than the view asked for. */
+  #pause(attempt: number, signal: AbortSignal, failure?: unknown): Promise<void> {
+    const leastMs = failure instanceof FustorError ? failure.retryAfterMs : undefined;
+    return this.#parts.clock.sleep(backoffMs(retry, attempt, this.#parts.random(), leastMs), signal);
   }
 
   /**
@@ -370,7 +372,7 @@ export class Pipe {
         if (signal.aborted) break;
         if (!(error instanceof FustorError) || error.code !== 'SESSION_UNKNOWN') this.#fail(error);
         else if (this.#session === session) this.#loseSession(error.message);
-        await this.#pause(attempt++, signal);
+        await this.#pause(attempt++, signal, error);
       }
     }
   }

@@ -37,6 +37,8 @@ class TestChild implements Child {
   readonly #exit = Promise.withResolvers<Exit>();
   observation: Observation | undefined = healthy;
   endsWhenAsked = true;
+  isStarved = false;
+  #cpuMs = 0;
   words = '';
 
   constructor(startedAt = 0) {
@@ -57,7 +59,9 @@ class TestChild implements Child {
     this.exit({code: null, signal: 'SIGKILL'});
   }
   async observe(): Promise<Observation | undefined> {
-    return this.observation;
+    // Busy as it may be: a process that gets no processor is another case.
+    this.#cpuMs += this.isStarved ? 0 : 10_000;
+    return this.observation && {...this.observation, cpuMs: this.#cpuMs};
   }
   lastWords(): string {
     return this.words;
@@ -176,7 +180,7 @@ test('told to stop, it asks the part to end, and kills one that does not', async
 });
 
 for (const [what, wrong, cause, asked] of [
-  ['spins', {processState: 'R', cpuMs: Number.POSITIVE_INFINITY, health: undefined}, 'unanswering', ['kill']],
+  ['spins', {processState: 'R', health: undefined}, 'unanswering', ['kill']],
   ['waits for ever', {processState: 'S', health: undefined}, 'unanswering', ['kill']],
   ['is stopped', {processState: 'T', health: undefined}, 'frozen', ['kill']],
   ['holds too much memory', {memoryBytes: 2_000}, 'memory_max', ['terminate']],
@@ -199,7 +203,8 @@ test('a part that waits for a processor on a busy machine is left in peace', asy
   const {clock, children, supervise, stop, until} = setUp();
   const {supervisor, ended} = supervise();
   await until(() => supervisor.state === 'running');
-  children[0]!.observation = {...healthy, processState: 'R', cpuMs: 0, health: undefined};
+  children[0]!.observation = {...healthy, processState: 'R', health: undefined};
+  children[0]!.isStarved = true;
   await until(() => clock.now() > 120_000);
   expect(children).toHaveLength(1);
   stop.abort();

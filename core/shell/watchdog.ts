@@ -24,6 +24,7 @@ export class Watchdog {
   #stalledMs = 0;
   #done = 0;
   #cpuMs = 0;
+  #isBusy = false;
 
   get hasAnswered(): boolean {
     return this.#hasAnswered;
@@ -37,16 +38,13 @@ export class Watchdog {
   /** `elapsedMs`: since the observation before. Undefined: nothing is wrong. */
   judge(observation: Observation, elapsedMs: number, limits: WatchdogLimits): Verdict | undefined {
     const periodMs = Math.min(elapsedMs, periodMsMax);
-    const isStarved = this.#isStarved(observation, elapsedMs);
+    const busy = (observation.cpuMs - this.#cpuMs) / elapsedMs;
+    this.#cpuMs = observation.cpuMs;
+    this.#isBusy = busy > starvedBelow;
+    const isStarved = observation.processState === 'R' && !this.#isBusy;
     if (observation.health) this.#noteAnswer(observation.health.work, periodMs);
     else if (!isStarved) this.#silentMs += periodMs;
     return this.#memory(observation, limits) ?? this.#silence(observation, limits) ?? this.#stall(limits);
-  }
-
-  #isStarved({processState, cpuMs}: Observation, elapsedMs: number): boolean {
-    const used = cpuMs - this.#cpuMs;
-    this.#cpuMs = cpuMs;
-    return processState === 'R' && used < starvedBelow * elapsedMs;
   }
 
   #noteAnswer(work: {done: number; pending: number} | undefined, periodMs: number): void {
@@ -70,7 +68,8 @@ export class Watchdog {
     if (processState === 'T') {
       return {cause: 'frozen', detail: `It was stopped (SIGSTOP) ${forText}.`, isHopeless: true};
     }
-    const doing = {R: 'it computes', D: 'it waits in the kernel'}[processState] ?? 'it waits';
+    const waits = processState === 'D' ? 'it waits in the kernel' : 'it waits';
+    const doing = this.#isBusy ? 'it computes' : waits;
     return {cause: 'unanswering', detail: `It did not answer its shell ${forText}: ${doing}.`, isHopeless: true};
   }
 

@@ -1,7 +1,8 @@
-import {appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, expect, test} from 'vitest';
+import {readRecords} from '../../cmd/shell/part-record.ts';
 import {processState} from '../../cmd/shell/process-table.ts';
 import {requestUnix} from '../../cmd/unix-socket.ts';
 import type {Death, PartReport} from '../../core/shell/part-report.ts';
@@ -26,11 +27,7 @@ async function startSite(): Promise<Site> {
 
 /** Numbers of the parts of a role that are recorded, by name. */
 function partsOf(site: Site, role: Role): Record<string, number> {
-  const run = join(site.folder, role, 'run');
-  const records = readdirSync(run).filter(name => name.endsWith('.pid'));
-  return Object.fromEntries(
-    records.map(name => [name.slice(0, -4), JSON.parse(readFileSync(join(run, name), 'utf8')).pid]),
-  );
+  return Object.fromEntries(readRecords(join(site.folder, role, 'run')).map(({name, pid}) => [name, pid]));
 }
 
 /** `kill -9` of the shell alone. */

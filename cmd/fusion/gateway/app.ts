@@ -5,6 +5,7 @@ import type {Log} from '../../../core/log/log.ts';
 import type {Clock} from '../../../core/time/clock.ts';
 import {type ApiEnv, answerErrors, demandKey, describeApi, measure} from '../../http/api.ts';
 import {type KeyRing, mayFeed, mayQuery} from '../../http/keys.ts';
+import type {Bodies} from './bodies.ts';
 import type {GatewayMetrics} from './metrics.ts';
 import {controlRoutes} from './routes/control.ts';
 import {jobRoutes} from './routes/jobs.ts';
@@ -15,11 +16,15 @@ import {statRoutes} from './routes/stat.ts';
 import {statusRoutes} from './routes/status.ts';
 import {treeRoutes} from './routes/tree.ts';
 import {viewsRoutes} from './routes/views.ts';
+import type {Turns} from './turns.ts';
 import type {Views} from './views.ts';
+import type {WaitingClients} from './waiting-clients.ts';
 
-/** Seconds. */
+/** Seconds after which it is worth to ask again. */
 const retryAfter: Partial<Record<ErrorCode, number>> = {
   ENGINE_UNAVAILABLE: 1,
+  OVERLOADED: 1,
+  STORE_FULL: 5,
   CONTROLLER_UNAVAILABLE: 5,
   TOO_MANY_JOBS: 5,
 };
@@ -30,6 +35,9 @@ export type GatewayParts = {
   clock: Clock;
   log: Log;
   metrics: GatewayMetrics;
+  turns: Turns;
+  waiting: WaitingClients;
+  bodies: Bodies;
   runDirectory: string;
   /** Aborts when this gateway is to end: what can be answered at once is. */
   leaving: AbortSignal;
@@ -67,4 +75,10 @@ export function createApp(parts: GatewayParts): GatewayApp {
   describeApi(app, 'One consistent, queryable tree of a storage that many hosts mount.');
   answerErrors(app, {log, retryAfter, what: 'gateway'});
   return app;
+}
+
+/** For an error that another try may not meet. */
+export function retryHeaders(code: string | undefined): Record<string, string> {
+  const seconds = retryAfter[code as ErrorCode];
+  return seconds === undefined ? {} : {'retry-after': String(seconds)};
 }

@@ -10,8 +10,11 @@ import {hashKeys, KeyRing} from '../../http/keys.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix, requestUnix} from '../../unix-socket.ts';
 import {createApp, type GatewayApp} from './app.ts';
+import {Bodies} from './bodies.ts';
 import {GatewayMetrics} from './metrics.ts';
+import {Turns} from './turns.ts';
 import {Views} from './views.ts';
+import {WaitingClients} from './waiting-clients.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const keys = hashKeys([
@@ -56,6 +59,9 @@ function gateway(controllerSocket: string | undefined, leaving: AbortSignal): Ga
     clock: systemClock,
     log,
     metrics: new GatewayMetrics(),
+    turns: new Turns(),
+    waiting: new WaitingClients(),
+    bodies: new Bodies(),
     runDirectory: '/nowhere',
     leaving,
     controllerSocket,

@@ -9,9 +9,13 @@ import {serveDescriptor} from '../../shell/pass-descriptor.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
 import {createApp} from './app.ts';
+import {Bodies} from './bodies.ts';
 import {type GatewayConfig, socketHandOver} from './gateway-config.ts';
+import {createGatewayServer, listenOn} from './http-server.ts';
 import {GatewayMetrics} from './metrics.ts';
+import {Turns} from './turns.ts';
 import {Views} from './views.ts';
+import {WaitingClients} from './waiting-clients.ts';
 
 /** How long idle connections stay open after this gateway stopped accepting: a client that is just about to ask is answered. */
 const lingerMs = 2_000;
@@ -29,27 +33,29 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
     reader: openTreeReader(storeDirectory),
   }));
   const metrics = new GatewayMetrics();
+  const waiting = new WaitingClients();
   const app = createApp({
     keys: new KeyRing(config.keys),
     views: new Views(views),
     clock: systemClock,
     log,
     metrics,
+    turns: new Turns(),
+    waiting,
+    bodies: new Bodies(),
     runDirectory: config.runDirectory,
     leaving: signal,
     controllerSocket: config.controllerSocket,
   });
   const control = createControl(metrics);
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));
-  const server = createHttpServer(getRequestListener(app.fetch));
+  const {clientTimeoutMs} = config;
+  const server = createGatewayServer({listener: getRequestListener(app.fetch), waiting, clientTimeoutMs, log});
   // A client that keeps its connection is told to take another one before this one is closed.
   server.prependListener('request', (_, response) => {
     if (signal.aborted) response.shouldKeepAlive = false;
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({fd: config.listenFd}, resolve);
-  });
+  await listenOn(server, config.listenFd);
   const handOver = await serveDescriptor(config.listenFd, socketHandOver(config.runDirectory, `gateway-${config.id}`));
   log.info({}, 'gateway ready');
   await new Promise<void>(resolve => {

@@ -21,8 +21,11 @@ import {Engine} from '../engine/engine.ts';
 import {EngineMetrics} from '../engine/engine-metrics.ts';
 import {createEngineServer} from '../engine/engine-server.ts';
 import {createApp, type GatewayApp} from './app.ts';
+import {Bodies} from './bodies.ts';
 import {GatewayMetrics} from './metrics.ts';
+import {Turns} from './turns.ts';
 import {Views} from './views.ts';
+import {WaitingClients} from './waiting-clients.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const settings = {
@@ -66,7 +69,15 @@ beforeEach(async () => {
       {name: 'agents', role: 'agent', sha256: sha256('key-of-agents'), views: '*'},
     ]),
     views: new Views(views),
-    ...{clock: systemClock, log, metrics: new GatewayMetrics(), runDirectory: '/nowhere', leaving: leaving.signal},
+    ...{
+      clock: systemClock,
+      log,
+      metrics: new GatewayMetrics(),
+      turns: new Turns(),
+      waiting: new WaitingClients(),
+      bodies: new Bodies(),
+    },
+    ...{runDirectory: '/nowhere', leaving: leaving.signal},
   });
 });
 afterEach(async () => {

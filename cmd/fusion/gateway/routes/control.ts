@@ -13,14 +13,18 @@ const passedBack = ['content-type', 'retry-after', 'www-authenticate'];
  * `/control/…` and `/agents/…`: handed on to the controller that this fusion embeds, which looks at the key itself. Without it
  * all else is as it was.
  */
-export function controlRoutes(app: GatewayApp, {keys, leaving, controllerSocket: socket}: GatewayParts): void {
+export function controlRoutes(app: GatewayApp, {keys, bodies, leaving, controllerSocket: socket}: GatewayParts): void {
   // The controller says what a key may; one that nobody knows need not come so far.
   const known = demandKey(keys)(() => true, '');
   for (const path of ['control/*', 'agents', 'agents/*']) app.use(`/api/v1/${path}`, known);
-  app.post('/api/v1/control/heartbeat', context => handOnHeld(context, socket, leaving));
+  app.post('/api/v1/control/heartbeat', context =>
+    bodies.with(context, bodyBytesMax, body => handOnHeld(context, {socket, body, leaving})),
+  );
   app.get('/api/v1/agents', context => handOn(context, socket));
   app.get('/api/v1/agents/:id', context => handOn(context, socket));
-  app.post('/api/v1/agents/:id/commands', async context => handOn(context, socket, {body: await readBody(context)}));
+  app.post('/api/v1/agents/:id/commands', context =>
+    bodies.with(context, bodyBytesMax, body => handOn(context, socket, {body})),
+  );
   app.get('/api/v1/agents/:id/commands/:command', context => handOn(context, socket));
   if (socket !== undefined) describeControl(app);
 }
@@ -29,9 +33,11 @@ export function controlRoutes(app: GatewayApp, {keys, leaving, controllerSocket:
  * A heartbeat may be held by the controller. A gateway that leaves asks for the answer at once, so that the shell's next one
  * goes to another gateway; a shell that hung up ends the question.
  */
-async function handOnHeld(context: GatewayContext, socket: string | undefined, leaving: AbortSignal) {
+async function handOnHeld(
+  context: GatewayContext,
+  {socket, body, leaving}: {socket: string | undefined; body: Uint8Array; leaving: AbortSignal},
+): Promise<Response> {
   const gone = context.req.raw.signal;
-  const body = await readBody(context);
   const held = {timeoutMs: timeoutMs.held};
   try {
     return await handOn(context, socket, {...held, body, signal: AbortSignal.any([gone, leaving])});
@@ -47,12 +53,6 @@ function withoutWait(body: Uint8Array): Uint8Array {
   } catch {
     return body; // the controller says what is wrong with it
   }
-}
-
-async function readBody(context: GatewayContext): Promise<Uint8Array> {
-  const length = Number(context.req.header('content-length') ?? 0);
-  if (length > bodyBytesMax) throw new FustorError('BAD_REQUEST', `The body is larger than ${bodyBytesMax} bytes.`);
-  return new Uint8Array(await context.req.arrayBuffer());
 }
 
 async function handOn(
