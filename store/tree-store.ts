@@ -4,7 +4,7 @@ import {kinds, newEntryFrom, zeroTime} from '../core/entry/entry.ts';
 import {FustorError} from '../core/errors/fustor-error.ts';
 import {rootName, type TreeRead, type TreeReader, type TreeStore, type TreeWrite} from '../core/tree/tree-store.ts';
 import {CommitQueue} from './commit-queue.ts';
-import {getNumber, readSnapshot} from './databases.ts';
+import {type Databases, getNumber, openDatabases, readSnapshot} from './databases.ts';
 import {Environment} from './environment.ts';
 import {fileKind} from './file-header.ts';
 import {tryLock} from './file-lock.ts';
@@ -14,6 +14,9 @@ import {proveRoom} from './room.ts';
 import {storeError, storeFailed} from './store-error.ts';
 import {LmdbTreeRead} from './tree-read.ts';
 import {LmdbTreeReader, type OnFault} from './tree-reader.ts';
+import {LmdbTreeWrite} from './tree-write.ts';
+
+type TreeEnvironment = Environment<Databases, LmdbTreeWrite>;
 
 const fileName = 'tree.mdb';
 const readerCheckMs = 2_000;
@@ -43,7 +46,10 @@ export async function openTreeStore(directory: string): Promise<TreeStore> {
       rmSync(path, {force: true});
       proveRoom(path);
     }
-    const environment = new Environment(path);
+    const environment: TreeEnvironment = new Environment(path, {
+      open: () => openDatabases(path, {readOnly: false})!,
+      writingTo: db => new LmdbTreeWrite(db),
+    });
     try {
       plant(environment);
       migrate(environment.db, path);
@@ -67,14 +73,14 @@ export function openTreeReader(directory: string, onFault?: OnFault): TreeReader
 }
 
 class LmdbTreeStore implements TreeStore {
-  readonly #environment: Environment;
+  readonly #environment: TreeEnvironment;
   readonly #directory: string;
   readonly #release: () => void;
-  readonly #queue: CommitQueue;
+  readonly #queue: CommitQueue<LmdbTreeWrite>;
   readonly #readerCheck: NodeJS.Timeout;
   #isClosed = false;
 
-  constructor(environment: Environment, directory: string, release: () => void) {
+  constructor(environment: TreeEnvironment, directory: string, release: () => void) {
     this.#environment = environment;
     this.#directory = directory;
     this.#release = release;
@@ -108,7 +114,7 @@ class LmdbTreeStore implements TreeStore {
 }
 
 /** A new store has a root of which nothing is known. Its format is written after it: a reader waits for that. */
-function plant({db, tree}: Environment): void {
+function plant({db, writing: tree}: TreeEnvironment): void {
   if (getNumber(db, 'nextDirectory') !== undefined) return;
   const attributes = {kind: kinds.directory, size: 0, mtime: zeroTime, ctime: zeroTime};
   db.root.transactionSync(() => {

@@ -87,7 +87,7 @@ function bind(listen: ListenAddress, {host, port}: ListenAddress): ListeningSock
   }
 }
 
-function urlOf(address: string, port: number): string {
+export function urlOf(address: string, port: number): string {
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
@@ -98,7 +98,7 @@ const reasons: Record<string, string> = {
   ENOTFOUND: 'the name is not known',
 };
 
-function listenFailed({host, port}: ListenAddress, cause: unknown): FustorError {
+export function listenFailed({host, port}: ListenAddress, cause: unknown): FustorError {
   const code = systemErrorCode(cause) ?? String(cause);
   return new FustorError('LISTEN_FAILED', `Cannot listen on ${host}:${port}: ${reasons[code] ?? code}.`, {
     cause,
