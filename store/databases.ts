@@ -37,6 +37,9 @@ const tableNames = [
   'meta',
 ] as const satisfies (keyof Databases)[];
 
+/** Gateways and an engine need 65; of those that were killed each keeps one until somebody opens or checks. */
+const maxReaders = 1_024;
+
 const portionMin = 4;
 const portionMax = 64;
 
@@ -44,23 +47,40 @@ const binary = {encoding: 'binary', keyEncoding: 'binary'} as const;
 
 /**
  * Undefined when the environment has other tables. Processes open and close one after another: LMDB sets up the lock file
- * with the first and takes it down with the last, and lmdb-js fails for good if two of them meet there.
+ * with the first and takes it down with the last, and lmdb-js fails for good if two of them meet there. `turnMs`: how long to
+ * wait for the turn, when not for ever.
  */
-export function openDatabases(path: string, {readOnly}: {readOnly: boolean}): Databases | undefined {
-  return locked(doorOf(path), () => {
-    const root = open<Buffer, Buffer>({path, noSubdir: true, maxDbs: tableNames.length, readOnly, ...binary});
-    const tables = tableNames.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
-    if (!tables.includes(undefined)) {
-      return {root, ...Object.fromEntries(tableNames.map((name, index) => [name, tables[index]]))} as Databases;
+export function openDatabases(
+  path: string,
+  {readOnly, turnMs}: {readOnly: boolean; turnMs?: number},
+): Databases | undefined {
+  const openAll = () => {
+    const root = open<Buffer, Buffer>({
+      path,
+      noSubdir: true,
+      maxDbs: tableNames.length,
+      maxReaders,
+      readOnly,
+      ...binary,
+    });
+    try {
+      const tables = tableNames.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
+      if (!tables.includes(undefined)) {
+        return {root, ...Object.fromEntries(tableNames.map((name, index) => [name, tables[index]]))} as Databases;
+      }
+    } catch (error) {
+      void root.close();
+      throw error;
     }
     void root.close();
     return undefined;
-  });
+  };
+  return locked(doorOf(path), openAll, turnMs);
 }
 
 /** Nothing may be waiting to be written. */
-export function closeDatabases(path: string, {root}: Databases): Promise<void> {
-  return locked(doorOf(path), () => root.close());
+export async function closeDatabases(path: string, {root}: Databases, {turnMs}: {turnMs?: number} = {}): Promise<void> {
+  await locked(doorOf(path), () => root.close(), turnMs);
 }
 
 function doorOf(path: string): string {

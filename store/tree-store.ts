@@ -16,7 +16,7 @@ import {tryLock} from './file-lock.ts';
 import {prepareLocalDirectory} from './local-disk.ts';
 import {migrate, notOurs} from './migrations/migrate.ts';
 import {LmdbTreeRead} from './tree-read.ts';
-import {LmdbTreeReader} from './tree-reader.ts';
+import {LmdbTreeReader, type OnFault} from './tree-reader.ts';
 import {LmdbTreeWrite} from './tree-write.ts';
 
 const fileName = 'tree.mdb';
@@ -56,9 +56,12 @@ export async function openTreeStore(directory: string): Promise<TreeStore> {
   }
 }
 
-/** Opens a view's tree to read, from any process, at any time: until the engine has made it, it reads as an empty tree. */
-export function openTreeReader(directory: string): TreeReader {
-  return new LmdbTreeReader(join(directory, fileName));
+/**
+ * Opens a view's tree to read, from any process, at any time: until the engine has made it, it reads as an empty tree, and
+ * while it cannot be read as one that says so.
+ */
+export function openTreeReader(directory: string, onFault?: OnFault): TreeReader {
+  return new LmdbTreeReader(join(directory, fileName), onFault);
 }
 
 class LmdbTreeStore implements TreeStore {
