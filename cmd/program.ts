@@ -19,7 +19,7 @@ export type Program = keyof typeof executableNames;
 
 /** Worker threads: the source of each, relative to the root of the tree, and the programs that open it. */
 export const threads = {
-  'self-check': {source: 'cmd/self-check-thread.ts', programs: ['agent', 'fusion']},
+  'self-check': {source: 'cmd/self-check-thread.ts', programs: ['agent', 'fusion', 'controller']},
   walker: {source: 'drivers/source-fs/walker-thread.ts', programs: ['agent']},
   inotify: {source: 'drivers/source-fs/inotify-thread.ts', programs: ['agent']},
   look: {source: 'drivers/source-fs/look-thread.ts', programs: ['agent']},

@@ -1,6 +1,6 @@
 import {type Database, open, type RootDatabase} from 'lmdb';
-import {FustorError} from '../core/errors/fustor-error.ts';
 import {locked} from './file-lock.ts';
+import {maxReaders, prepareLockFile} from './room.ts';
 
 export type Table = Database<Buffer, Buffer>;
 type Range = {start?: Buffer; exclusiveStart?: boolean; end?: Buffer};
@@ -37,36 +37,34 @@ const tableNames = [
   'meta',
 ] as const satisfies (keyof Databases)[];
 
-/** Gateways and an engine need 65; of those that were killed each keeps one until somebody opens or checks. */
-const maxReaders = 1_024;
-
 const portionMin = 4;
 const portionMax = 64;
 
 const binary = {encoding: 'binary', keyEncoding: 'binary'} as const;
+
+/** Undefined when the environment has other tables. */
+export function openDatabases(path: string, options: {readOnly: boolean; turnMs?: number}): Databases | undefined {
+  return openTables(path, tableNames, options);
+}
 
 /**
  * Undefined when the environment has other tables. Processes open and close one after another: LMDB sets up the lock file
  * with the first and takes it down with the last, and lmdb-js fails for good if two of them meet there. `turnMs`: how long to
  * wait for the turn, when not for ever.
  */
-export function openDatabases(
+export function openTables<const Name extends string>(
   path: string,
+  names: readonly Name[],
   {readOnly, turnMs}: {readOnly: boolean; turnMs?: number},
-): Databases | undefined {
+): (Record<Name, Table> & {root: RootDatabase<Buffer, Buffer>}) | undefined {
   const openAll = () => {
-    const root = open<Buffer, Buffer>({
-      path,
-      noSubdir: true,
-      maxDbs: tableNames.length,
-      maxReaders,
-      readOnly,
-      ...binary,
-    });
+    prepareLockFile(`${path}-lock`);
+    const root = open<Buffer, Buffer>({path, noSubdir: true, maxDbs: names.length, maxReaders, readOnly, ...binary});
     try {
-      const tables = tableNames.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
+      const tables = names.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
       if (!tables.includes(undefined)) {
-        return {root, ...Object.fromEntries(tableNames.map((name, index) => [name, tables[index]]))} as Databases;
+        const opened = Object.fromEntries(names.map((name, index) => [name, tables[index]])) as Record<Name, Table>;
+        return {...opened, root};
       }
     } catch (error) {
       void root.close();
@@ -79,7 +77,11 @@ export function openDatabases(
 }
 
 /** Nothing may be waiting to be written. */
-export async function closeDatabases(path: string, {root}: Databases, {turnMs}: {turnMs?: number} = {}): Promise<void> {
+export async function closeDatabases(
+  path: string,
+  {root}: Pick<Databases, 'root'>,
+  {turnMs}: {turnMs?: number} = {},
+): Promise<void> {
   await locked(doorOf(path), () => root.close(), turnMs);
 }
 
@@ -118,11 +120,11 @@ export function* keysOf(table: Table, range: Range): Iterable<Buffer> {
   }
 }
 
-export function getNumber({meta}: Databases, name: string): number | undefined {
+export function getNumber({meta}: Pick<Databases, 'meta'>, name: string): number | undefined {
   return peek(meta, Buffer.from(name))?.readDoubleLE(0);
 }
 
-export function putNumber({meta}: Databases, name: string, value: number): void {
+export function putNumber({meta}: Pick<Databases, 'meta'>, name: string, value: number): void {
   const bytes = Buffer.allocUnsafe(8);
   bytes.writeDoubleLE(value);
   void meta.put(Buffer.from(name), bytes);
@@ -132,7 +134,7 @@ export function putNumber({meta}: Databases, name: string, value: number): void 
  * lmdb-js keeps one read transaction for all reads of a turn of the event loop. Ended before, so that a body sees the newest
  * commit, and after, so that nothing pins old pages.
  */
-export function readSnapshot<T>({root}: Databases, body: () => T): T {
+export function readSnapshot<T>({root}: Pick<Databases, 'root'>, body: () => T): T {
   root.resetReadTxn();
   try {
     return body();
@@ -140,16 +142,3 @@ export function readSnapshot<T>({root}: Databases, body: () => T): T {
     root.resetReadTxn();
   }
 }
-
-/** What LMDB and the disk say when there is no room, as an error that tells the operator; others as they come. */
-export function explainWriteError(error: unknown, path: string): unknown {
-  const found = error instanceof Error && noRoom.exec(error.message);
-  if (!found) return error;
-  return new FustorError('STORE_FULL', `Cannot write to the store ${path}: ${found[0]}.`, {
-    cause: error,
-    hint: "Free space on that disk (if there is, the kernel's log tells what it suffers from); writing then goes on by itself.",
-  });
-}
-
-/** ENOSPC, EDQUOT, EFBIG (a limit on files), and EIO, which is what LMDB makes of a write that was cut short. */
-const noRoom = /MDB_MAP_FULL|No space left on device|Disk quota exceeded|File too large|Input\/output error/;

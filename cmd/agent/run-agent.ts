@@ -11,6 +11,7 @@ import {Shell, type ShellControls} from '../shell/shell.ts';
 import {claimDirectory, keepsDirectory} from '../shell/shell-directory.ts';
 import {withQuarantine} from '../shell/supervision.ts';
 import {systemClock} from '../system-clock.ts';
+import {ChangingControlLink, type ControlLinkSettings, configReport} from './control-link.ts';
 import type {PayloadConfig} from './run-payload.ts';
 
 type Config = FustorConfig & {agent: AgentConfig};
@@ -27,24 +28,39 @@ export async function runAgent(
   const {runDirectory, survivors, release} = claimDirectory(agent.data, 'agent');
   const parts = {clock: systemClock, random: Math.random, log, changed: new Signal()};
   const payloads = new Fleet(parts, survivors);
-  const shell = new Shell<Config>(
+  const shell: Shell<Config> = new Shell<Config>(
     {
       apply: async (config, {isRenewal}) => {
         keepsDirectory('agent', agent.data, config.agent.data);
         await payloads.apply(config.pipes.map(pipe => payloadPart(config, pipe, runDirectory)));
         if (isRenewal) payloads.renew();
+        await link.apply(linkSettings(config));
         return undefined;
       },
       report: () => payloads.report(),
       execute: (command, part) => payloads.execute(command, part),
-      stop: () => payloads.stop(),
+      stop: async () => {
+        await payloads.stop();
+        await link.stop();
+      },
     },
     {log, controls, runDirectory},
   );
+  const link = new ChangingControlLink({
+    ...parts,
+    report: () => payloads.report(),
+    config: () => configReport(shell.config),
+    changed: [parts.changed, shell.changed],
+    execute: (command, part) => payloads.execute(command, part),
+  });
   log.info({agent: agent.id, pipes: pipes.map(({name}) => name)}, 'agent runs');
   await shell.run(config, signal);
   release();
   log.info({}, 'agent stopped');
+}
+
+function linkSettings({agent: {id: agentId, controlPlane}}: Config): ControlLinkSettings | undefined {
+  return controlPlane && {...controlPlane, agentId};
 }
 
 function payloadPart({agent, sources, senders}: Config, pipe: PipeConfig, runDirectory: string): Part {

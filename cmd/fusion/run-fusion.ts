@@ -1,4 +1,3 @@
-import {createHash} from 'node:crypto';
 import {join} from 'node:path';
 import type {FusionConfig, FustorConfig, ViewConfig} from '../../core/config/schema.ts';
 import type {Log} from '../../core/log/log.ts';
@@ -6,6 +5,7 @@ import {Signal} from '../../core/pipe/signal.ts';
 import {Fleet} from '../../core/shell/fleet.ts';
 import type {Part} from '../../core/shell/part.ts';
 import {RollingFleet} from '../../core/shell/rolling-fleet.ts';
+import {hashKeys} from '../http/keys.ts';
 import {spawnArguments} from '../program.ts';
 import {type ChildOptions, partSocket, startChild} from '../shell/child-process.ts';
 import {partHash} from '../shell/executable.ts';
@@ -14,6 +14,7 @@ import {type Parts, Shell, type ShellControls} from '../shell/shell.ts';
 import {claimDirectory, keepsDirectory} from '../shell/shell-directory.ts';
 import {withoutQuarantine} from '../shell/supervision.ts';
 import {systemClock} from '../system-clock.ts';
+import {controllerConfig, controllerPart, controllerSocket} from './embedded-controller.ts';
 import type {EngineConfig} from './engine/run-engine.ts';
 import {type GatewayConfig, socketHandOver} from './gateway/gateway-config.ts';
 
@@ -22,6 +23,7 @@ type Config = FustorConfig & {fusion: FusionConfig};
 /** Without a gateway nobody is answered: it is tried again soon. */
 const gatewayPauseMsMax = 2_000;
 const enginePauseMsMax = 60_000;
+const controllerPauseMsMax = 60_000;
 
 /**
  * The shell: holds the listening socket and the data directory, starts gateways and engines and starts them again. It
@@ -86,7 +88,7 @@ class FusionParts implements Parts<Config> {
     const left = isMoved ? this.#socket : undefined;
     if (isMoved) this.#socket = await bindSocket(fusion.listen);
     this.#config = config;
-    await this.#engines.apply(views.map(view => this.#engine(fusion, view)));
+    await this.#engines.apply([...views.map(view => this.#engine(fusion, view)), ...this.#controller(config)]);
     if (isRenewal) this.#engines.renew();
     const failure = await this.#gateways.apply(this.#gatewaysOf(config), {isRenewal});
     left?.close();
@@ -121,6 +123,15 @@ class FusionParts implements Parts<Config> {
     return this.#part({command: 'engine', name, config}, fusion, {facts: {view}, supervision});
   }
 
+  /** None, or the one that this fusion embeds. */
+  #controller(config: Config): Part[] {
+    const embedded = controllerConfig(config, this.#runDirectory);
+    if (!embedded) return [];
+    const supervision = withoutQuarantine(config.fusion.supervision, {pauseMsMax: controllerPauseMsMax});
+    const options = {command: 'controller', name: controllerPart, config: embedded};
+    return [this.#part(options, config.fusion, {facts: {}, supervision})];
+  }
+
   #gatewaysOf(config: Config): {count: number; hash: string; make(number: number): Part} {
     const {fusion} = config;
     const {url, descriptor: inherit} = this.#socket;
@@ -145,12 +156,13 @@ class FusionParts implements Parts<Config> {
       listenFd: 3,
       clientTimeoutMs: fusion.clientTimeoutMs,
       runDirectory: this.#runDirectory,
-      keys: keys.map(({name, role, key, views: opened}) => ({name, role, sha256: sha256(key), views: opened})),
+      keys: hashKeys(keys),
       views: views.map(({name}) => ({
         name,
         storeDirectory: viewDirectory(fusion, name),
         engineSocket: partSocket(this.#runDirectory, `engine-${name}`),
       })),
+      controllerSocket: controllerSocket(fusion, this.#runDirectory),
     };
   }
 
@@ -176,8 +188,4 @@ class FusionParts implements Parts<Config> {
 
 export function viewDirectory(fusion: FusionConfig, view: string): string {
   return join(fusion.data, 'views', view);
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -4,6 +4,7 @@ import {BoundSocket} from 'node:net';
 import type {ListenAddress} from '../../core/config/schema.ts';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
+import {setCloseOnExec} from '../libc.ts';
 import {socketFacts} from '../socket-facts.ts';
 import {inheritedSockets} from '../systemd/listen-fds.ts';
 import {receiveDescriptor} from './pass-descriptor.ts';
@@ -60,6 +61,8 @@ function fromDescriptor(descriptor: number): ListeningSocket {
       `Descriptor ${descriptor}, which was handed over to listen on, is no TCP socket.`,
     );
   }
+  // One that was kept across an execution of this shell would go to every child.
+  setCloseOnExec(descriptor, true);
   return {descriptor, url: urlOf(facts.host, facts.port), close: () => closeSync(descriptor)};
 }
 
@@ -87,7 +90,7 @@ function bind(listen: ListenAddress, {host, port}: ListenAddress): ListeningSock
   }
 }
 
-function urlOf(address: string, port: number): string {
+export function urlOf(address: string, port: number): string {
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
@@ -98,7 +101,7 @@ const reasons: Record<string, string> = {
   ENOTFOUND: 'the name is not known',
 };
 
-function listenFailed({host, port}: ListenAddress, cause: unknown): FustorError {
+export function listenFailed({host, port}: ListenAddress, cause: unknown): FustorError {
   const code = systemErrorCode(cause) ?? String(cause);
   return new FustorError('LISTEN_FAILED', `Cannot listen on ${host}:${port}: ${reasons[code] ?? code}.`, {
     cause,

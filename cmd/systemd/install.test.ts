@@ -28,8 +28,8 @@ function site(text = yaml): {config: string; environment: string; units: string}
 }
 
 function run(program: Program, args: string[]) {
-  const {command, args: all} = spawnArguments(program, args);
-  const {status, stdout, stderr} = spawnSync(command, all, {encoding: 'utf8', env: {PATH: process.env.PATH}});
+  const {executable, args: all} = spawnArguments(program, args);
+  const {status, stdout, stderr} = spawnSync(executable, all, {encoding: 'utf8', env: {PATH: process.env.PATH}});
   return {status, stdout, stderr};
 }
 
@@ -127,7 +127,7 @@ test.skipIf(!isRoot)('a file that the user cannot read is named (needs root)', (
 test.skipIf(!isRoot)('without root a message says what to do (needs root, to be somebody else)', () => {
   const {config, units} = site();
   chmodSync(units, 0o755);
-  const {command, args} = spawnArguments('agent', [
+  const {executable, args} = spawnArguments('agent', [
     'install',
     '--config',
     config,
@@ -136,6 +136,6 @@ test.skipIf(!isRoot)('without root a message says what to do (needs root, to be 
     '--user',
     'nobody',
   ]);
-  const {status, stderr} = spawnSync(command, args, {encoding: 'utf8', uid: 65534, gid: 65534});
+  const {status, stderr} = spawnSync(executable, args, {encoding: 'utf8', uid: 65534, gid: 65534});
   expect({status, stderr}).toEqual({status: 17, stderr: expect.stringMatching(/this user may not\.\nRun it as root/)});
 });

@@ -28,6 +28,7 @@ export type LogLevel = z.output<typeof logLevel>;
 export type FusionConfig = z.output<typeof fusion>;
 export type KeyConfig = z.output<typeof key>;
 export type Role = KeyConfig['role'];
+export type ControllerConfig = z.output<typeof controller>;
 export type ViewConfig = Named<z.output<typeof view>>;
 export type AgentConfig = z.output<typeof agent>;
 export type SupervisionConfig = z.output<typeof supervision>;
@@ -74,12 +75,20 @@ const fusion = group({
   gateways: integer({min: 1, max: 64}).default(2),
   client_timeout: duration({min: '1s', max: '1d'}).default(120_000),
   supervision: supervision.prefault({}),
+  embed_controller: flag.default(false),
   log_level: logLevel.default('info'),
-}).transform(({log_level, client_timeout, ...rest}) => ({
+}).transform(({client_timeout, embed_controller, log_level, ...rest}) => ({
   ...rest,
   clientTimeoutMs: client_timeout,
+  embedsController: embed_controller,
   logLevel: log_level,
 }));
+
+const controller = group({
+  listen: listenAddress.default({host: '127.0.0.1', port: 8101}),
+  data: text,
+  log_level: logLevel.default('info'),
+}).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
 
 /** The views that a key opens: `"*"` (or a list with it) is every view, also those that are added later. */
 const keyViews = z
@@ -121,11 +130,22 @@ const agent = group({
   id: name,
   data: text,
   supervision: supervisionOfPipes.prefault({}),
+  control_plane_uri: httpUrl.optional(),
+  auth_token: apiKey.optional(),
   log_level: logLevel.default('info'),
-}).transform(({log_level, ...rest}) => ({
-  ...rest,
-  logLevel: log_level,
-}));
+})
+  .superRefine(({control_plane_uri, auth_token}, context) => {
+    if ((control_plane_uri === undefined) === (auth_token === undefined)) return;
+    const [missing, given] =
+      auth_token === undefined ? ['auth_token', 'control_plane_uri'] : ['control_plane_uri', 'auth_token'];
+    context.addIssue({code: 'custom', path: [missing], message: `both or neither: ${given} is set`});
+  })
+  .transform(({control_plane_uri: url, auth_token: key, log_level, ...rest}) => ({
+    ...rest,
+    /** Undefined: nobody is told how this agent is. */
+    controlPlane: url !== undefined && key !== undefined ? {url, key} : undefined,
+    logLevel: log_level,
+  }));
 
 const source = group({
   driver: choice('fs').default('fs'),
@@ -187,6 +207,7 @@ const pipe = group({
 
 export const configSchema = group({
   fusion: fusion.optional(),
+  controller: controller.optional(),
   keys: list(key, 'a list of keys').default([]),
   views: named(view),
   agent: agent.optional(),

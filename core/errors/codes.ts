@@ -17,6 +17,8 @@ export const errorCodes = {
   STORE_FORMAT: {status: 500, exit: 13, retry: false},
   /** The disk under the store is full; nothing was half-written. Free space; the engine resumes by itself. */
   STORE_FULL: {status: 507, exit: 30, retry: true},
+  /** The disk under the store, or what is on it, fails. Queries go on as far as they can; the engine tries again. */
+  STORE_FAILED: {status: 503, exit: 31, retry: true},
   /** The source path does not exist, is not a directory, or may not be read by this user. */
   SOURCE_UNUSABLE: {status: 500, exit: 14, retry: true},
   /** The executable's self-check found a part that does not work on this machine. */
@@ -58,6 +60,19 @@ export const errorCodes = {
 
   /** A command to a part could not be carried out; the message says why. */
   COMMAND_FAILED: {status: 409, exit: 1, retry: false},
+
+  /** The controller knows no agent of this name: none has sent a heartbeat under it. */
+  AGENT_NOT_FOUND: {status: 404, exit: 1, retry: false},
+  /** The agent has no such pipe, as its last heartbeat says. */
+  PIPE_NOT_FOUND: {status: 404, exit: 1, retry: false},
+  /** There is no such command: only the last thousand that have ended are kept. */
+  COMMAND_NOT_FOUND: {status: 404, exit: 1, retry: false},
+  /** Another command of this agent has the id that was chosen for this one. */
+  COMMAND_CONFLICT: {status: 409, exit: 5, retry: false},
+  /** A hundred commands for this agent wait or run already. */
+  TOO_MANY_COMMANDS: {status: 429, exit: 1, retry: true},
+  /** The controller that this fusion embeds is not running or not answering now. Data and queries go on without it. */
+  CONTROLLER_UNAVAILABLE: {status: 503, exit: 3, retry: true},
 
   /** The server could not be reached at all. */
   UNREACHABLE: {status: 502, exit: 3, retry: true},

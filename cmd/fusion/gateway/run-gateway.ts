@@ -4,6 +4,7 @@ import {join} from 'node:path';
 import {getRequestListener} from '@hono/node-server';
 import type {Log} from '../../../core/log/log.ts';
 import {openTreeReader} from '../../../store/tree-store.ts';
+import {KeyRing} from '../../http/keys.ts';
 import {serveDescriptor} from '../../shell/pass-descriptor.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
@@ -11,7 +12,6 @@ import {createApp} from './app.ts';
 import {Bodies} from './bodies.ts';
 import {type GatewayConfig, socketHandOver} from './gateway-config.ts';
 import {createGatewayServer, listenOn} from './http-server.ts';
-import {KeyRing} from './keys.ts';
 import {GatewayMetrics} from './metrics.ts';
 import {Turns} from './turns.ts';
 import {Views} from './views.ts';
@@ -50,6 +50,7 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
     bodies: new Bodies(),
     runDirectory: config.runDirectory,
     leaving: signal,
+    controllerSocket: config.controllerSocket,
   });
   const control = createControl(metrics);
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));

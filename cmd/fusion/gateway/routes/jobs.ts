@@ -8,10 +8,16 @@ import {resolve} from '../../../../core/query/resolve.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
 import type {TreeRead} from '../../../../core/tree/tree-store.ts';
 import {jobStates, readJob, readJobs} from '../../../../core/view/jobs.ts';
+import {
+  integerParameter,
+  parseParameters,
+  pathParameters,
+  readParameters,
+  requestedPath,
+} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import type {Bodies} from '../bodies.ts';
 import {orderScan} from '../order-scan.ts';
-import {integerParameter, parseParameters, pathParameters, readParameters, requestedPath} from '../parameters.ts';
 import type {View} from '../views.ts';
 import {errorAnswers, job, json, meta} from './schemas.ts';
 

@@ -7,8 +7,14 @@ import type {ListPage} from '../../../../core/query/list-page.ts';
 import {type Meta, readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {decodePath, SuspectPage} from '../../../../core/query/suspect-list.ts';
+import {
+  integerParameter,
+  parseParameters,
+  pathParameters,
+  readParameters,
+  requestedPath,
+} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
-import {integerParameter, parseParameters, pathParameters, readParameters, requestedPath} from '../parameters.ts';
 import {errorAnswers, json, meta} from './schemas.ts';
 
 const parameters = z.object({

@@ -1,8 +1,8 @@
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
 import {batchNumberHeader, sentAtHeader} from '../../../../core/protocol/batch.ts';
+import {readParameters} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf, retryHeaders} from '../app.ts';
 import {askEngine} from '../ask-engine.ts';
-import {readParameters} from '../parameters.ts';
 import type {View} from '../views.ts';
 import {errorAnswers} from './schemas.ts';
 

@@ -1,6 +1,7 @@
 import {z} from '@hono/zod-openapi';
 import {jobStates} from '../../../../core/view/jobs.ts';
 import {syncs} from '../../../../core/view/view-status.ts';
+import {json} from '../../../http/api.ts';
 
 /** Shapes of answers, for `/openapi.json`. */
 export const meta = z
@@ -78,9 +79,7 @@ export const errorBody = z
   })
   .openapi('Error');
 
-export function json(schema: z.ZodType, description: string) {
-  return {description, content: {'application/json': {schema}}};
-}
+export {json};
 
 export const errorAnswers = {
   400: json(errorBody, 'A parameter is unknown or malformed.'),

@@ -7,8 +7,6 @@ import {type MetaJob, readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {AnswerParts, TreeAnswer} from '../../../../core/query/tree-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
-import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
-import {orderScan} from '../order-scan.ts';
 import {
   booleanParameter,
   integerParameter,
@@ -16,7 +14,9 @@ import {
   pathParameters,
   readParameters,
   requestedPath,
-} from '../parameters.ts';
+} from '../../../http/parameters.ts';
+import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {orderScan} from '../order-scan.ts';
 import {type SendParts, sendChunks} from '../send-chunks.ts';
 import type {View} from '../views.ts';
 import {errorAnswers, json, meta, node} from './schemas.ts';
