@@ -24,6 +24,8 @@ export type StageSettings = ChaosSiteSettings & {
   /** After so many faults the writer pauses until the view equals the storage. */
   settleEvery: number;
   keep: boolean;
+  /** Aborts when no further fault is wanted. */
+  signal: AbortSignal;
   say: (line: string) => void;
 };
 
@@ -111,7 +113,7 @@ export class Stage {
     const deadline = performance.now() + this.#settings.durationMs;
     let count = 0;
     for (const planned of this.#settings.plan) {
-      if (performance.now() > deadline) return true;
+      if (performance.now() > deadline || this.#settings.signal.aborted) return true;
       if (!(await this.#inflict(planned))) return false;
       if (++count % this.#settings.settleEvery === 0 && !(await this.#phase('settle', () => this.#settle())))
         return false;

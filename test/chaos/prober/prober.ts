@@ -14,7 +14,7 @@ export class Prober {
   #report: ProberReport | undefined;
 
   constructor(settings: ProberSettings) {
-    this.#process = fork(join(import.meta.dirname, 'main.ts'), [JSON.stringify(settings)]);
+    this.#process = fork(join(import.meta.dirname, 'main.ts'), [JSON.stringify(settings)], {detached: true});
     this.#process.on('message', (message: FromProber) => this.#hear(message));
   }
 

@@ -4,7 +4,7 @@ import {join} from 'node:path';
 
 /** What `/proc` tells of the processes of a site, whatever anybody recorded about them. */
 
-export const kinds = ['agent-shell', 'payload', 'fusion-shell', 'engine', 'gateway'] as const;
+export const kinds = ['agent-shell', 'payload', 'fusion-shell', 'engine', 'gateway', 'controller'] as const;
 export type Kind = (typeof kinds)[number];
 
 /** `startTime`: ticks since boot; a process number alone may belong to another process later. */
@@ -76,7 +76,7 @@ function socketsOf(pid: number): Set<string> {
 }
 
 function kindOf(argv: readonly string[]): Kind {
-  for (const kind of ['payload', 'engine', 'gateway'] as const) if (argv[1] === kind) return kind;
+  for (const kind of ['payload', 'engine', 'gateway', 'controller'] as const) if (argv[1] === kind) return kind;
   return argv[0]!.endsWith('fustor-agent') ? 'agent-shell' : 'fusion-shell';
 }
 

@@ -11,11 +11,12 @@ import {Service} from './service.ts';
 import {SmallDisk} from './small-disk.ts';
 
 const dist = join(import.meta.dirname, '../../../dist');
+const agentKey = 'key-of-the-agents';
 const readerKey = 'key-of-the-scripts';
 const gateways = 2;
 
 export type Role = 'agent' | 'fusion';
-export const partsOf: Record<Role, Kind[]> = {agent: ['payload'], fusion: ['engine', 'gateway']};
+export const partsOf: Record<Role, Kind[]> = {agent: ['payload'], fusion: ['engine', 'gateway', 'controller']};
 /** Who holds the listening socket: fusion's shell, or what starts the shell, as systemd does. */
 export type SocketHolder = 'shell' | 'supervisor';
 export type ChaosSiteSettings = {files: number; holder: SocketHolder};
@@ -108,6 +109,7 @@ export class ChaosSite {
       'fusion-shell': 1,
       engine: 1,
       gateway: gateways,
+      controller: 1,
     };
     const found = this.processes();
     const wrong = Object.entries(expected).flatMap(([kind, count]) => {
@@ -213,9 +215,9 @@ export class ChaosSite {
 /** Short times, so that what is to be found by an audit is found soon; the cache window is for a local disk. */
 function fusionConfig(port: number) {
   return {
-    fusion: {listen: `127.0.0.1:${port}`, data: './fusion/data', gateways},
+    fusion: {listen: `127.0.0.1:${port}`, data: './fusion/data', gateways, embed_controller: true},
     keys: [
-      {name: 'agents', role: 'agent', key: 'key-of-the-agents', views: ['site']},
+      {name: 'agents', role: 'agent', key: agentKey, views: ['site']},
       {name: 'scripts', role: 'reader', key: readerKey, views: ['site']},
     ],
     views: {site: {cache_window: '3s', hot_file_threshold: '2s', session_timeout: '10s'}},
@@ -225,9 +227,15 @@ function fusionConfig(port: number) {
 function agentConfig(port: number, storage: string) {
   return {
     // Payloads are killed more often than a healthy one dies: none is to be given up.
-    agent: {id: 'node-a', data: './agent', supervision: {quarantine_deaths: 1_000_000}},
+    agent: {
+      id: 'node-a',
+      data: './agent',
+      control_plane_uri: `http://127.0.0.1:${port}`,
+      auth_token: agentKey,
+      supervision: {quarantine_deaths: 1_000_000},
+    },
     sources: {storage: {path: storage}},
-    senders: {main: {url: `http://127.0.0.1:${port}`, key: 'key-of-the-agents'}},
+    senders: {main: {url: `http://127.0.0.1:${port}`, key: agentKey}},
     pipes: {
       site: {
         source: 'storage',

@@ -10,7 +10,7 @@ export class Writer {
   #isPaused = true;
 
   constructor(settings: WriterSettings) {
-    this.#process = fork(join(import.meta.dirname, 'main.ts'), [JSON.stringify(settings)]);
+    this.#process = fork(join(import.meta.dirname, 'main.ts'), [JSON.stringify(settings)], {detached: true});
     this.#process.on('message', ({isPaused, changes}: FromWriter) => {
       this.#isPaused = isPaused;
       this.changes = changes;
