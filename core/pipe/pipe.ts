@@ -7,7 +7,7 @@ import type {Heard} from '../protocol/batch.ts';
 import {encodeBatch} from '../protocol/codec.ts';
 import type {FsEvent, ScanProgress, ScanSource} from '../protocol/events.ts';
 import {heldMsMax, type OpenSessionAnswer, type SessionProgress, type SessionRole} from '../protocol/session.ts';
-import type {Sender} from '../sender/sender.ts';
+import {retryAfterDetail, type Sender} from '../sender/sender.ts';
 import type {EventSink, Source, SourceEvent} from '../source/source.ts';
 import type {Clock} from '../time/clock.ts';
 import {type Hlc, shiftHlc} from '../time/hlc.ts';
@@ -226,7 +226,7 @@ export class Pipe {
       return;
     }
     this.#fail(failure);
-    await this.#pause(0, signal);
+    await this.#pause(0, signal, failure);
   }
 
   // ── The session
@@ -255,7 +255,7 @@ export class Pipe {
       } catch (error) {
         if (signal.aborted) break;
         this.#fail(error);
-        await this.#pause(attempt, signal);
+        await this.#pause(attempt, signal, error);
       }
     }
     return undefined;
@@ -326,8 +326,12 @@ export class Pipe {
     this.#isConnected = false;
   }
 
-  #pause(attempt: number, signal: AbortSignal): Promise<void> {
-    return this.#parts.clock.sleep(backoffMs(retry, attempt, this.#parts.random()), signal);
+  /** No shorter than the view asks for: a full disk is not emptied by many attempts. */
+  #pause(attempt: number, signal: AbortSignal, failure?: unknown): Promise<void> {
+    const {clock, random} = this.#parts;
+    const asked = failure instanceof FustorError ? Number(failure.details?.[retryAfterDetail] ?? 0) : 0;
+    const atLeastMs = Math.min(asked, retry.maxMs) * (1 + random() / 2);
+    return clock.sleep(Math.max(atLeastMs, backoffMs(retry, attempt, random())), signal);
   }
 
   /**
@@ -370,7 +374,7 @@ export class Pipe {
         if (signal.aborted) break;
         if (!(error instanceof FustorError) || error.code !== 'SESSION_UNKNOWN') this.#fail(error);
         else if (this.#session === session) this.#loseSession(error.message);
-        await this.#pause(attempt++, signal);
+        await this.#pause(attempt++, signal, error);
       }
     }
   }

@@ -12,7 +12,7 @@ import {
   type SessionProgress,
   sessionProgress,
 } from '../../core/protocol/session.ts';
-import type {Sender} from '../../core/sender/sender.ts';
+import {retryAfterDetail, type Sender} from '../../core/sender/sender.ts';
 
 export type FusionSenderConfig = {url: string; key: string; requestTimeoutMs: number};
 
@@ -71,7 +71,7 @@ export class FusionSender implements Sender {
 
   async #exchange({method, path, json, body, headers, signal, heldMs = 0}: Call): Promise<unknown> {
     const bytes = body ?? Buffer.from(json === undefined ? '' : JSON.stringify(json));
-    const {status, text} = await this.#transfer({method, path, bytes, headers, signal, heldMs});
+    const {status, text, retryAfterS} = await this.#transfer({method, path, bytes, headers, signal, heldMs});
     const answer = parse(text);
     if (status >= 200 && status < 300) return answer;
     const told = (answer as {error?: {code?: string; message?: string; hint?: string; details?: object}})?.error;
@@ -79,11 +79,11 @@ export class FusionSender implements Sender {
       told?.code !== undefined && told.code in errorCodes ? (told.code as ErrorCode) : 'UNREACHABLE';
     throw new FustorError(code, told?.message ?? `${this.#config.url} answered with the status ${status}.`, {
       ...(told?.hint !== undefined && {hint: told.hint}),
-      ...(told?.details && {details: told.details as Record<string, unknown>}),
+      details: {...told?.details, ...(retryAfterS > 0 && {[retryAfterDetail]: 1000 * retryAfterS})},
     });
   }
 
-  #transfer({method, path, bytes, headers, signal, heldMs}: Transfer): Promise<{status: number; text: string}> {
+  #transfer({method, path, bytes, headers, signal, heldMs}: Transfer): Promise<Received> {
     const {url, key, requestTimeoutMs} = this.#config;
     const timeoutMs = requestTimeoutMs + heldMs;
     const timeout = AbortSignal.timeout(timeoutMs);
@@ -113,7 +113,10 @@ export class FusionSender implements Sender {
         (response: IncomingMessage) => {
           const chunks: Buffer[] = [];
           response.on('data', chunk => chunks.push(chunk));
-          response.on('end', () => resolve({status: response.statusCode!, text: Buffer.concat(chunks).toString()}));
+          const retryAfterS = Number(response.headers['retry-after'] ?? 0);
+          response.on('end', () =>
+            resolve({status: response.statusCode!, text: Buffer.concat(chunks).toString(), retryAfterS}),
+          );
           response.on('error', fail);
         },
       );
@@ -133,6 +136,8 @@ type Call = {
   /** How long the other side may keep the answer back. */
   heldMs?: number;
 };
+/** `retryAfterS`: 0 when it says nothing that is a number. */
+type Received = {status: number; text: string; retryAfterS: number};
 type Transfer = {
   method: string;
   path: string;

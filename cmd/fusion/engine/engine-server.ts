@@ -1,6 +1,7 @@
 import {createServer, type IncomingMessage, type Server} from 'node:http';
 import type {z} from 'zod';
 import {fromBytes} from '../../../core/entry/byte-string.ts';
+import type {ErrorCode} from '../../../core/errors/codes.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
 import {batchNumberHeader, sentAtHeader} from '../../../core/protocol/batch.ts';
@@ -9,16 +10,29 @@ import {jobAnswer} from '../../../core/query/job-answer.ts';
 import {keyHeader, scanRequest} from '../engine-protocol.ts';
 import type {Engine} from './engine.ts';
 
-type Answer = {status: number; body: unknown};
+type Answer = {status: number; body: unknown; retryAfterS?: number | undefined};
 /** `signal` aborts when nobody waits for the answer any more, or the engine stops. */
 type Handler = (request: IncomingMessage, id: string, body: Buffer, signal: AbortSignal) => Promise<Answer>;
 
 const bodyBytesMax = 96 * 2 ** 20;
+const openWhenRefused = ['/health', '/metrics'];
+const retryAfterS: Partial<Record<ErrorCode, number>> = {STORE_FULL: 5, STORE_FAILED: 2, ENGINE_UNAVAILABLE: 1};
 
 /** The engine's HTTP on its unix socket: what gateways hand on, and what the shell asks. */
 export function createEngineServer(
   engine: Engine,
-  {log, metrics, signal: stopping}: {log: Log; metrics: () => Promise<unknown>; signal: AbortSignal},
+  {
+    log,
+    metrics,
+    signal: stopping,
+    refusal = () => undefined,
+  }: {
+    log: Log;
+    metrics: () => Promise<unknown>;
+    signal: AbortSignal;
+    /** Why nothing can be asked of the engine yet. */
+    refusal?: () => FustorError | undefined;
+  },
 ): Server {
   const routes: {method: string; pattern: RegExp; handle: Handler}[] = [
     {
@@ -67,6 +81,8 @@ export function createEngineServer(
 
   async function answer(request: IncomingMessage, signal: AbortSignal): Promise<Answer> {
     const path = new URL(request.url!, 'http://engine').pathname;
+    const refused = openWhenRefused.includes(path) ? undefined : refusal();
+    if (refused) throw refused;
     for (const {method, pattern, handle} of routes) {
       const match = method === request.method ? pattern.exec(path) : null;
       if (match) return handle(request, decodeURIComponent(match[1] ?? ''), await readBody(request), signal);
@@ -79,8 +95,9 @@ export function createEngineServer(
     response.once('close', () => gone.abort());
     answer(request, AbortSignal.any([gone.signal, stopping]))
       .catch(error => failure(error, log))
-      .then(({status, body}) => {
+      .then(({status, body, retryAfterS}) => {
         const bytes = Buffer.from(JSON.stringify(body));
+        if (retryAfterS !== undefined) response.setHeader('retry-after', retryAfterS);
         response.writeHead(status, {'content-type': 'application/json', 'content-length': bytes.byteLength}).end(bytes);
       });
   });
@@ -91,7 +108,9 @@ function ok(data: unknown): Answer {
 }
 
 function failure(error: unknown, log: Log): Answer {
-  if (error instanceof FustorError) return {status: error.status, body: error.toBody()};
+  if (error instanceof FustorError) {
+    return {status: error.status, body: error.toBody(), retryAfterS: retryAfterS[error.code]};
+  }
   log.error({error: error instanceof Error ? error.stack : String(error)}, 'internal error');
   return {status: 500, body: new FustorError('INTERNAL', 'The engine failed; its log has the details.').toBody()};
 }

@@ -16,6 +16,7 @@ import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {until} from '../../../test/lib/until.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
+import {noDeathMarks} from '../engine/death-marks.ts';
 import {Engine} from '../engine/engine.ts';
 import {EngineMetrics} from '../engine/engine-metrics.ts';
 import {createEngineServer} from '../engine/engine-server.ts';
@@ -46,7 +47,8 @@ beforeEach(async () => {
   cleanups.push(folder.remove);
   const engineSocket = join(folder.path, 'engine.sock');
   const metrics = new EngineMetrics('site');
-  const parts = {store, clock: systemClock, log, metrics, randomId: randomUUID, keepAside: async () => 'nowhere'};
+  const keepAside = async () => 'nowhere';
+  const parts = {store, clock: systemClock, log, metrics, randomId: randomUUID, keepAside, marks: noDeathMarks};
   const signal = new AbortController().signal;
   const server = createEngineServer(new Engine(settings, parts), {log, metrics: async () => [], signal});
   await listenUnix(server, engineSocket);

@@ -102,8 +102,9 @@ async function handOn(context: GatewayContext, view: View, request: HandedOn): P
   const {method} = context.req;
   const key = context.get('key').name;
   const answer = await askEngine(view, {...request, method, key, headers, timeoutMs: engineTimeoutMs});
+  const retryAfter = answer.headers['retry-after'];
   return new Response(new Uint8Array(answer.body), {
     status: answer.status,
-    headers: {'content-type': 'application/json'},
+    headers: {'content-type': 'application/json', ...(retryAfter !== undefined && {'retry-after': retryAfter})},
   });
 }
