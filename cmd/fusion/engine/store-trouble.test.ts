@@ -1,4 +1,3 @@
-import {dlopen} from 'node:ffi';
 import {statSync} from 'node:fs';
 import {join} from 'node:path';
 import {afterEach, beforeEach, expect, test} from 'vitest';
@@ -11,6 +10,7 @@ import type {TreeStore} from '../../../core/tree/tree-store.ts';
 import {readRejected} from '../../../core/view/view-status.ts';
 import {storeFailed} from '../../../store/store-error.ts';
 import {openTreeStore} from '../../../store/tree-store.ts';
+import {limitFileSize, unlimited} from '../../../test/lib/file-size-limit.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {directory, listing, upsert} from '../../../test/lib/view.ts';
 import {systemClock} from '../../system-clock.ts';
@@ -22,8 +22,6 @@ const settings = {
   ...{view: 'v', hotFileThresholdMs: 30_000, cacheWindowMs: 120_000, tombstoneRetentionMs: 3_600_000},
   sessionTimeoutMs: 30_000,
 };
-const fileSizeLimit = 1; // RLIMIT_FSIZE
-const unlimited = 2n ** 64n - 1n;
 const ignoreSignal = () => {};
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -43,12 +41,6 @@ afterEach(async () => {
   await store.close();
   folder.remove();
 });
-
-function limitFileSize(bytes: bigint): void {
-  using libc = dlopen('libc.so.6', {setrlimit: {arguments: ['i32', 'pointer'], return: 'i32'}});
-  if (libc.functions.setrlimit(fileSizeLimit, new BigUint64Array([bytes, unlimited])) !== 0)
-    throw new Error('setrlimit');
-}
 
 function engineOn(store: TreeStore): Engine {
   const log: Log = {
