@@ -22,6 +22,7 @@ export async function loadConfig(file: string, env: NodeJS.ProcessEnv = process.
   return {
     ...config,
     ...(config.fusion && {fusion: {...config.fusion, data: resolve(folder, config.fusion.data)}}),
+    ...(config.controller && {controller: {...config.controller, data: resolve(folder, config.controller.data)}}),
     ...(config.agent && {agent: {...config.agent, data: resolve(folder, config.agent.data)}}),
     sources: config.sources.map(source => ({...source, path: resolve(folder, source.path)})),
   };

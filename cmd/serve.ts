@@ -5,29 +5,41 @@ import type {Log} from '../core/log/log.ts';
 import {loadConfig} from './load-config.ts';
 import {createLogger} from './logger.ts';
 import type {Command} from './run-program.ts';
+import type {ShellControls} from './shell/shell.ts';
 import {stopSignal} from './stop-signal.ts';
 
-type ServeParts = {log: Log; signal: AbortSignal};
+type ServeParts<Config> = {log: Log; signal: AbortSignal; controls: ShellControls<Config>};
 
-/** The command line of a shell, `--config FILE`: runs in the foreground until SIGTERM, and then exits with 0. */
+/**
+ * The command line of a shell, `--config FILE`: runs in the foreground until SIGTERM, and then exits with 0. `flags` are names
+ * of options that it may have besides; `take` is told those that were given.
+ */
 export function serveCommand<Config>(
   name: string,
-  take: (config: FustorConfig, file: string) => Config & {logLevel: LogLevel},
-  run: (config: Config, parts: ServeParts) => Promise<void>,
+  take: (config: FustorConfig, file: string, flags: ReadonlySet<string>) => Config & {logLevel: LogLevel},
+  run: (config: Config, parts: ServeParts<Config>) => Promise<void>,
+  flags: readonly string[] = [],
 ): Command {
   return async args => {
-    const file = configArgument(name, args);
-    const config = take(await loadConfig(file), file);
+    const {file, given} = readArguments(name, args, flags);
+    const load = async () => take(await loadConfig(file), file, given);
+    const config = await load();
     const log = createLogger(config.logLevel, {part: name});
-    await run(config, {log, signal: stopSignal()});
+    await run(config, {log, signal: stopSignal(), controls: {load}});
     return 0;
   };
 }
 
-function configArgument(name: string, args: string[]): string {
+function readArguments(
+  name: string,
+  args: string[],
+  flags: readonly string[],
+): {file: string; given: ReadonlySet<string>} {
+  const switches = Object.fromEntries(flags.map(flag => [flag, {type: 'boolean'} as const]));
   try {
-    const {values} = parseArgs({args, options: {config: {type: 'string', short: 'c'}}, strict: true});
-    if (values.config !== undefined) return values.config;
+    const options = {...switches, config: {type: 'string', short: 'c'}} as const;
+    const {config: file, ...values} = parseArgs({args, options, strict: true}).values;
+    if (typeof file === 'string') return {file, given: new Set(Object.keys(values))};
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new FustorError('USAGE', `${message}.`.replace('..', '.'), {cause, hint: `Run "${name} --help".`});

@@ -1,8 +1,8 @@
-import type {TreeWrite} from '../core/tree/tree-store.ts';
-import type {Environment} from './environment.ts';
+import type {Environment, EnvironmentTables, Writing} from './environment.ts';
 import {storeError, storeFailed} from './store-error.ts';
 
-type Body = {run(txn: TreeWrite): unknown; resolve(value: unknown): void; reject(error: unknown): void};
+type WrittenTo<W extends Writing> = Pick<Environment<EnvironmentTables, W>, 'db' | 'writing' | 'ensure' | 'lose'>;
+type Body<W> = {run(txn: W): unknown; resolve(value: unknown): void; reject(error: unknown): void};
 
 /**
  * Runs the bodies that wait and commits them together: one flush to the disk costs more than most bodies.
@@ -11,18 +11,18 @@ type Body = {run(txn: TreeWrite): unknown; resolve(value: unknown): void; reject
  * 2. A body that throws leaves nothing behind and takes nobody with it. If the commit fails, all that it held fail.
  * 3. STORE_FULL and STORE_FAILED are errors of the store, whoever met them; every other error is what the body threw.
  */
-export class CommitQueue {
-  readonly #environment: Environment;
+export class CommitQueue<W extends Writing> {
+  readonly #environment: WrittenTo<W>;
   readonly #directory: string;
-  #waiting: Body[] = [];
+  #waiting: Body<W>[] = [];
 
   /** `directory` is where the store is, for errors. */
-  constructor(environment: Environment, directory: string) {
+  constructor(environment: WrittenTo<W>, directory: string) {
     this.#environment = environment;
     this.#directory = directory;
   }
 
-  write<T>(run: (txn: TreeWrite) => T): Promise<T> {
+  write<T>(run: (txn: W) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({run, resolve: resolve as (value: unknown) => void, reject});
       if (this.#waiting.length === 1) setImmediate(() => this.#commit());
@@ -54,22 +54,22 @@ export class CommitQueue {
     for (const settle of settlements) settle();
   }
 
-  #runApart(body: Body): () => void {
+  #runApart(body: Body<W>): () => void {
     try {
       return this.#environment.db.root.transactionSync(() => this.#run(body));
     } catch (error) {
       if (!(error instanceof Thrown)) throw error;
-      this.#environment.tree.forget();
+      this.#environment.writing.forget();
       return () => body.reject(error.value);
     }
   }
 
   /** Returns what tells the body's owner. */
-  #run({run, resolve}: Body): () => void {
-    const {tree} = this.#environment;
+  #run({run, resolve}: Body<W>): () => void {
+    const {writing} = this.#environment;
     try {
-      const value = run(tree);
-      tree.flush();
+      const value = run(writing);
+      writing.flush();
       return () => resolve(value);
     } catch (error) {
       throw storeError(error, this.#directory) ?? new Thrown(error);

@@ -1,6 +1,6 @@
 import {type Database, open, type RootDatabase} from 'lmdb';
 import {locked} from './file-lock.ts';
-import {prepareLockFile} from './room.ts';
+import {maxReaders, prepareLockFile} from './room.ts';
 
 export type Table = Database<Buffer, Buffer>;
 type Range = {start?: Buffer; exclusiveStart?: boolean; end?: Buffer};
@@ -42,26 +42,47 @@ const portionMax = 64;
 
 const binary = {encoding: 'binary', keyEncoding: 'binary'} as const;
 
+/** Undefined when the environment has other tables. */
+export function openDatabases(path: string, options: {readOnly: boolean; turnMs?: number}): Databases | undefined {
+  return openTables(path, tableNames, options);
+}
+
 /**
  * Undefined when the environment has other tables. Processes open and close one after another: LMDB sets up the lock file
- * with the first and takes it down with the last, and lmdb-js fails for good if two of them meet there.
+ * with the first and takes it down with the last, and lmdb-js fails for good if two of them meet there. `turnMs`: how long to
+ * wait for the turn, when not for ever.
  */
-export function openDatabases(path: string, {readOnly}: {readOnly: boolean}): Databases | undefined {
-  return locked(doorOf(path), () => {
+export function openTables<const Name extends string>(
+  path: string,
+  names: readonly Name[],
+  {readOnly, turnMs}: {readOnly: boolean; turnMs?: number},
+): (Record<Name, Table> & {root: RootDatabase<Buffer, Buffer>}) | undefined {
+  const openAll = () => {
     prepareLockFile(`${path}-lock`);
-    const root = open<Buffer, Buffer>({path, noSubdir: true, maxDbs: tableNames.length, readOnly, ...binary});
-    const tables = tableNames.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
-    if (!tables.includes(undefined)) {
-      return {root, ...Object.fromEntries(tableNames.map((name, index) => [name, tables[index]]))} as Databases;
+    const root = open<Buffer, Buffer>({path, noSubdir: true, maxDbs: names.length, maxReaders, readOnly, ...binary});
+    try {
+      const tables = names.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
+      if (!tables.includes(undefined)) {
+        const opened = Object.fromEntries(names.map((name, index) => [name, tables[index]])) as Record<Name, Table>;
+        return {...opened, root};
+      }
+    } catch (error) {
+      void root.close();
+      throw error;
     }
     void root.close();
     return undefined;
-  });
+  };
+  return locked(doorOf(path), openAll, turnMs);
 }
 
 /** Nothing may be waiting to be written. */
-export function closeDatabases(path: string, {root}: Databases): Promise<void> {
-  return locked(doorOf(path), () => root.close());
+export async function closeDatabases(
+  path: string,
+  {root}: Pick<Databases, 'root'>,
+  {turnMs}: {turnMs?: number} = {},
+): Promise<void> {
+  await locked(doorOf(path), () => root.close(), turnMs);
 }
 
 function doorOf(path: string): string {
@@ -99,11 +120,11 @@ export function* keysOf(table: Table, range: Range): Iterable<Buffer> {
   }
 }
 
-export function getNumber({meta}: Databases, name: string): number | undefined {
+export function getNumber({meta}: Pick<Databases, 'meta'>, name: string): number | undefined {
   return peek(meta, Buffer.from(name))?.readDoubleLE(0);
 }
 
-export function putNumber({meta}: Databases, name: string, value: number): void {
+export function putNumber({meta}: Pick<Databases, 'meta'>, name: string, value: number): void {
   const bytes = Buffer.allocUnsafe(8);
   bytes.writeDoubleLE(value);
   void meta.put(Buffer.from(name), bytes);
@@ -113,7 +134,7 @@ export function putNumber({meta}: Databases, name: string, value: number): void 
  * lmdb-js keeps one read transaction for all reads of a turn of the event loop. Ended before, so that a body sees the newest
  * commit, and after, so that nothing pins old pages.
  */
-export function readSnapshot<T>({root}: Databases, body: () => T): T {
+export function readSnapshot<T>({root}: Pick<Databases, 'root'>, body: () => T): T {
   root.resetReadTxn();
   try {
     return body();

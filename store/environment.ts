@@ -1,26 +1,39 @@
-import {closeDatabases, type Databases, openDatabases} from './databases.ts';
+import type {RootDatabase} from 'lmdb';
+import {closeDatabases} from './databases.ts';
 import {isPanic} from './store-error.ts';
-import {LmdbTreeWrite} from './tree-write.ts';
 
-/** A view's environment as its writer has it open: the tables, and the tree with what it keeps of them in memory. */
-export class Environment {
+/** What bodies write with. `flush` ends a body, `forget` follows a transaction that left nothing behind. */
+export interface Writing {
+  flush(): void;
+  forget(): void;
+}
+
+export type EnvironmentTables = {root: RootDatabase<Buffer, Buffer>};
+
+/** How an environment is opened to write, and what is written with. */
+type Opening<T, W> = {open: () => T; writingTo: (tables: T) => W};
+
+/** An environment as its writer has it open: the tables, and what bodies write with, which may keep some of them in memory. */
+export class Environment<T extends EnvironmentTables, W extends Writing> {
   readonly #path: string;
-  #db: Databases;
-  #tree: LmdbTreeWrite;
+  readonly #opening: Opening<T, W>;
+  #db: T;
+  #writing: W;
   #isCertain = true;
 
-  constructor(path: string) {
+  constructor(path: string, opening: Opening<T, W>) {
     this.#path = path;
-    this.#db = openDatabases(path, {readOnly: false})!;
-    this.#tree = new LmdbTreeWrite(this.#db);
+    this.#opening = opening;
+    this.#db = opening.open();
+    this.#writing = opening.writingTo(this.#db);
   }
 
-  get db(): Databases {
+  get db(): T {
     return this.#db;
   }
 
-  get tree(): LmdbTreeWrite {
-    return this.#tree;
+  get writing(): W {
+    return this.#writing;
   }
 
   /** Before a transaction: makes up for what could not be done after one that failed. */
@@ -44,7 +57,7 @@ export class Environment {
 
   #goBack(): void {
     try {
-      this.#tree.forget();
+      this.#writing.forget();
     } catch (error) {
       if (!isPanic(error)) throw error;
       this.#openAgain();
@@ -55,7 +68,7 @@ export class Environment {
   /** LMDB does nothing any more with an environment in which the write failed that makes a commit valid. */
   #openAgain(): void {
     void closeDatabases(this.#path, this.#db);
-    this.#db = openDatabases(this.#path, {readOnly: false})!;
-    this.#tree = new LmdbTreeWrite(this.#db);
+    this.#db = this.#opening.open();
+    this.#writing = this.#opening.writingTo(this.#db);
   }
 }

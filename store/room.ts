@@ -1,7 +1,10 @@
 import {closeSync, fstatSync, openSync, rmSync, writeFileSync, writeSync} from 'node:fs';
 
-/** What LMDB makes of a lock file for its 126 readers. */
-const lockFileBytes = 8_272;
+/** Gateways and an engine need 65; of those that were killed each keeps one until somebody opens or checks. */
+export const maxReaders = 1_024;
+
+/** What LMDB makes of a lock file: a head, and a line of the processor's cache for each reader. */
+const lockFileBytes = 208 + 64 * maxReaders;
 /** A new environment with its tables is smaller. */
 const newStoreBytes = 256 * 1024;
 

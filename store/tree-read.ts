@@ -8,6 +8,7 @@ import {
   type BlindSpotChange,
   type DirectoryRecord,
   type Suspect,
+  type SuspectPlace,
   type Tombstone,
   type TreeRead,
 } from '../core/tree/tree-store.ts';
@@ -15,7 +16,7 @@ import {type BlockOwner, BlockTable} from './block-table.ts';
 import {type Databases, getNumber, peek, rowsOf} from './databases.ts';
 import {type StoredDirectory, storedBlocks, toRecord} from './directory-codec.ts';
 import {readDirectory} from './directory-table.ts';
-import {behindDirectory, behindExpiry, directoryKey, nameKey, parseExpiryKey, parseNameKey} from './keys.ts';
+import {behindDirectory, behindExpiry, directoryKey, expiryKey, nameKey, parseExpiryKey, parseNameKey} from './keys.ts';
 import {blindSpotRow, suspectRow, tombstoneRow} from './rows.ts';
 
 export const stateCodec = new Encoder({useRecords: false, tagUint8Array: false});
@@ -73,8 +74,10 @@ export class LmdbTreeRead implements TreeRead {
       yield {...parseNameKey(key), ...tombstoneRow.decode(value)};
   }
 
-  *suspects(until?: Hlc): Iterable<Suspect & {expiresAt: Hlc}> {
-    const range = until === undefined ? {} : {end: behindExpiry(until)};
+  *suspects(until?: Hlc, after?: SuspectPlace): Iterable<Suspect & {expiresAt: Hlc}> {
+    const end = until === undefined ? {} : {end: behindExpiry(until)};
+    const start = after && {start: expiryKey(after.expiresAt, after.directory, after.name), exclusiveStart: true};
+    const range = {...end, ...start};
     for (const {key, value} of rowsOf(this.db.suspects, range))
       yield {...parseExpiryKey(key), ...suspectRow.decode(value)};
   }

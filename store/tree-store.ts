@@ -4,7 +4,7 @@ import {kinds, newEntryFrom, zeroTime} from '../core/entry/entry.ts';
 import {FustorError} from '../core/errors/fustor-error.ts';
 import {rootName, type TreeRead, type TreeReader, type TreeStore, type TreeWrite} from '../core/tree/tree-store.ts';
 import {CommitQueue} from './commit-queue.ts';
-import {getNumber, readSnapshot} from './databases.ts';
+import {type Databases, getNumber, openDatabases, readSnapshot} from './databases.ts';
 import {Environment} from './environment.ts';
 import {fileKind} from './file-header.ts';
 import {tryLock} from './file-lock.ts';
@@ -13,7 +13,10 @@ import {migrate, notOurs} from './migrations/migrate.ts';
 import {proveRoom} from './room.ts';
 import {storeError, storeFailed} from './store-error.ts';
 import {LmdbTreeRead} from './tree-read.ts';
-import {LmdbTreeReader} from './tree-reader.ts';
+import {LmdbTreeReader, type OnFault} from './tree-reader.ts';
+import {LmdbTreeWrite} from './tree-write.ts';
+
+type TreeEnvironment = Environment<Databases, LmdbTreeWrite>;
 
 const fileName = 'tree.mdb';
 const readerCheckMs = 2_000;
@@ -43,7 +46,10 @@ export async function openTreeStore(directory: string): Promise<TreeStore> {
       rmSync(path, {force: true});
       proveRoom(path);
     }
-    const environment = new Environment(path);
+    const environment: TreeEnvironment = new Environment(path, {
+      open: () => openDatabases(path, {readOnly: false})!,
+      writingTo: db => new LmdbTreeWrite(db),
+    });
     try {
       plant(environment);
       migrate(environment.db, path);
@@ -58,20 +64,23 @@ export async function openTreeStore(directory: string): Promise<TreeStore> {
   }
 }
 
-/** Opens a view's tree to read, from any process, at any time: until the engine has made it, it reads as an empty tree. */
-export function openTreeReader(directory: string): TreeReader {
-  return new LmdbTreeReader(join(directory, fileName));
+/**
+ * Opens a view's tree to read, from any process, at any time: until the engine has made it, it reads as an empty tree, and
+ * while it cannot be read as one that says so.
+ */
+export function openTreeReader(directory: string, onFault?: OnFault): TreeReader {
+  return new LmdbTreeReader(join(directory, fileName), onFault);
 }
 
 class LmdbTreeStore implements TreeStore {
-  readonly #environment: Environment;
+  readonly #environment: TreeEnvironment;
   readonly #directory: string;
   readonly #release: () => void;
-  readonly #queue: CommitQueue;
+  readonly #queue: CommitQueue<LmdbTreeWrite>;
   readonly #readerCheck: NodeJS.Timeout;
   #isClosed = false;
 
-  constructor(environment: Environment, directory: string, release: () => void) {
+  constructor(environment: TreeEnvironment, directory: string, release: () => void) {
     this.#environment = environment;
     this.#directory = directory;
     this.#release = release;
@@ -105,7 +114,7 @@ class LmdbTreeStore implements TreeStore {
 }
 
 /** A new store has a root of which nothing is known. Its format is written after it: a reader waits for that. */
-function plant({db, tree}: Environment): void {
+function plant({db, writing: tree}: TreeEnvironment): void {
   if (getNumber(db, 'nextDirectory') !== undefined) return;
   const attributes = {kind: kinds.directory, size: 0, mtime: zeroTime, ctime: zeroTime};
   db.root.transactionSync(() => {

@@ -1,25 +1,34 @@
-import {FustorError} from '../../core/errors/fustor-error.ts';
 import {runProgram} from '../run-program.ts';
 
 const name = 'fustor-controller';
 
 void runProgram({
   name,
+  otherwise: {
+    usage: '--config FILE',
+    load: async () => {
+      const [{missingSection, serveCommand}, {runController}] = await Promise.all([
+        import('../serve.ts'),
+        import('./run-controller.ts'),
+      ]);
+      return serveCommand(
+        name,
+        (config, file) => {
+          if (!config.controller) throw missingSection(file, 'controller');
+          return {...config, controller: config.controller, logLevel: config.controller.logLevel};
+        },
+        runController,
+      );
+    },
+  },
   commands: {
     'self-check': {
       summary: 'try every part of this executable on this machine',
       load: async () => {
-        const {checkHttp, selfCheck} = await import('../self-check.ts');
-        return selfCheck(name, {http: checkHttp});
+        const {checkHttp, checkLibc, selfCheck} = await import('../self-check.ts');
+        const {checkStore} = await import('../self-check-store.ts');
+        return selfCheck(name, {store: checkStore, libc: checkLibc, http: checkHttp});
       },
-    },
-  },
-  otherwise: {
-    usage: '[OPTION…]',
-    load: async () => () => {
-      throw new FustorError('USAGE', 'This version of the controller does not serve anything yet.', {
-        hint: 'Agents and fusions run from their local configuration file: fustor-fusion --config FILE.',
-      });
     },
   },
 });

@@ -47,6 +47,37 @@ test('a refused connection is told as unreachable', async () => {
   });
 });
 
+test('a connection that is refused for less than a second is tried until it is taken', async () => {
+  const url = await serve(socket => socket.end(answer));
+  const {port} = server!.address() as AddressInfo;
+  server!.close();
+  await once(server!, 'close');
+  const asked = ask(url);
+  setTimeout(() => server!.listen(port, '127.0.0.1'), 200);
+  await expect(asked).resolves.toMatchObject({status: 200, text: 'ok'});
+});
+
+test('a connection that breaks after one was refused is tried once more', async () => {
+  const url = await serve((socket, count) => (count === 1 ? socket.resetAndDestroy() : socket.end(answer)));
+  const {port} = server!.address() as AddressInfo;
+  server!.close();
+  await once(server!, 'close');
+  const asked = ask(url);
+  setTimeout(() => server!.listen(port, '127.0.0.1'), 200);
+  await expect(asked).resolves.toMatchObject({status: 200, text: 'ok'});
+});
+
+test('an order is sent again, with its body, when the connection breaks', async () => {
+  const bodies: string[] = [];
+  const url = await serve((socket, count, data) => {
+    bodies.push(data.slice(data.indexOf('\r\n\r\n') + 4));
+    return count === 1 ? socket.resetAndDestroy() : socket.end(answer);
+  });
+  const body = {path: '/data'};
+  await expect(askUrl(url, {headers: {}, timeoutMs: 10_000, body})).resolves.toMatchObject({status: 200});
+  expect(bodies).toEqual([JSON.stringify(body), JSON.stringify(body)]);
+});
+
 test('a host without a name is told as unreachable', async () => {
   await expect(ask('http://no-such-host.invalid')).rejects.toMatchObject({code: 'UNREACHABLE', exitCode: 3});
 });
@@ -75,13 +106,13 @@ function ask(url: string) {
 }
 
 /** A server that treats each connection as told, once the request has begun to arrive. */
-async function serve(treat: (socket: Socket, count: number) => unknown): Promise<string> {
+async function serve(treat: (socket: Socket, count: number, data: string) => unknown): Promise<string> {
   let count = 0;
   server = createServer(socket => {
     sockets.add(socket);
     socket.on('error', () => {});
     const number = ++count;
-    socket.once('data', () => treat(socket, number));
+    socket.once('data', data => treat(socket, number, data.toString()));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

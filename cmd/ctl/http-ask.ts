@@ -1,5 +1,6 @@
 import {request as httpRequest, type IncomingMessage} from 'node:http';
 import {request as httpsRequest} from 'node:https';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 
 export type HttpAnswer = {status: number; location: string | undefined; text: string};
@@ -12,19 +13,27 @@ export type AskOptions = {
   body?: object;
 };
 
+/** A fusion whose programs are being replaced listens again in less. */
+const refusedMs = 1_000;
+const refusedPauseMs = 50;
+
 /**
  * One GET or POST, its answer read whole. A connection that breaks (a gateway was killed) is tried once more: nothing of a
- * half answer has been used. Redirections are answers, not followed: the key is meant for this address.
+ * half answer has been used. One that is refused is tried again for a second. Redirections are answers, not followed: the
+ * key is meant for this address.
  */
 export async function ask(url: string, options: AskOptions): Promise<HttpAnswer> {
-  try {
-    return await askOnce(url, options);
-  } catch (error) {
-    if (!brokenConnection.has(systemErrorCode(error) ?? '')) throw asFustorError(error, url);
+  const beganAt = performance.now();
+  for (let mayBreak = true; ; ) {
+    try {
+      return await askOnce(url, options);
+    } catch (error) {
+      const code = systemErrorCode(error) ?? '';
+      if (code === 'ECONNREFUSED' && performance.now() - beganAt < refusedMs) await sleep(refusedPauseMs);
+      else if (brokenConnection.has(code) && mayBreak) mayBreak = false;
+      else throw asFustorError(error, url);
+    }
   }
-  return askOnce(url, options).catch(error => {
-    throw asFustorError(error, url);
-  });
 }
 
 const brokenConnection = new Set(['ECONNRESET', 'EPIPE']);

@@ -35,6 +35,30 @@ void runProgram({
       summary: 'list the files that may still be being written',
       load: () => load(async () => (await import('./commands/suspects.ts')).suspects),
     },
+    agent: {
+      summary: 'list and show agents; restart and kill the processes of their pipes',
+      load: async () => {
+        const {verbGroup} = await import('./verb-group.ts');
+        return verbGroup('agent', {
+          list: {
+            summary: 'list the agents, and whether they are heard',
+            load: () => load(async () => (await import('./commands/agent-list.ts')).agentList),
+          },
+          show: {
+            summary: 'show how one agent and its processes are, and how they died last',
+            load: () => load(async () => (await import('./commands/agent-show.ts')).agentShow),
+          },
+          restart: {
+            summary: 'have processes of an agent end by themselves and start again',
+            load: () => load(async () => (await import('./commands/agent-restart.ts')).agentRestart),
+          },
+          kill: {
+            summary: 'have processes of an agent killed (-9) and started again',
+            load: () => load(async () => (await import('./commands/agent-kill.ts')).agentKill),
+          },
+        });
+      },
+    },
     'self-check': {
       summary: 'try every part of this executable on this machine',
       load: async () => {

@@ -19,6 +19,10 @@ export type Verb<Flags extends object> = {
 
 export type VerbCall<Flags> = {
   argument: string | undefined;
+  /** All arguments, for a verb that has more than one. */
+  args: string[];
+  /** How long the server may be silent. */
+  timeoutMs: number;
   flags: Flags;
   client: Client;
   view: string | undefined;
@@ -78,6 +82,8 @@ async function parseAndRun<Flags extends object>(verb: Verb<Flags>, args: string
   const target = chooseTarget({endpoint, key, view, context, timeout} as ConnectionFlags, io.env);
   return verb.run({
     argument: command.args[0],
+    args: command.args,
+    timeoutMs: target.timeoutMs,
     flags: flags as unknown as Flags,
     client: new Client(target),
     view: target.view,
@@ -89,7 +95,7 @@ async function parseAndRun<Flags extends object>(verb: Verb<Flags>, args: string
 function declareShared(command: Command): void {
   command
     .addOption(new Option('-o, --output <form>', 'what to print').choices(['table', 'json']).default('table'))
-    .option('--endpoint <url>', 'address of the fusion; else FUSTOR_ENDPOINT, else the current context')
+    .option('--endpoint <url>', 'address of the fusion or controller; else FUSTOR_ENDPOINT, else the current context')
     .option('--key <key>', 'API key, seen by others in the list of processes; better FUSTOR_KEY or a context')
     .option('--view <name>', 'the view to ask; else FUSTOR_VIEW, else the context, else the only one of the key')
     .option('--context <name>', 'a context of ~/.config/fustor/contexts.yaml')

@@ -1,11 +1,12 @@
 import {runProgram} from '../run-program.ts';
 
 const name = 'fustor-fusion';
+const embedFlag = 'embed-controller';
 
 void runProgram({
   name,
   otherwise: {
-    usage: '--config FILE',
+    usage: '--config FILE [--embed-controller]',
     load: async () => {
       const [{missingSection, serveCommand}, {runFusion}] = await Promise.all([
         import('../serve.ts'),
@@ -13,11 +14,13 @@ void runProgram({
       ]);
       return serveCommand(
         name,
-        (config, file) => {
+        (config, file, flags) => {
           if (!config.fusion) throw missingSection(file, 'fusion');
-          return {...config, fusion: config.fusion, logLevel: config.fusion.logLevel};
+          const embedsController = config.fusion.embedsController || flags.has(embedFlag);
+          return {...config, fusion: {...config.fusion, embedsController}, logLevel: config.fusion.logLevel};
         },
         runFusion,
+        [embedFlag],
       );
     },
   },
@@ -41,6 +44,36 @@ void runProgram({
           import('./gateway/run-gateway.ts'),
         ]);
         return childCommand('gateway', gatewayConfig, runGateway);
+      },
+    },
+    install: {
+      summary: 'write the systemd units of this service',
+      load: async () => {
+        const [{installCommand}, {fusionRole}] = await Promise.all([
+          import('../systemd/install.ts'),
+          import('../systemd/role.ts'),
+        ]);
+        return installCommand(fusionRole);
+      },
+    },
+    'end-parts': {
+      summary: 'end what a shell has left running; the service calls it',
+      load: async () => {
+        const [{endPartsCommand}, {fusionRole}] = await Promise.all([
+          import('../systemd/install.ts'),
+          import('../systemd/role.ts'),
+        ]);
+        return endPartsCommand(fusionRole);
+      },
+    },
+    controller: {
+      summary: 'the controller that --embed-controller brings; only the shell starts it',
+      load: async () => {
+        const [{childCommand}, {embeddedControllerConfig, runEmbeddedController}] = await Promise.all([
+          import('../child-main.ts'),
+          import('../controller/run-controller.ts'),
+        ]);
+        return childCommand('controller', embeddedControllerConfig, runEmbeddedController);
       },
     },
     'self-check': {

@@ -21,10 +21,17 @@ pipes:   { research: { source: mount, sender: main, view: research, audit_interv
 describe('a valid file', () => {
   test('is read with its settings, their units and all defaults', () => {
     const config = parse(sample);
-    expect(config.fusion).toEqual({
+    expect(config.fusion).toMatchObject({
       listen: {host: '127.0.0.1', port: 8102},
+      supervision: {
+        memoryBytesMax: 2 ** 31,
+        unansweringAfterMs: 10_000,
+        stalledAfterMs: 300_000,
+      },
       data: './data/fusion',
       gateways: 2,
+      embedsController: false,
+      clientTimeoutMs: 120_000,
       logLevel: 'info',
     });
     expect(config.keys).toEqual([
@@ -41,7 +48,7 @@ describe('a valid file', () => {
         tombstoneRetentionMs: 3_600_000,
       },
     ]);
-    expect(config.agent).toEqual({id: 'node-a', data: './data/agent', logLevel: 'info'});
+    expect(config.agent).toMatchObject({id: 'node-a', data: './data/agent', logLevel: 'info'});
     expect(config.sources).toEqual([
       {
         name: 'mount',
@@ -201,7 +208,8 @@ from 1s to 24d, for example 30s`);
 
   test.each([
     ['fuzion: {}', 'f.yaml:1:1  fuzion: unknown setting; wanted fusion'],
-    ['controller: {}', 'unknown setting; wanted one of fusion, keys, views, agent, sources, senders, pipes'],
+    ['something: {}', 'wanted one of fusion, controller, keys, views, agent, sources, senders, pipes'],
+    ['controller: {}', 'controller.data: missing; wanted a text'],
     ['views: {v: {hot_file_treshold: 3s}}', 'views.v.hot_file_treshold: unknown setting; wanted hot_file_threshold'],
     ['views: {a/b: {}}', 'views["a/b"]: cannot be a name'],
     ['views: {..: {}}', 'views[".."]: cannot be a name'],
@@ -226,6 +234,20 @@ from 1s to 24d, for example 30s`);
     ['agent: {id: 7, data: d}', 'agent.id: wrong value; found 7; wanted a name'],
   ])('%s is refused', (text, message) => {
     expect(refused(text).message).toContain(message);
+  });
+
+  test('an agent has the address of its controller and the key for it, or neither', () => {
+    const agent = (more: string) => `agent: {id: a, data: d${more}}`;
+    const uri = ', control_plane_uri: "http://c:8101/"';
+    expect(parse(agent(`${uri}, auth_token: 12345678a`)).agent?.controlPlane).toEqual({
+      url: 'http://c:8101',
+      key: '12345678a',
+    });
+    expect(parse(agent('')).agent?.controlPlane).toBeUndefined();
+    expect(mistakesOf(agent(uri))).toMatchObject([
+      {path: 'agent.auth_token', message: 'missing', wanted: 'both or neither: control_plane_uri is set'},
+    ]);
+    expect(refused(agent(`${uri}, auth_token: short`)).message).not.toContain('short');
   });
 
   test('two keys of one name, or with one value, are refused', () => {

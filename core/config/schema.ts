@@ -28,8 +28,11 @@ export type LogLevel = z.output<typeof logLevel>;
 export type FusionConfig = z.output<typeof fusion>;
 export type KeyConfig = z.output<typeof key>;
 export type Role = KeyConfig['role'];
+export type ControllerConfig = z.output<typeof controller>;
 export type ViewConfig = Named<z.output<typeof view>>;
 export type AgentConfig = z.output<typeof agent>;
+export type SupervisionConfig = z.output<typeof supervision>;
+export type PipeSupervisionConfig = z.output<typeof supervisionOfPipes>;
 export type SourceConfig = Named<z.output<typeof source>>;
 export type SenderConfig = Named<z.output<typeof sender>>;
 export type PipeConfig = Named<z.output<typeof pipe>>;
@@ -37,10 +40,53 @@ export type FustorConfig = z.output<typeof configSchema>;
 
 const logLevel = choice('trace', 'debug', 'info', 'warn', 'error', 'fatal');
 
+const limits = {
+  memory_max: byteSize({min: '64MiB', max: '1024GiB'}).default(2 * 2 ** 30),
+  unanswering_after: duration({min: '1s', max: '1h'}).default(10_000),
+  stalled_after: duration({min: '1s', max: '1d'}).default(300_000),
+};
+
+/** When a shell ends a part and starts it again. */
+const supervision = group(limits).transform(readLimits);
+
+/** And when it gives up. */
+const supervisionOfPipes = group({
+  ...limits,
+  quarantine_deaths: integer({min: 1, max: 1_000_000}).default(5),
+  quarantine_window: duration({min: '1s', max: '30d'}).default(600_000),
+}).transform(({quarantine_deaths, quarantine_window, ...rest}) => ({
+  ...readLimits(rest),
+  quarantineDeaths: quarantine_deaths,
+  quarantineWindowMs: quarantine_window,
+}));
+
+function readLimits(settings: {memory_max: number; unanswering_after: number; stalled_after: number}) {
+  return {
+    /** Bytes of its own, without mapped files. */
+    memoryBytesMax: settings.memory_max,
+    unansweringAfterMs: settings.unanswering_after,
+    stalledAfterMs: settings.stalled_after,
+  };
+}
+
 const fusion = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
   data: text,
   gateways: integer({min: 1, max: 64}).default(2),
+  client_timeout: duration({min: '1s', max: '1d'}).default(120_000),
+  supervision: supervision.prefault({}),
+  embed_controller: flag.default(false),
+  log_level: logLevel.default('info'),
+}).transform(({client_timeout, embed_controller, log_level, ...rest}) => ({
+  ...rest,
+  clientTimeoutMs: client_timeout,
+  embedsController: embed_controller,
+  logLevel: log_level,
+}));
+
+const controller = group({
+  listen: listenAddress.default({host: '127.0.0.1', port: 8101}),
+  data: text,
   log_level: logLevel.default('info'),
 }).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
 
@@ -80,10 +126,26 @@ const view = group({
     tombstoneRetentionMs: settings.tombstone_retention,
   }));
 
-const agent = group({id: name, data: text, log_level: logLevel.default('info')}).transform(({log_level, ...rest}) => ({
-  ...rest,
-  logLevel: log_level,
-}));
+const agent = group({
+  id: name,
+  data: text,
+  supervision: supervisionOfPipes.prefault({}),
+  control_plane_uri: httpUrl.optional(),
+  auth_token: apiKey.optional(),
+  log_level: logLevel.default('info'),
+})
+  .superRefine(({control_plane_uri, auth_token}, context) => {
+    if ((control_plane_uri === undefined) === (auth_token === undefined)) return;
+    const [missing, given] =
+      auth_token === undefined ? ['auth_token', 'control_plane_uri'] : ['control_plane_uri', 'auth_token'];
+    context.addIssue({code: 'custom', path: [missing], message: `both or neither: ${given} is set`});
+  })
+  .transform(({control_plane_uri: url, auth_token: key, log_level, ...rest}) => ({
+    ...rest,
+    /** Undefined: nobody is told how this agent is. */
+    controlPlane: url !== undefined && key !== undefined ? {url, key} : undefined,
+    logLevel: log_level,
+  }));
 
 const source = group({
   driver: choice('fs').default('fs'),
@@ -145,6 +207,7 @@ const pipe = group({
 
 export const configSchema = group({
   fusion: fusion.optional(),
+  controller: controller.optional(),
   keys: list(key, 'a list of keys').default([]),
   views: named(view),
   agent: agent.optional(),

@@ -23,6 +23,10 @@ export const errorCodes = {
   SOURCE_UNUSABLE: {status: 500, exit: 14, retry: true},
   /** The executable's self-check found a part that does not work on this machine. */
   SELF_CHECK_FAILED: {status: 500, exit: 15, retry: false},
+  /** What was copied in place of a running program does not run on this machine. The running one goes on. */
+  REPLACEMENT_UNUSABLE: {status: 500, exit: 16, retry: false},
+  /** "install" did not write: other units are there, this user may not write, or the service's user lacks something. */
+  UNITS_NOT_WRITTEN: {status: 500, exit: 17, retry: false},
 
   /** A parameter is unknown, malformed or out of range. The message names it and the nearest accepted one. */
   BAD_REQUEST: {status: 400, exit: 2, retry: false},
@@ -51,6 +55,24 @@ export const errorCodes = {
   BATCH_REJECTED: {status: 422, exit: 1, retry: false},
   /** The engine of this view is not running or not answering now. Queries go on; send this batch again later. */
   ENGINE_UNAVAILABLE: {status: 503, exit: 3, retry: true},
+  /** The gateway holds as much as it may of what others have sent. Send this again later; queries go on. */
+  OVERLOADED: {status: 429, exit: 3, retry: true},
+
+  /** A command to a part could not be carried out; the message says why. */
+  COMMAND_FAILED: {status: 409, exit: 1, retry: false},
+
+  /** The controller knows no agent of this name: none has sent a heartbeat under it. */
+  AGENT_NOT_FOUND: {status: 404, exit: 1, retry: false},
+  /** The agent has no such pipe, as its last heartbeat says. */
+  PIPE_NOT_FOUND: {status: 404, exit: 1, retry: false},
+  /** There is no such command: only the last thousand that have ended are kept. */
+  COMMAND_NOT_FOUND: {status: 404, exit: 1, retry: false},
+  /** Another command of this agent has the id that was chosen for this one. */
+  COMMAND_CONFLICT: {status: 409, exit: 5, retry: false},
+  /** A hundred commands for this agent wait or run already. */
+  TOO_MANY_COMMANDS: {status: 429, exit: 1, retry: true},
+  /** The controller that this fusion embeds is not running or not answering now. Data and queries go on without it. */
+  CONTROLLER_UNAVAILABLE: {status: 503, exit: 3, retry: true},
 
   /** The server could not be reached at all. */
   UNREACHABLE: {status: 502, exit: 3, retry: true},

@@ -7,6 +7,8 @@ export type FustorErrorOptions = {
   cause?: unknown;
   /** Machine-readable facts, sent with the JSON error. */
   details?: Record<string, unknown>;
+  /** When it is worth to try again, as who answered said: not before this has passed. */
+  retryAfterMs?: number | undefined;
 };
 
 /** An error that its caller may expect. The message says what was tried, what was found and what was wanted. */
@@ -14,6 +16,7 @@ export class FustorError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly details: Record<string, unknown> | undefined;
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: FustorErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : {cause: options.cause});
@@ -21,6 +24,7 @@ export class FustorError extends Error {
     this.code = code;
     this.hint = options.hint;
     this.details = options.details;
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   get status(): number {

@@ -7,7 +7,7 @@ import type {Heard} from '../protocol/batch.ts';
 import {encodeBatch} from '../protocol/codec.ts';
 import type {FsEvent, ScanProgress, ScanSource} from '../protocol/events.ts';
 import {heldMsMax, type OpenSessionAnswer, type SessionProgress, type SessionRole} from '../protocol/session.ts';
-import {retryAfterDetail, type Sender} from '../sender/sender.ts';
+import type {Sender} from '../sender/sender.ts';
 import type {EventSink, Source, SourceEvent} from '../source/source.ts';
 import type {Clock} from '../time/clock.ts';
 import {type Hlc, shiftHlc} from '../time/hlc.ts';
@@ -326,12 +326,10 @@ export class Pipe {
     this.#isConnected = false;
   }
 
-  /** No shorter than the view asks for: a full disk is not emptied by many attempts. */
+  /** Not shorter than the view asked for. */
   #pause(attempt: number, signal: AbortSignal, failure?: unknown): Promise<void> {
-    const {clock, random} = this.#parts;
-    const asked = failure instanceof FustorError ? Number(failure.details?.[retryAfterDetail] ?? 0) : 0;
-    const atLeastMs = Math.min(asked, retry.maxMs) * (1 + random() / 2);
-    return clock.sleep(Math.max(atLeastMs, backoffMs(retry, attempt, random())), signal);
+    const leastMs = failure instanceof FustorError ? failure.retryAfterMs : undefined;
+    return this.#parts.clock.sleep(backoffMs(retry, attempt, this.#parts.random(), leastMs), signal);
   }
 
   /**

@@ -6,34 +6,53 @@ import {hlcToMs} from '../time/hlc.ts';
 import type {BlindSpotChange, TreeRead} from '../tree/tree-store.ts';
 import {DirectoryPaths} from './directory-paths.ts';
 import {nameFields} from './json-values.ts';
+import {type ListPage, pageBytesMax, sliceRows} from './list-page.ts';
 import {isoTime} from './meta.ts';
 
 /** What nobody's watcher saw, in the order of the store: directory by directory, and in each by name. */
 
 type Place = {directory: DirectoryNumber; name: ByteString};
-export type ListPage = {
-  /** Each a JSON object. */
-  rows: string[];
-  nextCursor: string | null;
-};
 
 /** At most `limit` rows at or below a path, from behind the place of a cursor. */
-export function blindSpotList(
-  txn: TreeRead,
-  {path, after, limit}: {path: Path; after: Place | undefined; limit: number},
-): ListPage {
-  const paths = new DirectoryPaths(txn);
-  const rows: string[] = [];
-  let last: Place | undefined;
-  for (const {directory, name, change, foundAt} of txn.blindSpots({after})) {
-    const parent = paths.of(directory);
-    const at = parent && joinPath(parent, name);
-    if (at === undefined || !(at === path || isBelow(at, path)) || !holds(txn, {directory, name}, change)) continue;
-    if (rows.length === limit) return {rows, nextCursor: encodePlace(last!)};
-    rows.push(JSON.stringify({...nameFields('path', at), change, found_at: isoTime(hlcToMs(foundAt))}));
-    last = {directory, name};
+export class BlindSpotPage implements ListPage {
+  readonly #path: Path;
+  readonly #limit: number;
+  readonly #paths = new DirectoryPaths();
+  /** Up to which row this page has come, and which is its last. */
+  #at: Place | undefined;
+  #last: Place | undefined;
+  #bytes = 0;
+  readonly rows: string[] = [];
+  nextCursor: string | null = null;
+
+  constructor({path, after, limit}: {path: Path; after: Place | undefined; limit: number}) {
+    this.#path = path;
+    this.#limit = limit;
+    this.#at = after;
   }
-  return {rows, nextCursor: null};
+
+  slice(txn: TreeRead): boolean {
+    this.#paths.begin(txn);
+    let count = 0;
+    for (const {directory, name, change, foundAt} of txn.blindSpots({after: this.#at})) {
+      if (count++ === sliceRows) return false;
+      const place = {directory, name};
+      const parent = this.#paths.of(txn, directory);
+      const path = parent && joinPath(parent, name);
+      if (path !== undefined && (path === this.#path || isBelow(path, this.#path)) && holds(txn, place, change)) {
+        if (this.rows.length === this.#limit || this.#bytes >= pageBytesMax) {
+          this.nextCursor = encodePlace(this.#last!);
+          return true;
+        }
+        const row = JSON.stringify({...nameFields('path', path), change, found_at: isoTime(hlcToMs(foundAt))});
+        this.#bytes += row.length;
+        this.rows.push(row);
+        this.#last = place;
+      }
+      this.#at = place;
+    }
+    return true;
+  }
 }
 
 /** The place that a cursor of this list names, or undefined when it is none. */

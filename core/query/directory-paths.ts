@@ -5,21 +5,24 @@ import {rootDirectory, type TreeRead} from '../tree/tree-store.ts';
 
 const knownMax = 100_000;
 
-/** Paths of directories by their numbers, in one snapshot. Remembers what it found: rows of one directory stand together. */
+/** Paths of directories by their numbers. Remembers what it found while the tree is the same: rows of one directory stand together. */
 export class DirectoryPaths {
-  readonly #txn: TreeRead;
   readonly #known = new Map<DirectoryNumber, Path | undefined>();
+  #seq: number | undefined;
 
-  constructor(txn: TreeRead) {
-    this.#txn = txn;
+  /** To be called with each snapshot, before it is asked for paths in it. */
+  begin(txn: TreeRead): void {
+    const seq = txn.seq();
+    if (seq !== this.#seq) this.#known.clear();
+    this.#seq = seq;
   }
 
   /** Undefined for a directory that is gone, or below one that is. */
-  of(directory: DirectoryNumber): Path | undefined {
+  of(txn: TreeRead, directory: DirectoryNumber): Path | undefined {
     const passed: {number: DirectoryNumber; name: ByteString}[] = [];
     let at = directory;
     while (at !== rootDirectory && !this.#known.has(at)) {
-      const record = this.#txn.directory(at);
+      const record = txn.directory(at);
       if (!record) {
         this.#known.set(at, undefined);
         break;

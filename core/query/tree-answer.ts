@@ -20,13 +20,15 @@ export type TreeQuery = WalkOptions & {
   job?: MetaJob | undefined;
 };
 
-const chunkBytes = 64 * 1024;
+/** A first chunk is made when the request comes, so one of a long answer is small; it goes on in its turn. */
+const firstBytes = 16 * 1024;
+const chunkBytesMax = 64 * 1024;
 const renderedBytesMax = 16 * 2 ** 20;
 
 /** What all answers of a process share. */
 export class AnswerParts {
   /** Empty between two chunks. */
-  readonly out = new ByteBuffer(2 * chunkBytes);
+  readonly out = new ByteBuffer(2 * chunkBytesMax);
   readonly rendered = new RenderedRuns(renderedBytesMax);
 }
 
@@ -40,6 +42,8 @@ export class TreeAnswer {
   #walk: TreeWalk | DirectoryWalk | undefined;
   #seqFrom: number | undefined;
   isDone = false;
+  /** A chunk that failed may have moved on and left nothing: no other can follow it. */
+  #isBroken = false;
 
   constructor(query: TreeQuery, parts = new AnswerParts()) {
     this.#query = query;
@@ -52,27 +56,38 @@ export class TreeAnswer {
     return pieces?.length === 1 ? pieces[0] : pieces && Buffer.concat(pieces);
   }
 
-  /** The same in pieces that need not be copied: some may be kept for other answers, so they are not to be written to. */
-  nextPieces(txn: TreeRead, nowMs: number): Buffer[] | undefined {
+  /**
+   * The same in pieces that need not be copied: some may be kept for other answers, so they are not to be written to. All
+   * together have about `bytesMax` bytes, never more than 64 KiB above that.
+   */
+  nextPieces(txn: TreeRead, nowMs: number, bytesMax = chunkBytesMax): Buffer[] | undefined {
     const {out} = this.#parts;
     out.length = 0; // an answer that failed may have left a part of itself
+    if (this.#isBroken) throw new Error('An answer goes on behind a chunk that failed.');
+    this.#isBroken = true;
     const pieces: Buffer[] = [];
     let found: Found | undefined;
+    let bytes = bytesMax;
     if (this.#seqFrom === undefined) {
       this.#seqFrom = txn.seq();
       found = resolve(txn, this.#query.path);
-      if (!found.entry) return undefined;
-      this.#begin(txn, found.entry, found.record, pieces);
+      if (!found.entry) {
+        this.#isBroken = false;
+        return undefined;
+      }
+      this.#begin(txn, {...found, entry: found.entry}, pieces, bytesMax);
+      if (this.#walk instanceof TreeWalk) bytes = Math.min(bytesMax, firstBytes);
     }
-    this.#walk?.write(txn, out, chunkBytes);
+    this.#walk?.write(txn, out, bytes);
     if (!this.#walk || this.#walk.isAtEnd || this.#walk.isAtLimit) {
       this.#end(txn, nowMs, found ?? resolve(txn, this.#query.path));
     }
     pieces.push(out.take());
+    this.#isBroken = false;
     return pieces;
   }
 
-  #begin(txn: TreeRead, entry: Entry, record: Readonly<DirectoryRecord> | undefined, pieces: Buffer[]): void {
+  #begin(txn: TreeRead, {entry, record}: Found & {entry: Entry}, pieces: Buffer[], bytesMax: number): void {
     const {path, after, onlyPath, depthMax} = this.#query;
     const {out} = this.#parts;
     const name = path === '/' ? path : splitPath(path).name;
@@ -90,16 +105,16 @@ export class TreeAnswer {
       return;
     }
     out.ascii(',"children":[');
-    this.#walkBelow(txn, record, pieces);
+    this.#walkBelow(txn, record, pieces, bytesMax);
   }
 
-  #walkBelow(txn: TreeRead, record: Readonly<DirectoryRecord>, pieces: Buffer[]): void {
+  #walkBelow(txn: TreeRead, record: Readonly<DirectoryRecord>, pieces: Buffer[], bytesMax: number): void {
     const {view, after, onlyPath, depthMax, limit} = this.#query;
     const {out, rendered} = this.#parts;
     if (depthMax === 1 && !onlyPath && !after && limit === Number.POSITIVE_INFINITY) {
       const walk = new DirectoryWalk(record.number, {view, rendered});
       const kept = walk.kept(txn, record);
-      if (kept) {
+      if (kept && kept.byteLength <= bytesMax) {
         pieces.push(out.take(), kept);
         out.ascii(']}');
       } else this.#walk = walk;

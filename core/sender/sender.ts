@@ -1,8 +1,5 @@
 import type {HeartbeatRequest, OpenSessionAnswer, OpenSessionRequest, SessionProgress} from '../protocol/session.ts';
 
-/** The detail of an error in which the other side says how long to wait before the next attempt, in milliseconds. */
-export const retryAfterDetail = 'retry_after_ms';
-
 /**
  * Where a pipe's batches go. Every method rejects with a FustorError; `retry` of its code tells whether the same call may
  * succeed later (the pipe backs off and calls again). SESSION_UNKNOWN: open a new session.

@@ -600,6 +600,12 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
           ]);
           expect([...txn.suspects(20)]).toHaveLength(3);
           expect([...txn.suspects()].map(row => row.expiresAt)).toEqual([10, 10, 20, 2 ** 50]);
+          const place = {expiresAt: 10, directory: 3, name: name('a')};
+          expect([...txn.suspects(20, place)].map(row => row.expiresAt)).toEqual([10, 20]);
+          expect([...txn.suspects(undefined, {...place, name: name('t')})].map(row => row.expiresAt)).toEqual([
+            20,
+            2 ** 50,
+          ]);
         });
       });
 

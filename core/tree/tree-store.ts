@@ -68,6 +68,9 @@ export type Tombstone = {
 
 export type Suspect = {directory: DirectoryNumber; name: ByteString; size: number; ctime: FileTime};
 
+/** Where a row of suspects stands in their order. */
+export type SuspectPlace = {expiresAt: Hlc; directory: DirectoryNumber; name: ByteString};
+
 export type BlindSpotChange = 'created' | 'modified' | 'deleted';
 
 /** Reads one consistent snapshot. Valid only until the transaction's body returns. */
@@ -89,8 +92,8 @@ export interface TreeRead {
     directory: DirectoryNumber;
     name: ByteString;
   }): Iterable<Tombstone & {directory: DirectoryNumber; name: ByteString}>;
-  /** Suspects whose time comes at or before `until`, earliest first. */
-  suspects(until?: Hlc): Iterable<Suspect & {expiresAt: Hlc}>;
+  /** Suspects whose time comes at or before `until`, or all; earliest first, those behind a place if one is given. */
+  suspects(until?: Hlc, after?: SuspectPlace): Iterable<Suspect & {expiresAt: Hlc}>;
   /** All, by directory and name: those of one directory, or those behind a place, if one is given. */
   blindSpots(range?: {
     of?: DirectoryNumber;

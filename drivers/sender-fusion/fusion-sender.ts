@@ -12,7 +12,7 @@ import {
   type SessionProgress,
   sessionProgress,
 } from '../../core/protocol/session.ts';
-import {retryAfterDetail, type Sender} from '../../core/sender/sender.ts';
+import type {Sender} from '../../core/sender/sender.ts';
 
 export type FusionSenderConfig = {url: string; key: string; requestTimeoutMs: number};
 
@@ -53,7 +53,11 @@ export class FusionSender implements Sender {
   }
 
   async end(session: string, signal: AbortSignal): Promise<void> {
-    await this.#exchange({method: 'DELETE', path: `/${session}`, signal});
+    try {
+      await this.#exchange({method: 'DELETE', path: `/${session}`, signal});
+    } catch (error) {
+      if (!(error instanceof FustorError) || error.code !== 'SESSION_UNKNOWN') throw error; // that one has ended
+    }
   }
 
   async close(): Promise<void> {
@@ -71,7 +75,7 @@ export class FusionSender implements Sender {
 
   async #exchange({method, path, json, body, headers, signal, heldMs = 0}: Call): Promise<unknown> {
     const bytes = body ?? Buffer.from(json === undefined ? '' : JSON.stringify(json));
-    const {status, text, retryAfterS} = await this.#transfer({method, path, bytes, headers, signal, heldMs});
+    const {status, text, retryAfterMs} = await this.#transferred({method, path, bytes, headers, signal, heldMs});
     const answer = parse(text);
     if (status >= 200 && status < 300) return answer;
     const told = (answer as {error?: {code?: string; message?: string; hint?: string; details?: object}})?.error;
@@ -79,51 +83,75 @@ export class FusionSender implements Sender {
       told?.code !== undefined && told.code in errorCodes ? (told.code as ErrorCode) : 'UNREACHABLE';
     throw new FustorError(code, told?.message ?? `${this.#config.url} answered with the status ${status}.`, {
       ...(told?.hint !== undefined && {hint: told.hint}),
-      details: {...told?.details, ...(retryAfterS > 0 && {[retryAfterDetail]: 1000 * retryAfterS})},
+      ...(told?.details && {details: told.details as Record<string, unknown>}),
+      retryAfterMs,
     });
   }
 
-  #transfer({method, path, bytes, headers, signal, heldMs}: Transfer): Promise<Received> {
-    const {url, key, requestTimeoutMs} = this.#config;
-    const timeoutMs = requestTimeoutMs + heldMs;
+  /**
+   * Once more at once when the connection broke: a gateway that was killed takes the connections that it had accepted with
+   * it. All that is sent may be sent twice: a batch counts once by its number, a session is taken up by its instance.
+   */
+  async #transferred(transfer: Transfer): Promise<Transferred> {
+    const timeoutMs = this.#config.requestTimeoutMs + transfer.heldMs;
     const timeout = AbortSignal.timeout(timeoutMs);
+    const ended = AbortSignal.any([transfer.signal, timeout]);
+    try {
+      return await this.#transfer(transfer, ended, this.#agent).catch(error => {
+        if (ended.aborted || !brokenConnection.has(systemErrorCode(error) ?? '')) throw error;
+        return this.#transfer(transfer, ended, false); // a new connection: others that were kept may be broken, too
+      });
+    } catch (error) {
+      if (transfer.signal.aborted) throw error;
+      const found = systemErrorCode(error) ?? (error instanceof Error ? error.message : String(error));
+      const reason = timeout.aborted ? `no answer within ${timeoutMs} ms` : found;
+      const code = timeout.aborted ? 'TIMED_OUT' : 'UNREACHABLE';
+      throw new FustorError(code, `Cannot reach ${this.#config.url}: ${reason}.`, {cause: error});
+    }
+  }
+
+  #transfer({method, path, bytes, headers}: Transfer, signal: AbortSignal, agent: Agent | false): Promise<Transferred> {
     return new Promise((resolve, reject) => {
-      const fail = (error: Error) => {
-        if (signal.aborted) return reject(error);
-        const reason = timeout.aborted ? `no answer within ${timeoutMs} ms` : (systemErrorCode(error) ?? error.message);
-        reject(
-          new FustorError(timeout.aborted ? 'TIMED_OUT' : 'UNREACHABLE', `Cannot reach ${url}: ${reason}.`, {
-            cause: error,
-          }),
-        );
-      };
       const sent = this.#request(
         this.#base + path,
         {
-          agent: this.#agent,
+          agent,
           method,
           headers: {
             'content-type': 'application/json',
             ...headers,
-            authorization: `Bearer ${key}`,
+            authorization: `Bearer ${this.#config.key}`,
             'content-length': bytes.byteLength,
           },
-          signal: AbortSignal.any([signal, timeout]),
+          signal,
         },
         (response: IncomingMessage) => {
           const chunks: Buffer[] = [];
           response.on('data', chunk => chunks.push(chunk));
-          const retryAfterS = Number(response.headers['retry-after'] ?? 0);
           response.on('end', () =>
-            resolve({status: response.statusCode!, text: Buffer.concat(chunks).toString(), retryAfterS}),
+            resolve({
+              status: response.statusCode!,
+              text: Buffer.concat(chunks).toString(),
+              retryAfterMs: retryAfterMs(response.headers['retry-after']),
+            }),
           );
-          response.on('error', fail);
+          response.on('error', reject);
         },
       );
-      sent.on('error', fail);
+      sent.on('error', reject);
       sent.end(bytes);
     });
   }
+}
+
+const brokenConnection = new Set(['ECONNRESET', 'EPIPE']);
+const retryAfterMsMax = 60_000;
+
+/** Fusions say it in seconds; a proxy that names a date is not understood. */
+function retryAfterMs(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,9}$/.test(header)
+    ? Math.min(Number(header) * 1000, retryAfterMsMax)
+    : undefined;
 }
 
 type Call = {
@@ -136,8 +164,6 @@ type Call = {
   /** How long the other side may keep the answer back. */
   heldMs?: number;
 };
-/** `retryAfterS`: 0 when it says nothing that is a number. */
-type Received = {status: number; text: string; retryAfterS: number};
 type Transfer = {
   method: string;
   path: string;
@@ -146,6 +172,7 @@ type Transfer = {
   signal: AbortSignal;
   heldMs: number;
 };
+type Transferred = {status: number; text: string; retryAfterMs: number | undefined};
 
 function parse(text: string): unknown {
   try {

@@ -1,21 +1,13 @@
-import {type ChildProcess, spawn} from 'node:child_process';
-import {createHash} from 'node:crypto';
-import {once} from 'node:events';
-import {readFileSync} from 'node:fs';
 import {createServer} from 'node:http';
-import {type AddressInfo, BoundSocket, connect} from 'node:net';
+import {type AddressInfo, connect} from 'node:net';
 import {join} from 'node:path';
-import {runGateway} from '../../cmd/fusion/gateway/run-gateway.ts';
-import {type ByteString, fromText} from '../../core/entry/byte-string.ts';
-import {type DirectoryNumber, type Entry, kinds, newEntryFrom} from '../../core/entry/entry.ts';
-import {packRun} from '../../core/entry/packed.ts';
 import {rootPath} from '../../core/entry/path.ts';
-import type {Log} from '../../core/log/log.ts';
 import {TreeAnswer} from '../../core/query/tree-answer.ts';
-import {rootDirectory, type TreeWrite, verdicts} from '../../core/tree/tree-store.ts';
-import {openTreeReader, openTreeStore} from '../../store/tree-store.ts';
+import {openTreeReader} from '../../store/tree-store.ts';
 import {temporaryFolder} from '../lib/temporary-folder.ts';
+import {anonymousBytes, type BenchProcess, benchKey, benchView, cpuMs, startGateway, startProcess} from './gateway.ts';
 import {median} from './load.ts';
+import {fill, smallEntries} from './made-tree.ts';
 
 /**
  * What a query costs: `node --disable-warning=ExperimentalWarning test/bench/query.ts [entries]`.
@@ -24,15 +16,11 @@ import {median} from './load.ts';
  * servers and would hide their difference. CPU time of the server says the same without the noise of other work.
  */
 const [role = '1000000', argument = ''] = process.argv.slice(2);
-const smallEntries = 250;
-const filesPerDirectory = 100;
 const connections = 32;
 const rounds = 5;
 const roundMs = 1_500;
-const view = 'bench';
 
-if (role === 'gateway') await serveGateway(argument);
-else if (role === 'node') serveNode(Number(argument));
+if (role === 'node') serveNode(Number(argument));
 else await bench(Number(role));
 
 async function bench(entryCount: number): Promise<void> {
@@ -40,47 +28,6 @@ async function bench(entryCount: number): Promise<void> {
   const made = await fill(folder.path, entryCount);
   await wholeTree(folder.path, made);
   await smallDirectory(folder.path, made);
-}
-
-// ── The tree
-
-/** A directory `/small`, and directories of files up to `entryCount`. Returns how many there are. */
-async function fill(folder: string, entryCount: number): Promise<number> {
-  const store = await openTreeStore(folder);
-  const perDirectory = filesPerDirectory + 1;
-  const directories = Math.ceil(entryCount / perDirectory);
-  const list = (txn: TreeWrite, directory: DirectoryNumber, entries: Entry[]) => {
-    txn.merge(directory, {after: undefined, until: undefined}, packRun(entries), 1, () => verdicts.take);
-    txn.setDirectory(directory, {listedAt: 1});
-  };
-  await store.write(txn => {
-    const names = Array.from({length: directories}, (_, i) => `directory-${String(i).padStart(6, '0')}`);
-    list(
-      txn,
-      rootDirectory,
-      [...names, 'small'].map((name, i) => made(name, i, kinds.directory)),
-    );
-    list(txn, txn.entry(rootDirectory, fromText('small'))!.directory, files(smallEntries));
-  });
-  for (let at = 0; at < directories; at += 200) {
-    await store.write(txn => {
-      for (let i = at; i < Math.min(at + 200, directories); i++) {
-        const entry = txn.entry(rootDirectory, fromText(`directory-${String(i).padStart(6, '0')}`))!;
-        list(txn, entry.directory, files(filesPerDirectory));
-      }
-    });
-  }
-  await store.close();
-  return directories * perDirectory + smallEntries + 1;
-}
-
-function files(count: number): Entry[] {
-  return Array.from({length: count}, (_, i) => made(`sample_${String(i).padStart(5, '0')}.dat`, i, kinds.file));
-}
-
-function made(name: string, seed: number, kind: Entry['kind']): Entry {
-  const time = {seconds: 1_700_000_000 + (seed % 1_000_000), nanos: (seed * 123_456_789) % 1_000_000_000};
-  return newEntryFrom(fromText(name) as ByteString, {kind, size: seed * 1000, mtime: time, ctime: time});
 }
 
 // ── Everything below the root
@@ -91,7 +38,7 @@ async function wholeTree(folder: string, entries: number): Promise<void> {
   let bytes = 0;
   for (let round = 0; round < rounds; round++) {
     const options = {depthMax: Number.POSITIVE_INFINITY, onlyPath: false, limit: Number.POSITIVE_INFINITY};
-    const answer = new TreeAnswer({view, path: rootPath, after: undefined, ...options});
+    const answer = new TreeAnswer({view: benchView, path: rootPath, after: undefined, ...options});
     bytes = 0;
     const startedAt = performance.now();
     while (!answer.isDone) bytes += reader.read(txn => answer.next(txn, 0))!.byteLength;
@@ -101,13 +48,13 @@ async function wholeTree(folder: string, entries: number): Promise<void> {
   console.log(`whole tree, ${entries} entries, ${(bytes / 2 ** 20).toFixed(0)} MiB of JSON`);
   report('  as bytes, from LMDB', `${count(median(perSecond))} entries/s`);
 
-  const gateway = await startServer(['gateway', folder]);
+  const gateway = await startGateway(folder);
   const overHttp: number[] = [];
   let peak = 0;
   for (let round = 0; round < 3; round++) {
     const startedAt = performance.now();
-    const path = `/api/v1/views/${view}/fs/tree?recursive=true`;
-    const response = await fetch(`http://127.0.0.1:${gateway.port}${path}`, {headers: {'x-api-key': 'bench'}});
+    const path = `/api/v1/views/${benchView}/fs/tree?recursive=true`;
+    const response = await fetch(`http://127.0.0.1:${gateway.port}${path}`, {headers: {'x-api-key': benchKey}});
     for await (const _ of response.body!) peak = Math.max(peak, anonymousBytes(gateway));
     overHttp.push((entries * 1000) / (performance.now() - startedAt));
   }
@@ -119,8 +66,8 @@ async function wholeTree(folder: string, entries: number): Promise<void> {
 // ── One directory, again and again
 
 async function smallDirectory(folder: string, entries: number): Promise<void> {
-  const gateway = await startServer(['gateway', folder]);
-  const path = `/api/v1/views/${view}/fs/tree?path=/small`;
+  const gateway = await startGateway(folder);
+  const path = `/api/v1/views/${benchView}/fs/tree?path=/small`;
   const {bytes} = await load(gateway.port, path, 500);
   const servers = {
     'gateway, fs/tree': {...gateway, path},
@@ -157,7 +104,7 @@ type Load = {perSecond: number; requests: number; bytes: number};
 
 /** Asks the same on kept connections for so long. Answers have a Content-Length. */
 async function load(port: number, path: string, durationMs: number): Promise<Load> {
-  const request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: bench\r\n\r\n`;
+  const request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: ${benchKey}\r\n\r\n`;
   const startedAt = performance.now();
   let requests = 0;
   let bytes = 0;
@@ -189,33 +136,8 @@ async function load(port: number, path: string, durationMs: number): Promise<Loa
 
 // ── Servers
 
-type Server = {child: ChildProcess; port: number};
-
-async function startServer(args: string[], file = 'query.ts'): Promise<Server> {
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, file), ...args],
-    {stdio: ['ignore', 'pipe', 'inherit']},
-  );
-  const [line] = await once(child.stdout!, 'data');
-  return {child, port: Number(line)};
-}
-
-async function serveGateway(folder: string): Promise<void> {
-  const socket = new BoundSocket({host: '127.0.0.1', port: 0});
-  const sha256 = createHash('sha256').update('bench').digest('hex');
-  const ready = () => console.log((socket.address() as AddressInfo).port);
-  const log: Log = {debug() {}, info: ready, warn: console.error, error: console.error, child: () => log};
-  await runGateway(
-    {
-      id: String(process.pid),
-      listenFd: socket.fd(),
-      runDirectory: join(folder, 'run'),
-      keys: [{name: 'bench', role: 'reader', sha256, views: '*'}],
-      views: [{name: view, storeDirectory: folder, engineSocket: join(folder, 'engine.sock')}],
-    },
-    {log, signal: new AbortController().signal},
-  );
+async function startServer(args: string[], file = 'query.ts'): Promise<BenchProcess> {
+  return startProcess(join(import.meta.dirname, file), args);
 }
 
 function serveNode(bytes: number): void {
@@ -223,18 +145,6 @@ function serveNode(bytes: number): void {
   const headers = {'content-type': 'application/json', 'content-length': bytes};
   const server = createServer((_, response) => response.writeHead(200, headers).end(body));
   server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
-}
-
-/** CPU time so far; the kernel counts it in hundredths of a second. */
-function cpuMs({child}: Server): number {
-  const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-/** Resident memory without what is mapped from files: the tree itself is such a map. */
-function anonymousBytes({child}: Server): number {
-  return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) * 1024;
 }
 
 function report(what: string, figure: string, note = ''): void {

@@ -11,6 +11,7 @@ import {
   rootDirectory,
   rootName,
   type Suspect,
+  type SuspectPlace,
   type Tombstone,
   type Totals,
   type TreeRead,
@@ -127,9 +128,11 @@ class MemoryTransaction implements TreeWrite {
     return after ? all.filter(row => byPlace(after, row) < 0) : all;
   }
 
-  suspects(until = Number.POSITIVE_INFINITY): Iterable<Suspect & {expiresAt: Hlc}> {
-    const due = [...this.#suspects.values()].filter(({expiresAt}) => expiresAt <= until);
-    return due.sort((a, b) => a.expiresAt - b.expiresAt || byPlace(a, b));
+  suspects(until = Number.POSITIVE_INFINITY, after?: SuspectPlace): Iterable<Suspect & {expiresAt: Hlc}> {
+    const order = (a: SuspectPlace, b: SuspectPlace) => a.expiresAt - b.expiresAt || byPlace(a, b);
+    return [...this.#suspects.values()]
+      .filter(row => row.expiresAt <= until && (!after || order(after, row) < 0))
+      .sort(order);
   }
 
   blindSpots({of, after}: {of?: DirectoryNumber; after?: AtPlace | undefined} = {}): Iterable<Row<BlindSpot>> {

@@ -1,7 +1,6 @@
 import {createServer, type IncomingMessage, type Server} from 'node:http';
 import type {z} from 'zod';
 import {fromBytes} from '../../../core/entry/byte-string.ts';
-import type {ErrorCode} from '../../../core/errors/codes.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
 import {batchNumberHeader, sentAtHeader} from '../../../core/protocol/batch.ts';
@@ -10,13 +9,12 @@ import {jobAnswer} from '../../../core/query/job-answer.ts';
 import {keyHeader, scanRequest} from '../engine-protocol.ts';
 import type {Engine} from './engine.ts';
 
-type Answer = {status: number; body: unknown; retryAfterS?: number | undefined};
+type Answer = {status: number; body: unknown};
 /** `signal` aborts when nobody waits for the answer any more, or the engine stops. */
 type Handler = (request: IncomingMessage, id: string, body: Buffer, signal: AbortSignal) => Promise<Answer>;
 
 const bodyBytesMax = 96 * 2 ** 20;
 const openWhenRefused = ['/health', '/metrics'];
-const retryAfterS: Partial<Record<ErrorCode, number>> = {STORE_FULL: 5, STORE_FAILED: 2, ENGINE_UNAVAILABLE: 1};
 
 /** The engine's HTTP on its unix socket: what gateways hand on, and what the shell asks. */
 export function createEngineServer(
@@ -34,6 +32,8 @@ export function createEngineServer(
     refusal?: () => FustorError | undefined;
   },
 ): Server {
+  /** For the shell: what was answered, and what waits for an answer beside its own question. */
+  const work = {done: 0, pending: -1};
   const routes: {method: string; pattern: RegExp; handle: Handler}[] = [
     {
       method: 'POST',
@@ -75,7 +75,7 @@ export function createEngineServer(
         return {status: isNew ? 202 : 200, body: {data: jobAnswer(job)}};
       },
     },
-    {method: 'GET', pattern: /^\/health$/, handle: async () => ok({part: 'engine', pid: process.pid})},
+    {method: 'GET', pattern: /^\/health$/, handle: async () => ok({part: 'engine', pid: process.pid, work})},
     {method: 'GET', pattern: /^\/metrics$/, handle: async () => ({status: 200, body: await metrics()})},
   ];
 
@@ -92,12 +92,16 @@ export function createEngineServer(
 
   return createServer((request, response) => {
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    work.pending++;
+    response.once('close', () => {
+      gone.abort();
+      work.pending--;
+      if (request.method !== 'GET') work.done++;
+    });
     answer(request, AbortSignal.any([gone.signal, stopping]))
       .catch(error => failure(error, log))
-      .then(({status, body, retryAfterS}) => {
+      .then(({status, body}) => {
         const bytes = Buffer.from(JSON.stringify(body));
-        if (retryAfterS !== undefined) response.setHeader('retry-after', retryAfterS);
         response.writeHead(status, {'content-type': 'application/json', 'content-length': bytes.byteLength}).end(bytes);
       });
   });
@@ -108,9 +112,7 @@ function ok(data: unknown): Answer {
 }
 
 function failure(error: unknown, log: Log): Answer {
-  if (error instanceof FustorError) {
-    return {status: error.status, body: error.toBody(), retryAfterS: retryAfterS[error.code]};
-  }
+  if (error instanceof FustorError) return {status: error.status, body: error.toBody()};
   log.error({error: error instanceof Error ? error.stack : String(error)}, 'internal error');
   return {status: 500, body: new FustorError('INTERNAL', 'The engine failed; its log has the details.').toBody()};
 }

@@ -5,11 +5,14 @@ import {type Kind, kinds, newEntryFrom} from '../../../core/entry/entry.ts';
 import type {Log} from '../../../core/log/log.ts';
 import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
+import {type Key, KeyRing} from '../../http/keys.ts';
 import {systemClock} from '../../system-clock.ts';
 import {createApp, type GatewayApp} from './app.ts';
-import {type Key, KeyRing} from './keys.ts';
+import {Bodies} from './bodies.ts';
 import {GatewayMetrics} from './metrics.ts';
+import {Turns} from './turns.ts';
 import {Views} from './views.ts';
+import {WaitingClients} from './waiting-clients.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const key = (name: string, role: Key['role'], views: Key['views']): Key => ({
@@ -36,6 +39,9 @@ beforeEach(async () => {
     clock: systemClock,
     log,
     metrics: new GatewayMetrics(),
+    turns: new Turns(),
+    waiting: new WaitingClients(),
+    bodies: new Bodies(),
     runDirectory: '/nowhere',
     leaving: new AbortController().signal,
   });

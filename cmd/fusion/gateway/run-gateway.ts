@@ -4,13 +4,18 @@ import {join} from 'node:path';
 import {getRequestListener} from '@hono/node-server';
 import type {Log} from '../../../core/log/log.ts';
 import {openTreeReader} from '../../../store/tree-store.ts';
+import {KeyRing} from '../../http/keys.ts';
+import {serveDescriptor} from '../../shell/pass-descriptor.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
 import {createApp} from './app.ts';
-import type {GatewayConfig} from './gateway-config.ts';
-import {KeyRing} from './keys.ts';
+import {Bodies} from './bodies.ts';
+import {type GatewayConfig, socketHandOver} from './gateway-config.ts';
+import {createGatewayServer, listenOn} from './http-server.ts';
 import {GatewayMetrics} from './metrics.ts';
+import {Turns} from './turns.ts';
 import {Views} from './views.ts';
+import {WaitingClients} from './waiting-clients.ts';
 
 /** How long idle connections stay open after this gateway stopped accepting: a client that is just about to ask is answered. */
 const lingerMs = 2_000;
@@ -25,30 +30,44 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
   const views = config.views.map(({name, storeDirectory, engineSocket}) => ({
     name,
     engineSocket,
-    reader: openTreeReader(storeDirectory),
+    reader: openTreeReader(storeDirectory, fault => {
+      if (fault === undefined) log.info({view: name}, 'the store can be read');
+      else log.error({view: name, error: textOf(fault)}, 'the store cannot be read; the view is told as "unreadable"');
+    }),
   }));
+  // Before the first request, so that none waits for it, and while there are descriptors.
+  for (const {reader} of views) reader.read(() => undefined);
   const metrics = new GatewayMetrics();
+  const waiting = new WaitingClients();
   const app = createApp({
     keys: new KeyRing(config.keys),
     views: new Views(views),
     clock: systemClock,
     log,
     metrics,
+    turns: new Turns(),
+    waiting,
+    bodies: new Bodies(),
     runDirectory: config.runDirectory,
     leaving: signal,
+    controllerSocket: config.controllerSocket,
   });
   const control = createControl(metrics);
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));
-  const server = createHttpServer(getRequestListener(app.fetch));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({fd: config.listenFd}, resolve);
+  const {clientTimeoutMs} = config;
+  const server = createGatewayServer({listener: getRequestListener(app.fetch), waiting, clientTimeoutMs, log});
+  // A client that keeps its connection is told to take another one before this one is closed.
+  server.prependListener('request', (_, response) => {
+    if (signal.aborted) response.shouldKeepAlive = false;
   });
+  await listenOn(server, config.listenFd);
+  const handOver = await serveDescriptor(config.listenFd, socketHandOver(config.runDirectory, `gateway-${config.id}`));
   log.info({}, 'gateway ready');
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), {once: true});
   });
+  handOver.close();
   await drain(server);
   control.close();
   control.closeAllConnections();
@@ -76,4 +95,8 @@ function createControl(metrics: GatewayMetrics): Server {
     response.writeHead(answer ? 200 : 404, {'content-type': 'application/json'});
     response.end(JSON.stringify(answer ? await answer() : null));
   });
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -14,6 +14,7 @@ import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {until} from '../../../test/lib/until.ts';
+import {KeyRing} from '../../http/keys.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
 import {noDeathMarks} from '../engine/death-marks.ts';
@@ -21,9 +22,11 @@ import {Engine} from '../engine/engine.ts';
 import {EngineMetrics} from '../engine/engine-metrics.ts';
 import {createEngineServer} from '../engine/engine-server.ts';
 import {createApp, type GatewayApp} from './app.ts';
-import {KeyRing} from './keys.ts';
+import {Bodies} from './bodies.ts';
 import {GatewayMetrics} from './metrics.ts';
+import {Turns} from './turns.ts';
 import {Views} from './views.ts';
+import {WaitingClients} from './waiting-clients.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const settings = {
@@ -68,7 +71,15 @@ beforeEach(async () => {
       {name: 'agents', role: 'agent', sha256: sha256('key-of-agents'), views: '*'},
     ]),
     views: new Views(views),
-    ...{clock: systemClock, log, metrics: new GatewayMetrics(), runDirectory: '/nowhere', leaving: leaving.signal},
+    ...{
+      clock: systemClock,
+      log,
+      metrics: new GatewayMetrics(),
+      turns: new Turns(),
+      waiting: new WaitingClients(),
+      bodies: new Bodies(),
+    },
+    ...{runDirectory: '/nowhere', leaving: leaving.signal},
   });
 });
 afterEach(async () => {

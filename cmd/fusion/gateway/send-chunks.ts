@@ -1,32 +1,44 @@
 import type {ServerResponse} from 'node:http';
 import type {HttpBindings} from '@hono/node-server';
 import {RESPONSE_ALREADY_SENT} from '@hono/node-server/utils/response';
+import type {Log} from '../../../core/log/log.ts';
 import type {GatewayContext} from './app.ts';
+import type {Turns} from './turns.ts';
+import type {WaitingClients} from './waiting-clients.ts';
 
-/** An answer of JSON in chunks of pieces. `next` makes a chunk when the client has taken the one before. */
-export type Chunks = {first: Uint8Array[]; next: () => Uint8Array[] | undefined; isDone: boolean};
+/** An answer of JSON in chunks of pieces. `next` makes one of about so many bytes, when the client has taken the one before. */
+export type Chunks = {
+  first: Uint8Array[];
+  next: (bytesMax: number) => Uint8Array[] | undefined;
+  isDone: boolean;
+};
+
+export type SendParts = {turns: Turns; waiting: WaitingClients; log: Log};
 
 const contentType = {'content-type': 'application/json'};
 
 /**
- * Sends an answer as it is made. Memory stays bounded with a slow client, one that hangs up stops the work, and other
- * requests get their turn between two chunks.
+ * Sends an answer as it is made. One chunk is in memory, until the client has taken it; one that hangs up stops the work;
+ * and each further chunk waits for its turn.
  *
  * On a real server it is written to Node's response: a web stream halves the speed of large answers, and a body in one
  * piece, which small ones would need, costs more than making it from what is kept.
  */
-export function sendChunks(context: GatewayContext, chunks: Chunks): Response {
+export function sendChunks(context: GatewayContext, chunks: Chunks, parts: SendParts): Response {
   const outgoing = (context.env as Partial<HttpBindings> | undefined)?.outgoing;
   if (outgoing && context.req.method === 'GET') {
-    write(outgoing as ServerResponse, chunks);
+    write(outgoing as ServerResponse, chunks, parts);
     return RESPONSE_ALREADY_SENT;
   }
   const {first, next, isDone} = chunks;
   if (isDone) return new Response(Buffer.concat(first), {headers: {...contentType, ...lengthOf(first)}});
-  return new Response(streamOf(first, next), {headers: contentType});
+  return new Response(
+    streamOf(first, () => next(parts.waiting.chunkBytes)),
+    {headers: contentType},
+  );
 }
 
-function write(outgoing: ServerResponse, {first, next, isDone}: Chunks): void {
+function write(outgoing: ServerResponse, {first, next, isDone}: Chunks, {turns, waiting, log}: SendParts): void {
   outgoing.writeHead(200, isDone ? {...contentType, ...lengthOf(first)} : contentType);
   if (isDone) {
     for (const piece of first) outgoing.write(piece);
@@ -36,20 +48,28 @@ function write(outgoing: ServerResponse, {first, next, isDone}: Chunks): void {
   const goOn = () => {
     if (outgoing.destroyed) return;
     try {
-      const pieces = next();
+      const pieces = next(waiting.chunkBytes);
       if (pieces) writeChunk(pieces);
       else outgoing.end();
     } catch (error) {
       // Too late for another status: an answer that breaks off is one that no client takes for whole.
-      outgoing.destroy(error as Error);
+      log.error({error: error instanceof Error ? error.stack : String(error)}, 'an answer broke off');
+      outgoing.destroy();
     }
   };
-  const writeChunk = (pieces: Uint8Array[]) => {
-    let isTaken = true;
-    for (const piece of pieces) isTaken = outgoing.write(piece);
-    if (isTaken) setImmediate(goOn);
-    else outgoing.once('drain', goOn);
+  const onTaken = (error?: Error | null) => {
+    waiting.remove(outgoing);
+    if (!error) turns.take(goOn);
   };
+  const writeChunk = (pieces: Uint8Array[]) => {
+    waiting.add(outgoing);
+    // Not "drain": that comes when there is room for more, and would let each client have more in memory than its chunk.
+    for (const [index, piece] of pieces.entries()) {
+      if (index < pieces.length - 1) outgoing.write(piece);
+      else outgoing.write(piece, onTaken);
+    }
+  };
+  outgoing.once('close', () => waiting.remove(outgoing));
   writeChunk(first);
 }
 

@@ -1,6 +1,6 @@
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {TreeReader} from '../../../core/tree/tree-store.ts';
-import {type Key, opens} from './keys.ts';
+import {type Key, opens} from '../../http/keys.ts';
 
 export type View = {name: string; reader: TreeReader; engineSocket: string};
 

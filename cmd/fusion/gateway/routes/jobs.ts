@@ -8,9 +8,16 @@ import {resolve} from '../../../../core/query/resolve.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
 import type {TreeRead} from '../../../../core/tree/tree-store.ts';
 import {jobStates, readJob, readJobs} from '../../../../core/view/jobs.ts';
+import {
+  integerParameter,
+  parseParameters,
+  pathParameters,
+  readParameters,
+  requestedPath,
+} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import type {Bodies} from '../bodies.ts';
 import {orderScan} from '../order-scan.ts';
-import {integerParameter, parseParameters, pathParameters, readParameters, requestedPath} from '../parameters.ts';
 import type {View} from '../views.ts';
 import {errorAnswers, job, json, meta} from './schemas.ts';
 
@@ -34,23 +41,27 @@ const engineTimeoutMs = 10_000;
 const orderBytesMax = 64 * 1024;
 
 /** `POST …/fs/scan`, `GET …/jobs` and `…/jobs/{id}`: scans that somebody asks for, and how far all scans are. */
-export function jobRoutes(app: GatewayApp, {views, clock}: GatewayParts): void {
+export function jobRoutes(app: GatewayApp, {views, clock, bodies}: GatewayParts): void {
   const only = (context: GatewayContext) => views.only(context.get('key'));
   const named = (context: GatewayContext) => views.find(context.get('key'), context.req.param('view')!);
   for (const [prefix, viewOf] of [
     ['/api/v1', only],
     ['/api/v1/views/:view', named],
   ] as const) {
-    app.post(`${prefix}/fs/scan`, context => answerScan(context, viewOf(context), clock));
+    app.post(`${prefix}/fs/scan`, context => answerScan(context, viewOf(context), {clock, bodies}));
     app.get(`${prefix}/jobs`, context => answerJobs(context, viewOf(context), clock));
     app.get(`${prefix}/jobs/:id`, context => answerJob(context, viewOf(context), clock));
   }
   document(app);
 }
 
-async function answerScan(context: GatewayContext, view: View, clock: Clock): Promise<Response> {
+async function answerScan(
+  context: GatewayContext,
+  view: View,
+  {clock, bodies}: {clock: Clock; bodies: Bodies},
+): Promise<Response> {
   readParameters(queryOf(context), []);
-  const {path, recursive} = await readOrder(context);
+  const {path, recursive} = await bodies.with(context, orderBytesMax, async body => readOrder(body));
   const key = context.get('key').name;
   const {job, isNew} = await orderScan(view, {path, isRecursive: recursive, key, timeoutMs: engineTimeoutMs});
   const known = view.reader.read(txn => metaOf(txn, {view, path, clock}));
@@ -87,14 +98,9 @@ function metaOf(txn: TreeRead, {view, path, clock}: {view: View; path: Path; clo
 }
 
 /** Throws BAD_REQUEST. */
-async function readOrder(context: GatewayContext): Promise<{path: Path; recursive: boolean}> {
+function readOrder(body: Buffer): {path: Path; recursive: boolean} {
   const hint = 'It looks like {"path": "/data", "recursive": true}.';
-  const length = Number(context.req.header('content-length') ?? 0);
-  if (length > orderBytesMax) throw new FustorError('BAD_REQUEST', `The body of ${length} bytes is too long.`, {hint});
-  const value = await context.req.json().catch(() => {
-    throw new FustorError('BAD_REQUEST', 'The body is not JSON.', {hint});
-  });
-  const result = order.safeParse(value);
+  const result = order.safeParse(jsonIn(body, hint));
   if (!result.success) {
     const {path, message} = result.error.issues[0]!;
     throw new FustorError('BAD_REQUEST', `The body is not an order of a scan: ${[...path, message].join(': ')}.`, {
@@ -103,6 +109,14 @@ async function readOrder(context: GatewayContext): Promise<{path: Path; recursiv
   }
   const {path, path_b64, recursive} = result.data;
   return {path: requestedPath({path: path === undefined ? path : fromText(path), path_b64}), recursive};
+}
+
+function jsonIn(body: Buffer, hint: string): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    throw new FustorError('BAD_REQUEST', 'The body is not JSON.', {hint});
+  }
 }
 
 function document(app: GatewayApp): void {

@@ -1,20 +1,27 @@
+import type {HttpBindings} from '@hono/node-server';
 import {z} from '@hono/zod-openapi';
 import type {Path} from '../../../../core/entry/path.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
-import {blindSpotList, decodePlace, type ListPage} from '../../../../core/query/blind-spot-list.ts';
+import {BlindSpotPage, decodePlace} from '../../../../core/query/blind-spot-list.ts';
+import type {ListPage} from '../../../../core/query/list-page.ts';
 import {type Meta, readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
-import {decodePath, suspectList} from '../../../../core/query/suspect-list.ts';
-import type {TreeRead} from '../../../../core/tree/tree-store.ts';
+import {decodePath, SuspectPage} from '../../../../core/query/suspect-list.ts';
+import {
+  integerParameter,
+  parseParameters,
+  pathParameters,
+  readParameters,
+  requestedPath,
+} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
-import {integerParameter, parseParameters, pathParameters, readParameters, requestedPath} from '../parameters.ts';
 import {errorAnswers, json, meta} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
   limit: integerParameter({min: 1, max: 10_000})
     .optional()
-    .describe('Rows in one answer; `next_cursor` goes on. Default: 1000.'),
+    .describe('Rows in one answer, at most about 256 KiB of them; `next_cursor` goes on. Default: 1000.'),
   cursor: z.string().optional().describe('`next_cursor` of the answer before.'),
 });
 const names = Object.keys(parameters.shape);
@@ -27,13 +34,13 @@ const lists: List[] = [
     name: 'blind-spots',
     summary: 'What no watcher saw and a scan found, at or below a path.',
     row: z.object({...path, change: z.enum(['created', 'modified', 'deleted']), found_at: z.string()}),
-    pageOf: cursor => pageBehind(cursor, decodePlace, blindSpotList),
+    pageOf: cursor => pageBehind(cursor, decodePlace, BlindSpotPage),
   },
   {
     name: 'suspects',
     summary: 'Files at or below a path that may still be being written.',
     row: z.object({...path, size: z.number().int(), modified_time: z.number(), expires_at: z.string()}),
-    pageOf: cursor => pageBehind(cursor, decodePath, suspectList),
+    pageOf: cursor => pageBehind(cursor, decodePath, SuspectPage),
   },
 ];
 
@@ -42,21 +49,22 @@ type List = {
   summary: string;
   row: z.ZodType;
   /** Throws BAD_REQUEST for a cursor of something else. */
-  pageOf: (cursor: string | undefined) => (txn: TreeRead, place: {path: Path; limit: number}) => ListPage;
+  pageOf: (cursor: string | undefined) => (place: {path: Path; limit: number}) => ListPage;
 };
 
 /** `GET …/fs/blind-spots` and `…/fs/suspects`, from the store alone. */
-export function listRoutes(app: GatewayApp, {views, clock}: GatewayParts): void {
+export function listRoutes(app: GatewayApp, {views, clock, turns}: GatewayParts): void {
   for (const {name, summary, row, pageOf} of lists) {
-    const answer = (context: GatewayContext, view: ReturnType<typeof views.only>): Response => {
+    const answer = async (context: GatewayContext, view: ReturnType<typeof views.only>): Promise<Response> => {
       const asked = parseParameters(readParameters(queryOf(context), names), parameters);
       const place = {path: requestedPath(asked), limit: asked.limit ?? limitDefault};
-      const page = pageOf(asked.cursor);
-      const text = view.reader.read(txn => {
-        const {rows, nextCursor} = page(txn, place);
-        const known = readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, place.path));
-        return `{"data":[${rows.join(',')}],"meta":${JSON.stringify({...known, next_cursor: nextCursor} satisfies Meta)}}`;
-      });
+      const page = pageOf(asked.cursor)(place);
+      await turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
+      const known = view.reader.read(txn =>
+        readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, place.path)),
+      );
+      const full = {...known, next_cursor: page.nextCursor} satisfies Meta;
+      const text = `{"data":[${page.rows.join(',')}],"meta":${JSON.stringify(full)}}`;
       return new Response(text, {headers: {'content-type': 'application/json'}});
     };
     app.get(`/api/v1/fs/${name}`, context => answer(context, views.only(context.get('key'))));
@@ -81,13 +89,18 @@ export function listRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
 function pageBehind<Place>(
   cursor: string | undefined,
   decode: (cursor: string) => Place | undefined,
-  list: (txn: TreeRead, query: {path: Path; after: Place | undefined; limit: number}) => ListPage,
-): (txn: TreeRead, place: {path: Path; limit: number}) => ListPage {
+  Page: new (query: {path: Path; after: Place | undefined; limit: number}) => ListPage,
+): (place: {path: Path; limit: number}) => ListPage {
   const after = cursor === undefined ? undefined : decode(cursor);
   if (cursor !== undefined && after === undefined) {
     throw new FustorError('BAD_REQUEST', 'The cursor does not belong to this list.', {
       hint: 'Send "next_cursor" of the answer before.',
     });
   }
-  return (txn, place) => list(txn, {...place, after});
+  return place => new Page({...place, after});
+}
+
+/** The client hung up, so nobody needs the rest. */
+function isGone({env}: GatewayContext): boolean {
+  return (env as Partial<HttpBindings> | undefined)?.outgoing?.destroyed === true;
 }

@@ -1,8 +1,8 @@
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
 import {batchNumberHeader, sentAtHeader} from '../../../../core/protocol/batch.ts';
-import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {readParameters} from '../../../http/parameters.ts';
+import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf, retryHeaders} from '../app.ts';
 import {askEngine} from '../ask-engine.ts';
-import {readParameters} from '../parameters.ts';
 import type {View} from '../views.ts';
 import {errorAnswers} from './schemas.ts';
 
@@ -11,23 +11,26 @@ const engineTimeoutMs = 60_000;
 const passedOn = [sentAtHeader, batchNumberHeader, 'content-type'];
 
 /** `/pipe/sessions/…`: what agents say, authenticated here and handed on, undecoded, to the view's engine. */
-export function pipeRoutes(app: GatewayApp, {views, leaving}: GatewayParts): void {
-  app.post('/api/v1/pipe/sessions', async context => {
-    const body = await readBody(context);
-    return handOn(context, views.find(context.get('key'), viewIn(body)), {path: '/sessions', body});
-  });
+export function pipeRoutes(app: GatewayApp, {views, leaving, bodies}: GatewayParts): void {
+  app.post('/api/v1/pipe/sessions', context =>
+    bodies.with(context, bodyBytesMax, body =>
+      handOn(context, views.find(context.get('key'), viewIn(body)), {path: '/sessions', body}),
+    ),
+  );
   const ofSession = (context: GatewayContext) => {
     readParameters(queryOf(context), []);
     const id = context.req.param('id')!;
     return {view: views.find(context.get('key'), viewOf(id)), path: `/sessions/${encodeURIComponent(id)}`};
   };
-  app.post('/api/v1/pipe/sessions/:id/heartbeat', async context => {
+  app.post('/api/v1/pipe/sessions/:id/heartbeat', context => {
     const {view, path} = ofSession(context);
-    return handOnHeld(context, view, {path: `${path}/heartbeat`, body: await readBody(context)}, leaving);
+    return bodies.with(context, bodyBytesMax, body =>
+      handOnHeld(context, view, {path: `${path}/heartbeat`, body}, leaving),
+    );
   });
-  app.post('/api/v1/pipe/sessions/:id/events', async context => {
+  app.post('/api/v1/pipe/sessions/:id/events', context => {
     const {view, path} = ofSession(context);
-    return handOn(context, view, {path: `${path}/events`, body: await readBody(context)});
+    return bodies.with(context, bodyBytesMax, body => handOn(context, view, {path: `${path}/events`, body}));
   });
   app.delete('/api/v1/pipe/sessions/:id', context => {
     const {view, path} = ofSession(context);
@@ -63,12 +66,6 @@ function viewIn(body: Uint8Array): string {
   throw new FustorError('BAD_REQUEST', 'The body is not JSON with a "view".');
 }
 
-async function readBody(context: GatewayContext): Promise<Uint8Array> {
-  const length = Number(context.req.header('content-length') ?? 0);
-  if (length > bodyBytesMax) throw new FustorError('BAD_REQUEST', `The body is larger than ${bodyBytesMax} bytes.`);
-  return new Uint8Array(await context.req.arrayBuffer());
-}
-
 /**
  * A heartbeat may be held by the engine. A gateway that leaves asks for the answer at once, so that the pipe's next question
  * goes to another one; a pipe that hung up ends the question.
@@ -102,9 +99,14 @@ async function handOn(context: GatewayContext, view: View, request: HandedOn): P
   const {method} = context.req;
   const key = context.get('key').name;
   const answer = await askEngine(view, {...request, method, key, headers, timeoutMs: engineTimeoutMs});
-  const retryAfter = answer.headers['retry-after'];
   return new Response(new Uint8Array(answer.body), {
     status: answer.status,
-    headers: {'content-type': 'application/json', ...(retryAfter !== undefined && {'retry-after': retryAfter})},
+    headers: {'content-type': 'application/json', ...retryHeaders(errorCodeIn(answer))},
   });
+}
+
+/** Of what an engine answers in place of `data`. */
+function errorCodeIn({status, body}: {status: number; body: Buffer}): string | undefined {
+  if (status < 400) return undefined;
+  return (JSON.parse(body.toString()) as {error?: {code?: string}}).error?.code;
 }

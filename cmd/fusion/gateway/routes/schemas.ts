@@ -1,5 +1,7 @@
 import {z} from '@hono/zod-openapi';
 import {jobStates} from '../../../../core/view/jobs.ts';
+import {syncs} from '../../../../core/view/view-status.ts';
+import {json} from '../../../http/api.ts';
 
 /** Shapes of answers, for `/openapi.json`. */
 export const meta = z
@@ -8,7 +10,8 @@ export const meta = z
     seq: z.number().int(),
     seq_from: z.number().int().optional(),
     complete: z.boolean(),
-    sync: z.enum(['empty', 'snapshot', 'live', 'stale']),
+    sync: z.enum(syncs),
+    problem: z.string().optional().describe('With "unreadable": why the store cannot be read now, in one word.'),
     last_event_at: z.string().nullable(),
     leader: z.string().nullable(),
     agents: z.array(z.string()),
@@ -76,9 +79,7 @@ export const errorBody = z
   })
   .openapi('Error');
 
-export function json(schema: z.ZodType, description: string) {
-  return {description, content: {'application/json': {schema}}};
-}
+export {json};
 
 export const errorAnswers = {
   400: json(errorBody, 'A parameter is unknown or malformed.'),

@@ -1,8 +1,8 @@
 import {z} from '@hono/zod-openapi';
 import {entryAnswer} from '../../../../core/query/entry-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
+import {parseParameters, pathParameters, readParameters, requestedPath} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
-import {parseParameters, pathParameters, readParameters, requestedPath} from '../parameters.ts';
 import type {View} from '../views.ts';
 import {errorAnswers, json, meta, node} from './schemas.ts';
 import {pathNotFound} from './tree.ts';

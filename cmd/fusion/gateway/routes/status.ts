@@ -5,8 +5,8 @@ import {resolve} from '../../../../core/query/resolve.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
 import {type JobState, readJobs, type StoredJob} from '../../../../core/view/jobs.ts';
 import {readRejected, readViewStatus} from '../../../../core/view/view-status.ts';
+import {readParameters} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
-import {readParameters} from '../parameters.ts';
 import type {View} from '../views.ts';
 import {errorAnswers, json, meta} from './schemas.ts';
 

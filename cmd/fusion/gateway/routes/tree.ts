@@ -7,8 +7,6 @@ import {type MetaJob, readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {AnswerParts, TreeAnswer} from '../../../../core/query/tree-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
-import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
-import {orderScan} from '../order-scan.ts';
 import {
   booleanParameter,
   integerParameter,
@@ -16,8 +14,10 @@ import {
   pathParameters,
   readParameters,
   requestedPath,
-} from '../parameters.ts';
-import {sendChunks} from '../send-chunks.ts';
+} from '../../../http/parameters.ts';
+import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {orderScan} from '../order-scan.ts';
+import {type SendParts, sendChunks} from '../send-chunks.ts';
 import type {View} from '../views.ts';
 import {errorAnswers, json, meta, node} from './schemas.ts';
 
@@ -42,8 +42,8 @@ const names = Object.keys(parameters.shape);
 const scanTimeoutMs = 500;
 
 /** `GET …/fs/tree`. Never answers 503: it tells what is known, and how fresh and complete that is. */
-export function treeRoutes(app: GatewayApp, {views, clock}: GatewayParts): void {
-  const parts = {clock, answers: new AnswerParts()};
+export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}: GatewayParts): void {
+  const parts = {clock, answers: new AnswerParts(), sending: {turns, waiting, log}};
   app.get('/api/v1/fs/tree', context => answerTree(context, views.only(context.get('key')), parts));
   app.get('/api/v1/views/:view/fs/tree', context =>
     answerTree(context, views.find(context.get('key'), context.req.param('view')), parts),
@@ -65,7 +65,7 @@ export function treeRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
 async function answerTree(
   context: GatewayContext,
   view: View,
-  {clock, answers}: {clock: Clock; answers: AnswerParts},
+  {clock, answers, sending}: {clock: Clock; answers: AnswerParts; sending: SendParts},
 ): Promise<Response> {
   const asked = parseParameters(readParameters(queryOf(context), names), parameters);
   const path = requestedPath(asked);
@@ -87,11 +87,15 @@ async function answerTree(
     onlyPath: asked.only_path ?? false,
     limit: asked.limit ?? Number.POSITIVE_INFINITY,
   };
-  const answer = new TreeAnswer(query, answers);
-  const next = () => view.reader.read(txn => answer.nextPieces(txn, clock.now()));
-  const first = next();
+  let answer: TreeAnswer;
+  const next = (bytesMax: number) => view.reader.read(txn => answer.nextPieces(txn, clock.now(), bytesMax));
+  const first = view.reader.read(txn => {
+    answer = new TreeAnswer(query, answers); // anew when the store turns out to be damaged
+    return answer.nextPieces(txn, clock.now(), sending.waiting.chunkBytes);
+  });
   if (first === undefined) return pathNotFound(view, path, clock, job);
-  return sendChunks(context, {first, next: () => (answer.isDone ? undefined : next()), isDone: answer.isDone});
+  const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
+  return sendChunks(context, {first, next: rest, isDone: answer!.isDone}, sending);
 }
 
 /** Never in the way of the answer: what is known is told also when nobody can be asked to look again. */

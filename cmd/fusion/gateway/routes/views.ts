@@ -1,7 +1,7 @@
 import {z} from '@hono/zod-openapi';
+import {readParameters} from '../../../http/parameters.ts';
 import type {GatewayApp, GatewayParts} from '../app.ts';
 import {queryOf} from '../app.ts';
-import {readParameters} from '../parameters.ts';
 
 const answer = z.object({data: z.array(z.object({name: z.string()}))});
 

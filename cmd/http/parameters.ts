@@ -1,8 +1,8 @@
 import {z} from 'zod';
-import {nearest} from '../../../core/config/nearest.ts';
-import {type ByteString, fromBytes} from '../../../core/entry/byte-string.ts';
-import {normalizePath, type Path, rootPath} from '../../../core/entry/path.ts';
-import {FustorError} from '../../../core/errors/fustor-error.ts';
+import {nearest} from '../../core/config/nearest.ts';
+import {type ByteString, fromBytes} from '../../core/entry/byte-string.ts';
+import {normalizePath, type Path, rootPath} from '../../core/entry/path.ts';
+import {FustorError} from '../../core/errors/fustor-error.ts';
 
 /** Parameters of a request, percent-decoded to bytes; each at most once. */
 export type RawParameters = Map<string, ByteString>;

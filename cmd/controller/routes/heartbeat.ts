@@ -1,0 +1,18 @@
+import {controlHeartbeat} from '../../../core/control/protocol.ts';
+import {queryOf} from '../../http/api.ts';
+import {readParameters} from '../../http/parameters.ts';
+import {readJson} from '../../http/read-json.ts';
+import type {ControllerApp, ControllerAppParts} from '../app.ts';
+
+/** Some hundred pipes that have all died talking. */
+const bodyBytesMax = 8 * 2 ** 20;
+
+/** `POST /api/v1/control/heartbeat`: what shells say, held until there is a command. */
+export function heartbeatRoutes(app: ControllerApp, {controller, leaving}: ControllerAppParts): void {
+  app.post('/api/v1/control/heartbeat', async context => {
+    readParameters(queryOf(context), []);
+    const request = await readJson(context, controlHeartbeat, {bytesMax: bodyBytesMax});
+    const until = AbortSignal.any([context.req.raw.signal, leaving]);
+    return context.json({data: await controller.heartbeat(request, context.get('key').name, until)});
+  });
+}

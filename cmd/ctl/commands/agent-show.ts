@@ -1,0 +1,65 @@
+import {isObject, type Json, type JsonObject} from '../exact-json.ts';
+import {escapeName} from '../output/escape.ts';
+import {jsonDocument} from '../output/json.ts';
+import {bytesText, durationText} from '../output/quantity.ts';
+import {cell, fieldTable, table} from '../output/table.ts';
+import type {Verb} from '../verb.ts';
+
+export const agentShow: Verb<object> = {
+  name: 'agent show',
+  summary: 'Show how an agent and the processes of its pipes are, and how they died last.',
+  declare: command => command.argument('<agent>', 'name of the agent'),
+
+  run: async ({client, argument, isJson, io}) => {
+    const answer = await client.get(`agents/${encodeURIComponent(argument!)}`);
+    if (isJson) await io.write(jsonDocument(answer));
+    else if (isObject(answer.data)) await io.write(shown(answer.data));
+    return 0;
+  },
+};
+
+function shown({parts, ...agent}: JsonObject): string {
+  const all = Array.isArray(parts) ? parts.filter(isObject) : [];
+  const {id, state, since, silent_ms, shell, config} = agent;
+  const heard = {id, state, since, silent: durationText(silent_ms)};
+  const sections = [fieldTable({...heard, shell, config}), partTable(all), ...all.map(death)];
+  return sections.filter(section => section !== '').join('\n');
+}
+
+const headings = ['PIPE', 'STATE', 'PID', 'UPTIME', 'MEMORY', 'RESTARTS', 'RETRY IN', 'LAST DEATH'];
+
+function partTable(parts: JsonObject[]): string {
+  if (parts.length === 0) return '';
+  const rows = parts.map(part => [
+    cell('pipe', part.pipe ?? part.name),
+    cell('state', part.state),
+    cell('pid', part.pid),
+    durationText(part.uptime_ms),
+    bytesText(part.memory_bytes),
+    typeof part.starts === 'number' ? String(Math.max(0, part.starts - 1)) : '-',
+    durationText(part.retry_in_ms),
+    isObject(part.last_death) ? reason(part.last_death) : '-',
+  ]);
+  return table(headings, rows);
+}
+
+/** `signal SIGSEGV`, `exit 1`, `frozen`. */
+function reason({cause, code, signal}: JsonObject): string {
+  const which = signal ?? code;
+  const isSaidByCause = cause !== 'exit' && cause !== 'signal';
+  return isSaidByCause || which === null ? cell('cause', cause) : `${cell('cause', cause)} ${cell('which', which)}`;
+}
+
+function death({name, last_death: last}: JsonObject): string {
+  if (!isObject(last)) return '';
+  const {at, uptime_ms, detail, pid, stderr} = last;
+  const head = `${cell('name', name)} died at ${cell('at', at)} after ${durationText(uptime_ms)}, process ${cell('pid', pid)}`;
+  return `${head}: ${reason(last)}. ${cell('detail', detail)}\n${lastWords(stderr)}`;
+}
+
+/** Its lines, with nothing in them that a terminal would obey. */
+function lastWords(stderr: Json | undefined): string {
+  if (typeof stderr !== 'string' || stderr.trim() === '') return '  (it wrote nothing on stderr)\n';
+  const lines = stderr.trimEnd().split('\n');
+  return lines.map(line => `  ${escapeName(Buffer.from(line))}\n`).join('');
+}

@@ -1,0 +1,135 @@
+import {readFileSync} from 'node:fs';
+import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
+import type {Socket} from 'node:net';
+import type {Log} from '../../../core/log/log.ts';
+import {limitUnsent} from '../../unsent-limit.ts';
+import type {WaitingClients} from './waiting-clients.ts';
+
+export type ServerOptions = {
+  /** What answers a request; must not throw or reject. */
+  listener: (incoming: IncomingMessage, outgoing: ServerResponse) => unknown;
+  waiting: WaitingClients;
+  /** Who neither sends what is missing of its request nor takes anything of its answer for this long is disconnected. */
+  clientTimeoutMs: number;
+  /** From here on, idle connections and then those of stalled clients are closed. */
+  connectionsMax?: number;
+  log: Log;
+};
+
+/** Head and body of a request as a whole; the largest batch over a slow line takes minutes. */
+const headersTimeoutMs = 20_000;
+const requestTimeoutMs = 300_000;
+const checkEveryMs = 5_000;
+/** Longer than clients usually keep an idle connection, so that it is they who close it and no request meets a closed one. */
+const keepAliveTimeoutMs = 65_000;
+/** Requests that one connection sent ahead of their answers. Nobody who means well comes near. */
+const pipelinedMax = 1_000;
+const makeRoomEveryMs = 100;
+/** What the kernel keeps for a client that does not read, as far as it has not been sent yet. */
+const unsentBytesMax = 64 * 1024;
+
+/**
+ * Node's HTTP server, bounded: a client may be slow, silent or mad, and costs no more than its connection, its request and
+ * one chunk.
+ */
+export function createGatewayServer(options: ServerOptions): Server {
+  const {listener, waiting, clientTimeoutMs, connectionsMax = connectionsOf(descriptorLimit()), log} = options;
+  const server = createServer({
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    connectionsCheckingInterval: checkEveryMs,
+    noDelay: true,
+  });
+  // A client that has said all that it has to say still hears its answer. Node has no option for it.
+  Object.assign(server, {httpAllowHalfOpen: true});
+  const room = new Room(server, {waiting, connectionsMax, log});
+  const ahead = new WeakMap<Socket, number>();
+
+  server.on('connection', socket => room.enter(socket));
+  server.on('request', (incoming, outgoing) => {
+    outgoing.setTimeout(clientTimeoutMs, () => {
+      if (!outgoing.headersSent && incoming.complete) return; // it waits for us
+      log.debug({client: incoming.socket.remoteAddress, path: pathOf(incoming)}, 'a client made no progress');
+      outgoing.destroy();
+    });
+    if (outgoing.socket) return void listener(incoming, outgoing);
+    // Sent before the answer to an earlier request was complete. It is begun after that, so that only one costs memory.
+    const {socket} = incoming;
+    const count = (ahead.get(socket) ?? 0) + 1;
+    ahead.set(socket, count);
+    if (count > pipelinedMax) return void socket.destroy();
+    outgoing.once('socket', () => {
+      ahead.set(socket, ahead.get(socket)! - 1);
+      setImmediate(() => {
+        if (!outgoing.destroyed) listener(incoming, outgoing);
+      });
+    });
+  });
+  return server;
+}
+
+/** Accepts connections of a listening socket. `descriptor` is given away: it is closed with the server. */
+export async function listenOn(server: Server, descriptor: number): Promise<void> {
+  limitUnsent(descriptor, unsentBytesMax);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({fd: descriptor}, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Some descriptors are for stores, for engines and for what is opened in passing. */
+function connectionsOf(descriptors: number): number {
+  return Math.max(16, Math.floor(descriptors * 0.9) - 64);
+}
+
+/** Node raises it to what the system allows when it starts. */
+function descriptorLimit(): number {
+  return Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 1024);
+}
+
+/** Without what stands behind the `?`. */
+function pathOf({url = ''}: IncomingMessage): string {
+  return url.split('?', 1)[0]!;
+}
+
+/**
+ * Keeps some descriptors free. Where there are none left a new connection is lost, while others that do nothing could have
+ * made room for it.
+ */
+class Room {
+  readonly #server: Server;
+  readonly #waiting: WaitingClients;
+  readonly #connectionsMax: number;
+  readonly #log: Log;
+  #connections = 0;
+  #madeRoomAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    server: Server,
+    {waiting, connectionsMax, log}: {waiting: WaitingClients; connectionsMax: number; log: Log},
+  ) {
+    this.#server = server;
+    this.#waiting = waiting;
+    this.#connectionsMax = connectionsMax;
+    this.#log = log;
+  }
+
+  enter(socket: Socket): void {
+    this.#connections++;
+    socket.once('close', () => this.#connections--);
+    if (this.#connections < this.#connectionsMax) return;
+    const now = performance.now();
+    if (now - this.#madeRoomAt < makeRoomEveryMs) return;
+    this.#madeRoomAt = now;
+    this.#server.closeIdleConnections();
+    const brokenOff = this.#waiting.breakOff(Math.ceil(this.#connectionsMax / 20));
+    this.#log.warn(
+      {connections: this.#connections, brokenOff},
+      'as many connections as there may be; idle ones closed',
+    );
+  }
+}

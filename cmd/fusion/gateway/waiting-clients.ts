@@ -1,0 +1,52 @@
+/** Most that one client gets at once, and least that is worth a write. */
+const chunkBytesMax = 64 * 1024;
+const chunkBytesMin = 4 * 1024;
+/** What a few hundred clients may have in memory before the chunks get smaller. */
+const budgetBytes = 32 * 2 ** 20;
+
+/** A client may take its time; who has taken nothing for this long is the first to go where there is no room. */
+const stalledMs = 1_000;
+
+type Answer = {destroy(): unknown};
+
+/**
+ * The answers of a gateway that wait for their clients to take what they were given.
+ *
+ * An answer has one chunk in memory and no more, and a chunk is the smaller the more of them wait: 64 KiB beside some
+ * hundred, 4 KiB beside many thousand. So any number of slow clients costs about 150 MiB at most, besides their connections.
+ */
+export class WaitingClients {
+  /** Since when, on the monotonic clock; who waits longest first. */
+  readonly #since = new Map<Answer, number>();
+
+  get count(): number {
+    return this.#since.size;
+  }
+
+  /** How large a chunk may be now. */
+  get chunkBytes(): number {
+    const share = Math.floor(budgetBytes / Math.max(1, this.#since.size));
+    return Math.max(chunkBytesMin, Math.min(chunkBytesMax, share));
+  }
+
+  add(answer: Answer): void {
+    this.#since.set(answer, performance.now());
+  }
+
+  remove(answer: Answer): void {
+    this.#since.delete(answer);
+  }
+
+  /** Breaks off up to `count` answers whose clients took nothing for longest. Returns how many. */
+  breakOff(count: number): number {
+    const now = performance.now();
+    let broken = 0;
+    for (const [answer, since] of this.#since) {
+      if (broken === count || now - since < stalledMs) break;
+      this.#since.delete(answer);
+      answer.destroy();
+      broken++;
+    }
+    return broken;
+  }
+}

@@ -1,0 +1,95 @@
+import type {HttpBindings} from '@hono/node-server';
+import type {OpenAPIHono, z} from '@hono/zod-openapi';
+import type {Context, MiddlewareHandler} from 'hono';
+import {matchedRoutes} from 'hono/route';
+import type {ErrorCode} from '../../core/errors/codes.ts';
+import {FustorError} from '../../core/errors/fustor-error.ts';
+import type {Log} from '../../core/log/log.ts';
+import {version} from '../version.ts';
+import type {Key, KeyRing} from './keys.ts';
+import type {RequestMetrics} from './request-metrics.ts';
+
+/** What all APIs have in common. `Bindings` are Node's own request and response; without a real server there are none. */
+export type ApiEnv = {Variables: {key: Key}; Bindings: HttpBindings};
+
+/** Makes checks of a request's key, which it leaves in the context: `demand(isAllowed, what the others may not)`. */
+export function demandKey(keys: KeyRing) {
+  return (isAllowed: (key: Key) => boolean, what: string): MiddlewareHandler<ApiEnv> =>
+    async (context, next) => {
+      const key = keys.authenticate({
+        authorization: context.req.header('authorization'),
+        apiKey: context.req.header('x-api-key'),
+      });
+      if (!isAllowed(key)) {
+        throw new FustorError('FORBIDDEN', `The key "${key.name}" has the role ${key.role} and may not ${what}.`, {
+          hint: 'Use a key of another role.',
+        });
+      }
+      context.set('key', key);
+      await next();
+    };
+}
+
+/** Counts and times all requests. */
+export function measure(metrics: RequestMetrics): MiddlewareHandler<ApiEnv> {
+  return async (context, next) => {
+    const startedAt = performance.now();
+    await next();
+    const route = routeOf(context);
+    metrics.requests.inc({route, method: context.req.method, status: context.res.status});
+    metrics.seconds.observe({route}, (performance.now() - startedAt) / 1000);
+  };
+}
+
+/** Errors as `{"error": …}`, with the header `Retry-After` where `retryAfter` has seconds. `what` answers here. */
+export function answerErrors(
+  app: OpenAPIHono<ApiEnv>,
+  {log, retryAfter, what}: {log: Log; retryAfter: Partial<Record<ErrorCode, number>>; what: string},
+): void {
+  app.notFound(context => {
+    const error = new FustorError('ROUTE_NOT_FOUND', `There is no ${context.req.method} ${context.req.path}.`, {
+      hint: 'See /openapi.json.',
+    });
+    return context.json(error.toBody(), 404);
+  });
+  app.onError((error, context) => {
+    if (error instanceof FustorError) {
+      const headers: Record<string, string> = {};
+      const retryAfterS = retryAfter[error.code];
+      if (retryAfterS !== undefined) headers['retry-after'] = String(retryAfterS);
+      if (error.status === 401) headers['www-authenticate'] = 'Bearer';
+      return context.json(error.toBody(), error.status as 400, headers);
+    }
+    log.error({error: error.stack ?? String(error), path: context.req.path}, 'internal error');
+    return context.json(new FustorError('INTERNAL', `The ${what} failed; its log has the details.`).toBody(), 500);
+  });
+}
+
+/** `/openapi.json`. */
+export function describeApi(app: OpenAPIHono<ApiEnv>, description: string): void {
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {title: 'Fustor', version, description},
+    security: [{bearer: []}, {apiKey: []}],
+  });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {type: 'http', scheme: 'bearer'});
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {type: 'apiKey', in: 'header', name: 'X-API-Key'});
+}
+
+/** An answer, for `/openapi.json`. */
+export function json(schema: z.ZodType, description: string) {
+  return {description, content: {'application/json': {schema}}};
+}
+
+/** What follows the first `?` of a request. */
+export function queryOf(context: Context<ApiEnv>): string {
+  const {url} = context.req;
+  const at = url.indexOf('?');
+  return at === -1 ? '' : url.slice(at + 1);
+}
+
+/** As it was registered, never as it was asked: whoever asks for many paths must not make as many metrics. */
+function routeOf(context: Context<ApiEnv>): string {
+  const {path} = matchedRoutes(context).at(-1)!;
+  return path.endsWith('*') ? 'unknown' : path.replace(/:(\w+)/g, '{$1}');
+}

@@ -1,0 +1,180 @@
+import type {Log} from '../log/log.ts';
+import {Signal} from '../pipe/signal.ts';
+import {heldMsMax} from '../protocol/session.ts';
+import type {Clock} from '../time/clock.ts';
+import {type AgentAnswer, agentAnswer, type CommandAnswer, commandAnswer} from './answers.ts';
+import {
+  acknowledge,
+  type CommandOrder,
+  expireCommands,
+  getAgent,
+  getCommand,
+  hasCommands,
+  hasOverdueCommands,
+  orderCommand,
+  settleCommands,
+  tellCommands,
+} from './commands.ts';
+import type {ControlStore, StoredAgent} from './control-store.ts';
+import type {ControlHeartbeat, ControlHeartbeatAnswer} from './protocol.ts';
+
+export type ControllerParts = {
+  store: ControlStore;
+  clock: Clock;
+  log: Log;
+  /** A fresh id for a command. */
+  randomId: () => string;
+};
+
+type Heard = {
+  /** On the monotonic clock. */
+  at: number;
+  timeoutMs: number;
+  isOnline: boolean;
+};
+
+/** A silence of so many waits means something; but a shorter one than the first, and a longer one than the second, does not. */
+const waitsUntilSilent = 3;
+const timeoutMs = {min: 10_000, max: 300_000};
+
+/** What the shells of the nodes say and what operators order, one transaction for each message. */
+export class Controller {
+  readonly #parts: ControllerParts;
+  readonly #heard = new Map<string, Heard>();
+  /** For each agent the heartbeat that came last: an earlier one is held for nobody. */
+  readonly #latest = new Map<string, symbol>();
+  readonly #news = new Map<string, Signal>();
+
+  constructor(parts: ControllerParts) {
+    this.#parts = parts;
+    const {store, clock} = parts;
+    // Nobody could be heard until now: who was heard a moment ago, by this machine's clock, is not away.
+    for (const {id, seenAt, timeoutMs} of store.read(txn => txn.agents())) {
+      const silentMs = Math.max(0, clock.now() - seenAt);
+      this.#heard.set(id, {at: clock.monotonic() - silentMs, timeoutMs, isOnline: silentMs < timeoutMs});
+    }
+  }
+
+  /**
+   * Keeps the answer back as long as the request allows and there is no command to tell. The agent was heard when the
+   * heartbeat came, not while it is held. `signal` aborts when nobody waits for the answer any more, or nobody may wait longer.
+   */
+  async heartbeat(request: ControlHeartbeat, key: string, signal: AbortSignal): Promise<ControlHeartbeatAnswer> {
+    const {store, clock} = this.#parts;
+    const {agent_id: agent, instance, known_commands, wait_ms} = request;
+    const known = [...known_commands, ...request.acknowledgements.map(({id}) => id)];
+    const tell = () => store.write(txn => tellCommands(txn, {agent, instance, known, nowMs: clock.now()}));
+    const isOvertaken = await this.#hear(request, {key, known});
+    if (isOvertaken) return {commands: [], held_ms: 0};
+    const turn = Symbol(agent);
+    this.#latest.set(agent, turn);
+    const news = this.#newsOf(agent);
+    news.raise();
+
+    const since = clock.monotonic();
+    for (;;) {
+      const seen = news.count;
+      const held_ms = Math.floor(clock.monotonic() - since);
+      if (signal.aborted || this.#latest.get(agent) !== turn) return {commands: [], held_ms};
+      if (store.read(txn => hasCommands(txn, {agent, known, nowMs: clock.now()}))) {
+        return {commands: await tell(), held_ms};
+      }
+      const leftMs = Math.min(wait_ms, heldMsMax) - (clock.monotonic() - since);
+      if (leftMs <= 0) return {commands: [], held_ms};
+      await news.wait(signal, seen, {clock, ms: leftMs});
+    }
+  }
+
+  /** Told to the agent at once when it is online. Throws as `orderCommand` does. */
+  async order(
+    order: Omit<CommandOrder, 'id' | 'nowMs'> & {id?: string | undefined},
+  ): Promise<{command: CommandAnswer; isNew: boolean}> {
+    const {store, clock, log, randomId} = this.#parts;
+    const id = order.id ?? randomId();
+    const nowMs = clock.now();
+    const {command, isNew} = await store.write(txn => orderCommand(txn, {...order, id, nowMs}));
+    if (isNew) {
+      const {agent, part, key} = order;
+      log.info({command: id, order: order.command, agent, part, key}, 'a command is ordered');
+      this.#newsOf(agent).raise();
+    }
+    return {command: commandAnswer(command, nowMs), isNew};
+  }
+
+  /** Throws AGENT_NOT_FOUND or COMMAND_NOT_FOUND. */
+  command(agent: string, id: string): CommandAnswer {
+    const {store, clock} = this.#parts;
+    return commandAnswer(
+      store.read(txn => getCommand(txn, agent, id)),
+      clock.now(),
+    );
+  }
+
+  /** Throws AGENT_NOT_FOUND. */
+  agent(id: string): AgentAnswer {
+    return this.#answer(this.#parts.store.read(txn => getAgent(txn, id)));
+  }
+
+  agents(): AgentAnswer[] {
+    return this.#parts.store.read(txn => txn.agents()).map(agent => this.#answer(agent));
+  }
+
+  /** How many agents are online and silent, for metrics. */
+  counts(): {online: number; silent: number} {
+    const online = [...this.#heard.keys()].filter(id => this.#isOnline(id)).length;
+    return {online, silent: this.#heard.size - online};
+  }
+
+  /** What time brings: commands expire, agents fall silent. Called about once a second. */
+  async tick(): Promise<void> {
+    const {store, clock, log} = this.#parts;
+    for (const [agent, heard] of this.#heard) {
+      if (!heard.isOnline || this.#isOnline(agent)) continue;
+      heard.isOnline = false;
+      log.warn({agent, silentMs: Math.round(clock.monotonic() - heard.at)}, 'an agent is silent');
+    }
+    const nowMs = clock.now();
+    if (store.read(txn => hasOverdueCommands(txn, nowMs))) await store.write(txn => expireCommands(txn, nowMs));
+  }
+
+  /** Stores what was said. Returns whether a later heartbeat of this instance came before. */
+  async #hear(request: ControlHeartbeat, {key, known}: {key: string; known: readonly string[]}): Promise<boolean> {
+    const {store, clock, log} = this.#parts;
+    const {agent_id: id, instance, sequence, shell, config, parts, acknowledgements} = request;
+    const wanted = Math.min(timeoutMs.max, Math.max(timeoutMs.min, waitsUntilSilent * request.wait_ms));
+    const wasOnline = this.#isOnline(id);
+    const nowMs = clock.now();
+    const isOvertaken = await store.write(txn => {
+      const before = txn.agent(id);
+      acknowledge(txn, id, {acknowledgements, nowMs});
+      if (before?.instance === instance && before.sequence > sequence) return true;
+      const onlineSince = before && wasOnline ? before.onlineSince : nowMs;
+      const said = {instance, sequence, shell, config, parts, key};
+      txn.putAgent({id, ...said, seenAt: nowMs, onlineSince, timeoutMs: wanted});
+      settleCommands(txn, {agent: id, instance, known, nowMs});
+      return false;
+    });
+    this.#heard.set(id, {at: clock.monotonic(), timeoutMs: wanted, isOnline: true});
+    if (!wasOnline) log.info({agent: id, host: shell.host, instance}, 'an agent is online');
+    return isOvertaken;
+  }
+
+  #isOnline(id: string): boolean {
+    const heard = this.#heard.get(id);
+    return heard !== undefined && this.#parts.clock.monotonic() - heard.at < heard.timeoutMs;
+  }
+
+  #answer(agent: StoredAgent): AgentAnswer {
+    const heard = this.#heard.get(agent.id);
+    const silentMs = heard ? Math.round(this.#parts.clock.monotonic() - heard.at) : 0;
+    return agentAnswer(agent, {isOnline: this.#isOnline(agent.id), silentMs});
+  }
+
+  #newsOf(agent: string): Signal {
+    const known = this.#news.get(agent);
+    if (known) return known;
+    const news = new Signal();
+    this.#news.set(agent, news);
+    return news;
+  }
+}

@@ -1,0 +1,199 @@
+import {join} from 'node:path';
+import {
+  type ControlRead,
+  type ControlStore,
+  type ControlWrite,
+  endedCommandsMax,
+  isOpen,
+  type StoredAgent,
+  type StoredCommand,
+} from '../core/control/control-store.ts';
+import {FustorError} from '../core/errors/fustor-error.ts';
+import {CommitQueue} from './commit-queue.ts';
+import {getNumber, openTables, putNumber, readSnapshot, rowsOf, type Table} from './databases.ts';
+import {Environment, type Writing} from './environment.ts';
+import {fileKind} from './file-header.ts';
+import {tryLock} from './file-lock.ts';
+import {prepareLocalDirectory} from './local-disk.ts';
+import {notOurs, unreadableFormat} from './migrations/migrate.ts';
+import {storeError, storeFailed} from './store-error.ts';
+import {stateCodec} from './tree-read.ts';
+
+const fileName = 'control.mdb';
+const readerCheckMs = 2_000;
+const currentFormat = 1;
+
+/**
+ * - `agents`: name → CBOR
+ * - `open`, `ended`: name of the agent, NUL, id → CBOR of a command. It is in one of them.
+ * - `endedOrder`: number (u48, in the order in which they ended) → key in `ended`
+ * - `meta`: name → f64: `format`, `nextCommand`, `nextEnded`
+ */
+const tableNames = ['agents', 'open', 'ended', 'endedOrder', 'meta'] as const;
+type ControlEnvironment = Environment<Tables, LmdbControl>;
+type Tables = NonNullable<ReturnType<typeof openTables<(typeof tableNames)[number]>>>;
+
+/**
+ * Opens the controller's own environment, and makes it when it is missing. Throws DATA_DIR_UNUSABLE (no access, a network file
+ * system, another process has it) or STORE_FORMAT; nothing was changed then.
+ */
+export async function openControlStore(directory: string): Promise<ControlStore> {
+  prepareLocalDirectory(directory);
+  const lock = tryLock(join(directory, 'writer.lock'));
+  if (!lock) {
+    throw new FustorError('DATA_DIR_UNUSABLE', `Another controller runs on the data directory ${directory}.`, {
+      hint: 'Stop it, or give this one another "data".',
+    });
+  }
+  try {
+    const path = join(directory, fileName);
+    if (fileKind(path) === 'foreign') throw notOurs(path);
+    const environment: ControlEnvironment = new Environment(path, {
+      open: () => openTables(path, tableNames, {readOnly: false})!,
+      writingTo: tables => new LmdbControl(tables),
+    });
+    try {
+      checkFormat(environment.db, path);
+      return new LmdbControlStore(environment, directory, () => lock.release());
+    } catch (error) {
+      await environment.close();
+      throw error;
+    }
+  } catch (error) {
+    lock.release();
+    throw storeError(error, directory) ?? error;
+  }
+}
+
+function checkFormat(tables: Tables, path: string): void {
+  const found = getNumber(tables, 'format');
+  if (found === currentFormat) return;
+  if (found !== undefined) throw unreadableFormat(path, found, currentFormat);
+  tables.root.transactionSync(() => putNumber(tables, 'format', currentFormat));
+}
+
+class LmdbControlStore implements ControlStore {
+  readonly #environment: ControlEnvironment;
+  readonly #directory: string;
+  readonly #release: () => void;
+  readonly #queue: CommitQueue<LmdbControl>;
+  readonly #readerCheck: NodeJS.Timeout;
+  #isClosed = false;
+
+  constructor(environment: ControlEnvironment, directory: string, release: () => void) {
+    this.#environment = environment;
+    this.#directory = directory;
+    this.#release = release;
+    this.#queue = new CommitQueue(environment, directory);
+    this.#readerCheck = setInterval(() => environment.db.root.readerCheck(), readerCheckMs).unref();
+  }
+
+  read<T>(body: (txn: ControlRead) => T): T {
+    const {db} = this.#environment;
+    return readSnapshot(db, () => body(new LmdbControl(db)));
+  }
+
+  async write<T>(body: (txn: ControlWrite) => T): Promise<T> {
+    if (this.#isClosed) throw storeFailed('it is closed', this.#directory);
+    return this.#queue.write(body);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearInterval(this.#readerCheck);
+    this.#queue.drain();
+    await this.#environment.close();
+    this.#release();
+  }
+}
+
+class LmdbControl implements ControlWrite, Writing {
+  readonly #tables: Tables;
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+  }
+
+  agent(id: string): StoredAgent | undefined {
+    return this.#get(this.#tables.agents, Buffer.from(id));
+  }
+
+  agents(): StoredAgent[] {
+    return Array.from(rowsOf(this.#tables.agents, {}), ({value}) => stateCodec.decode(value) as StoredAgent);
+  }
+
+  command(agent: string, id: string): StoredCommand | undefined {
+    const key = commandKey(agent, id);
+    return this.#get(this.#tables.open, key) ?? this.#get(this.#tables.ended, key);
+  }
+
+  openCommands(agent?: string): StoredCommand[] {
+    const range = agent === undefined ? {} : {start: Buffer.from(`${agent}\0`), end: Buffer.from(`${agent}\x01`)};
+    const found = Array.from(rowsOf(this.#tables.open, range), ({value}) => stateCodec.decode(value) as StoredCommand);
+    return found.sort((a, b) => a.number - b.number);
+  }
+
+  putAgent(agent: StoredAgent): void {
+    void this.#tables.agents.put(Buffer.from(agent.id), encode(agent));
+  }
+
+  putCommand(command: StoredCommand): void {
+    const {open, ended, endedOrder} = this.#tables;
+    const key = commandKey(command.agent, command.id);
+    if (isOpen(command)) {
+      void open.put(key, encode(command));
+      return;
+    }
+    const isFirstEnd = ended.get(key) === undefined;
+    void open.remove(key);
+    void ended.put(key, encode(command));
+    if (!isFirstEnd) return;
+    const number = this.#next('nextEnded');
+    void endedOrder.put(orderKey(number), key);
+    const surplus = orderKey(number - endedCommandsMax);
+    const oldest = number < endedCommandsMax ? undefined : endedOrder.get(surplus);
+    if (!oldest) return;
+    void ended.remove(oldest);
+    void endedOrder.remove(surplus);
+  }
+
+  nextNumber(): number {
+    return this.#next('nextCommand');
+  }
+
+  /** Nothing is kept in memory. */
+  flush(): void {}
+
+  /** Nothing is kept in memory; an environment that has given up says so. */
+  forget(): void {
+    getNumber(this.#tables, 'format');
+  }
+
+  #next(counter: string): number {
+    const next = getNumber(this.#tables, counter) ?? 0;
+    putNumber(this.#tables, counter, next + 1);
+    return next;
+  }
+
+  #get<T>(table: Table, key: Buffer): T | undefined {
+    const value = table.get(key);
+    return value && (stateCodec.decode(value) as T);
+  }
+}
+
+/** No name has a NUL. */
+function commandKey(agent: string, id: string): Buffer {
+  return Buffer.from(`${agent}\0${id}`);
+}
+
+function orderKey(number: number): Buffer {
+  const key = Buffer.alloc(6);
+  key.writeUIntBE(Math.max(0, number), 0, 6);
+  return key;
+}
+
+/** A copy: the encoder's bytes are used again for the next value. */
+function encode(value: object): Buffer {
+  return Buffer.from(stateCodec.encode(value));
+}
