@@ -24,7 +24,8 @@ const checkEveryMs = 5_000;
 const keepAliveTimeoutMs = 65_000;
 /** Requests that one connection sent ahead of their answers. Nobody who means well comes near. */
 const pipelinedMax = 1_000;
-const makeRoomEveryMs = 100;
+/** How many more than there may be come before room is made again, as a part of them: looking for it looks at all. */
+const roomPart = 0.05;
 /** What the kernel keeps for a client that does not read, as far as it has not been sent yet. */
 const unsentBytesMax = 64 * 1024;
 
@@ -106,7 +107,7 @@ class Room {
   readonly #connectionsMax: number;
   readonly #log: Log;
   #connections = 0;
-  #madeRoomAt = Number.NEGATIVE_INFINITY;
+  #arrivals = 0;
 
   constructor(
     server: Server,
@@ -122,11 +123,10 @@ class Room {
     this.#connections++;
     socket.once('close', () => this.#connections--);
     if (this.#connections < this.#connectionsMax) return;
-    const now = performance.now();
-    if (now - this.#madeRoomAt < makeRoomEveryMs) return;
-    this.#madeRoomAt = now;
+    const some = Math.ceil(this.#connectionsMax * roomPart);
+    if (++this.#arrivals % some !== 1 % some) return;
     this.#server.closeIdleConnections();
-    const brokenOff = this.#waiting.breakOff(Math.ceil(this.#connectionsMax / 20));
+    const brokenOff = this.#waiting.breakOff(some);
     this.#log.warn(
       {connections: this.#connections, brokenOff},
       'as many connections as there may be; idle ones closed',
