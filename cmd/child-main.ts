@@ -21,7 +21,10 @@ export function childCommand<T extends z.ZodType>(
         hint: 'Run it with --config FILE.',
       });
     }
-    const {logLevel, facts, ...config} = JSON.parse(await text(process.stdin)) as {logLevel: LogLevel; facts: object};
+    const told = parse(await text(process.stdin));
+    // Its shell died before it had told all of it: the next one knows nothing of this process.
+    if (!told) return new FustorError('USAGE', '').exitCode;
+    const {logLevel, facts, ...config} = told;
     const log = createLogger(logLevel, {part: name, ...facts});
     try {
       await run(schema.parse(config), {log, signal: stopSignal()});
@@ -35,4 +38,12 @@ export function childCommand<T extends z.ZodType>(
       return isExpected ? error.exitCode : new FustorError('INTERNAL', '').exitCode;
     }
   };
+}
+
+function parse(json: string): {logLevel: LogLevel; facts: object} | undefined {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
 }

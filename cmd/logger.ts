@@ -1,6 +1,7 @@
-import {destination, pino} from 'pino';
+import {pino} from 'pino';
 import type {LogLevel} from '../core/config/schema.ts';
 import type {Log} from '../core/log/log.ts';
+import {stderr} from './stderr.ts';
 
 /**
  * JSON lines on stderr, written at once: the last words of a process that dies are the ones somebody needs. `facts` stand in
@@ -9,6 +10,6 @@ import type {Log} from '../core/log/log.ts';
 export function createLogger(level: LogLevel, facts: object): Log {
   return pino(
     {level, base: {...facts, pid: process.pid}, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message'},
-    destination({dest: 2, sync: true}),
+    stderr,
   );
 }

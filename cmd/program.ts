@@ -36,9 +36,10 @@ export function threadAsset(name: ThreadName): string {
  * How to start another process of a program. An executable only contains itself, so there `program` must be its own.
  * Use it with `spawn`; `fork` would hand its own flags to `main` as arguments.
  */
-export function spawnArguments(program: Program, args: string[]): {command: string; args: string[]} {
-  if (isSea()) return {command: process.execPath, args};
-  return {command: process.execPath, args: [quietFlag, sourcePath(`cmd/${program}/main.ts`), ...args]};
+export function spawnArguments(program: Program, args: string[]): {executable: string; args: string[]} {
+  const executable = process.execPath;
+  if (isSea()) return {executable, args};
+  return {executable, args: [quietFlag, sourcePath(`cmd/${program}/main.ts`), ...args]};
 }
 
 /** A new worker thread. Options other than `eval` are passed on. */

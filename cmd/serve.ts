@@ -5,21 +5,23 @@ import type {Log} from '../core/log/log.ts';
 import {loadConfig} from './load-config.ts';
 import {createLogger} from './logger.ts';
 import type {Command} from './run-program.ts';
+import type {ShellControls} from './shell/shell.ts';
 import {stopSignal} from './stop-signal.ts';
 
-type ServeParts = {log: Log; signal: AbortSignal};
+type ServeParts<Config> = {log: Log; signal: AbortSignal; controls: ShellControls<Config>};
 
 /** The command line of a shell, `--config FILE`: runs in the foreground until SIGTERM, and then exits with 0. */
 export function serveCommand<Config>(
   name: string,
   take: (config: FustorConfig, file: string) => Config & {logLevel: LogLevel},
-  run: (config: Config, parts: ServeParts) => Promise<void>,
+  run: (config: Config, parts: ServeParts<Config>) => Promise<void>,
 ): Command {
   return async args => {
     const file = configArgument(name, args);
-    const config = take(await loadConfig(file), file);
+    const load = async () => take(await loadConfig(file), file);
+    const config = await load();
     const log = createLogger(config.logLevel, {part: name});
-    await run(config, {log, signal: stopSignal()});
+    await run(config, {log, signal: stopSignal(), controls: {load}});
     return 0;
   };
 }

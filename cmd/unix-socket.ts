@@ -1,11 +1,9 @@
 import {closeSync, mkdirSync, openSync, rmSync} from 'node:fs';
-import {Agent, type IncomingHttpHeaders, request, type Server} from 'node:http';
-import {createConnection} from 'node:net';
+import {Agent, type IncomingHttpHeaders, request} from 'node:http';
+import {createConnection, type Server} from 'node:net';
 import {basename, dirname, join} from 'node:path';
 import type {Duplex} from 'node:stream';
-
-/** A socket's address holds 107 bytes of path; a data directory may be longer. */
-const pathBytesMax = 107;
+import {pathBytesMax} from './unix-address.ts';
 
 /**
  * Listens on a unix socket that only this user may connect to. A socket that a killed process left behind is replaced:
@@ -106,8 +104,8 @@ class UnixAgent extends Agent {
   }
 }
 
-/** Another name of a long path, through a descriptor of its directory, valid until `release`. */
-function shortAlias(path: string): {path: string; release: () => void} {
+/** Another name of a path that is too long for a socket, through a descriptor of its directory; valid until `release`. */
+export function shortAlias(path: string): {path: string; release: () => void} {
   if (Buffer.byteLength(path) <= pathBytesMax) return {path, release: () => {}};
   let descriptor: number | undefined = openSync(dirname(path), 'r');
   return {

@@ -1,6 +1,6 @@
 import type {TreeWrite} from '../core/tree/tree-store.ts';
-import type {Databases} from './databases.ts';
-import type {LmdbTreeWrite} from './tree-write.ts';
+import type {Environment} from './environment.ts';
+import {storeError, storeFailed} from './store-error.ts';
 
 type Body = {run(txn: TreeWrite): unknown; resolve(value: unknown): void; reject(error: unknown): void};
 
@@ -9,17 +9,17 @@ type Body = {run(txn: TreeWrite): unknown; resolve(value: unknown): void; reject
  *
  * 1. Bodies run in the order in which they came, each in one turn, and are answered when the commit is durable.
  * 2. A body that throws leaves nothing behind and takes nobody with it. If the commit fails, all that it held fail.
+ * 3. STORE_FULL and STORE_FAILED are errors of the store, whoever met them; every other error is what the body threw.
  */
 export class CommitQueue {
-  readonly #db: Databases;
-  readonly #tree: LmdbTreeWrite;
-  readonly #explain: (error: unknown) => unknown;
+  readonly #environment: Environment;
+  readonly #directory: string;
   #waiting: Body[] = [];
 
-  constructor(db: Databases, tree: LmdbTreeWrite, explain: (error: unknown) => unknown) {
-    this.#db = db;
-    this.#tree = tree;
-    this.#explain = explain;
+  /** `directory` is where the store is, for errors. */
+  constructor(environment: Environment, directory: string) {
+    this.#environment = environment;
+    this.#directory = directory;
   }
 
   write<T>(run: (txn: TreeWrite) => T): Promise<T> {
@@ -39,14 +39,16 @@ export class CommitQueue {
     if (bodies.length === 0) return;
     const settlements: (() => void)[] = [];
     try {
-      this.#db.root.transactionSync(() => {
+      this.#environment.ensure();
+      this.#environment.db.root.transactionSync(() => {
         // One alone needs no transaction of its own within this one.
         if (bodies.length === 1) settlements.push(this.#run(bodies[0]!));
         else for (const body of bodies) settlements.push(this.#runApart(body));
       });
     } catch (error) {
-      this.#tree.forget();
-      for (const {reject} of bodies) reject(this.#explain(error));
+      this.#environment.lose();
+      const told = error instanceof Thrown ? error.value : this.#explain(error);
+      for (const {reject} of bodies) reject(told);
       return;
     }
     for (const settle of settlements) settle();
@@ -54,17 +56,36 @@ export class CommitQueue {
 
   #runApart(body: Body): () => void {
     try {
-      return this.#db.root.transactionSync(() => this.#run(body));
+      return this.#environment.db.root.transactionSync(() => this.#run(body));
     } catch (error) {
-      this.#tree.forget();
-      return () => body.reject(this.#explain(error));
+      if (!(error instanceof Thrown)) throw error;
+      this.#environment.tree.forget();
+      return () => body.reject(error.value);
     }
   }
 
   /** Returns what tells the body's owner. */
   #run({run, resolve}: Body): () => void {
-    const value = run(this.#tree);
-    this.#tree.flush();
-    return () => resolve(value);
+    const {tree} = this.#environment;
+    try {
+      const value = run(tree);
+      tree.flush();
+      return () => resolve(value);
+    } catch (error) {
+      throw storeError(error, this.#directory) ?? new Thrown(error);
+    }
+  }
+
+  #explain(error: unknown): unknown {
+    return storeError(error, this.#directory) ?? storeFailed(error, this.#directory);
+  }
+}
+
+/** What a body threw, on its way out of the transaction. */
+class Thrown {
+  readonly value: unknown;
+
+  constructor(value: unknown) {
+    this.value = value;
   }
 }

@@ -1,6 +1,6 @@
 import {type Database, open, type RootDatabase} from 'lmdb';
-import {FustorError} from '../core/errors/fustor-error.ts';
 import {locked} from './file-lock.ts';
+import {maxReaders, prepareLockFile} from './room.ts';
 
 export type Table = Database<Buffer, Buffer>;
 type Range = {start?: Buffer; exclusiveStart?: boolean; end?: Buffer};
@@ -37,9 +37,6 @@ const tableNames = [
   'meta',
 ] as const satisfies (keyof Databases)[];
 
-/** Gateways and an engine need 65; of those that were killed each keeps one until somebody opens or checks. */
-const maxReaders = 1_024;
-
 const portionMin = 4;
 const portionMax = 64;
 
@@ -55,6 +52,7 @@ export function openDatabases(
   {readOnly, turnMs}: {readOnly: boolean; turnMs?: number},
 ): Databases | undefined {
   const openAll = () => {
+    prepareLockFile(`${path}-lock`);
     const root = open<Buffer, Buffer>({
       path,
       noSubdir: true,
@@ -140,16 +138,3 @@ export function readSnapshot<T>({root}: Databases, body: () => T): T {
     root.resetReadTxn();
   }
 }
-
-/** What LMDB and the disk say when there is no room, as an error that tells the operator; others as they come. */
-export function explainWriteError(error: unknown, path: string): unknown {
-  const found = error instanceof Error && noRoom.exec(error.message);
-  if (!found) return error;
-  return new FustorError('STORE_FULL', `Cannot write to the store ${path}: ${found[0]}.`, {
-    cause: error,
-    hint: "Free space on that disk (if there is, the kernel's log tells what it suffers from); writing then goes on by itself.",
-  });
-}
-
-/** ENOSPC, EDQUOT, EFBIG (a limit on files), and EIO, which is what LMDB makes of a write that was cut short. */
-const noRoom = /MDB_MAP_FULL|No space left on device|Disk quota exceeded|File too large|Input\/output error/;

@@ -13,7 +13,7 @@ export default defineConfig({
           testTimeout: 30_000, // on a busy machine; what must be fast is measured by benchmarks
           include: [
             '{core,drivers,store,cmd,build}/**/*.test.ts',
-            'test/{lib,sim}/**/*.test.ts',
+            'test/{lib,sim,chaos}/**/*.test.ts',
             'test/layers.test.ts',
           ],
         },

@@ -1,59 +1,69 @@
 import {join} from 'node:path';
 import type {AgentConfig, FustorConfig, PipeConfig} from '../../core/config/schema.ts';
 import type {Log} from '../../core/log/log.ts';
-import {type Part, supervise} from '../../core/shell/supervisor.ts';
-import {startChild} from '../child-process.ts';
-import {claimDirectory} from '../shell-directory.ts';
+import {Signal} from '../../core/pipe/signal.ts';
+import {Fleet} from '../../core/shell/fleet.ts';
+import type {Part} from '../../core/shell/part.ts';
+import {spawnArguments} from '../program.ts';
+import {partSocket, startChild} from '../shell/child-process.ts';
+import {partHash} from '../shell/executable.ts';
+import {Shell, type ShellControls} from '../shell/shell.ts';
+import {claimDirectory, keepsDirectory} from '../shell/shell-directory.ts';
+import {withQuarantine} from '../shell/supervision.ts';
 import {systemClock} from '../system-clock.ts';
 import type {PayloadConfig} from './run-payload.ts';
+
+type Config = FustorConfig & {agent: AgentConfig};
 
 /**
  * The agent's shell: one payload process for each pipe, started again when it ends. No driver runs here, so a hung mount or
  * a leak is the trouble of one payload. Resolves when `signal` aborts and all have ended.
  */
 export async function runAgent(
-  config: FustorConfig & {agent: AgentConfig},
-  {log, signal}: {log: Log; signal: AbortSignal},
+  config: Config,
+  {log, signal, controls}: {log: Log; signal: AbortSignal; controls?: ShellControls<Config>},
 ): Promise<void> {
   const {agent, pipes} = config;
-  const {runDirectory, release} = await claimDirectory(agent.data, {role: 'agent', log});
+  const {runDirectory, survivors, release} = claimDirectory(agent.data, 'agent');
+  const parts = {clock: systemClock, random: Math.random, log, changed: new Signal()};
+  const payloads = new Fleet(parts, survivors);
+  const shell = new Shell<Config>(
+    {
+      apply: async (config, {isRenewal}) => {
+        keepsDirectory('agent', agent.data, config.agent.data);
+        await payloads.apply(config.pipes.map(pipe => payloadPart(config, pipe, runDirectory)));
+        if (isRenewal) payloads.renew();
+        return undefined;
+      },
+      report: () => payloads.report(),
+      execute: (command, part) => payloads.execute(command, part),
+      stop: () => payloads.stop(),
+    },
+    {log, controls, runDirectory},
+  );
   log.info({agent: agent.id, pipes: pipes.map(({name}) => name)}, 'agent runs');
-  const supervision = {clock: systemClock, random: Math.random, log};
-  await Promise.all(pipes.map(pipe => supervise(payloadPart(config, pipe, runDirectory), signal, supervision)));
-  if (pipes.length === 0) await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()));
+  await shell.run(config, signal);
   release();
   log.info({}, 'agent stopped');
 }
 
-function payloadPart(
-  {agent, sources, senders}: FustorConfig & {agent: AgentConfig},
-  pipe: PipeConfig,
-  runDirectory: string,
-): Part {
-  const config: PayloadConfig = {
+function payloadPart({agent, sources, senders}: Config, pipe: PipeConfig, runDirectory: string): Part {
+  const name = `payload-${pipe.name}`;
+  const own: PayloadConfig = {
     agentId: agent.id,
-    socket: payloadSocket(runDirectory, pipe.name),
+    socket: partSocket(runDirectory, name),
     storageFile: join(agent.data, 'storages', `${pipe.name}.json`),
     pipe,
     // References were checked when the configuration was read.
     source: sources.find(({name}) => name === pipe.source)!,
     sender: senders.find(({name}) => name === pipe.sender)!,
   };
-  const name = `payload-${pipe.name}`;
-  const {logLevel} = agent;
+  const config = {...own, logLevel: agent.logLevel, facts: {pipe: pipe.name}};
+  const hash = partHash(config);
   return {
     name,
-    start: () =>
-      startChild({
-        program: 'agent',
-        command: 'payload',
-        name,
-        config: {...config, logLevel, facts: {pipe: pipe.name}},
-        runDirectory,
-      }),
+    hash,
+    supervision: withQuarantine(agent.supervision),
+    start: () => startChild({...spawnArguments('agent', ['payload']), name, config, hash, runDirectory}),
   };
-}
-
-export function payloadSocket(runDirectory: string, pipe: string): string {
-  return join(runDirectory, `payload-${pipe}.sock`);
 }

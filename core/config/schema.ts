@@ -30,6 +30,8 @@ export type KeyConfig = z.output<typeof key>;
 export type Role = KeyConfig['role'];
 export type ViewConfig = Named<z.output<typeof view>>;
 export type AgentConfig = z.output<typeof agent>;
+export type SupervisionConfig = z.output<typeof supervision>;
+export type PipeSupervisionConfig = z.output<typeof supervisionOfPipes>;
 export type SourceConfig = Named<z.output<typeof source>>;
 export type SenderConfig = Named<z.output<typeof sender>>;
 export type PipeConfig = Named<z.output<typeof pipe>>;
@@ -37,11 +39,41 @@ export type FustorConfig = z.output<typeof configSchema>;
 
 const logLevel = choice('trace', 'debug', 'info', 'warn', 'error', 'fatal');
 
+const limits = {
+  memory_max: byteSize({min: '64MiB', max: '1024GiB'}).default(2 * 2 ** 30),
+  unanswering_after: duration({min: '1s', max: '1h'}).default(10_000),
+  stalled_after: duration({min: '1s', max: '1d'}).default(300_000),
+};
+
+/** When a shell ends a part and starts it again. */
+const supervision = group(limits).transform(readLimits);
+
+/** And when it gives up. */
+const supervisionOfPipes = group({
+  ...limits,
+  quarantine_deaths: integer({min: 1, max: 1_000_000}).default(5),
+  quarantine_window: duration({min: '1s', max: '30d'}).default(600_000),
+}).transform(({quarantine_deaths, quarantine_window, ...rest}) => ({
+  ...readLimits(rest),
+  quarantineDeaths: quarantine_deaths,
+  quarantineWindowMs: quarantine_window,
+}));
+
+function readLimits(settings: {memory_max: number; unanswering_after: number; stalled_after: number}) {
+  return {
+    /** Bytes of its own, without mapped files. */
+    memoryBytesMax: settings.memory_max,
+    unansweringAfterMs: settings.unanswering_after,
+    stalledAfterMs: settings.stalled_after,
+  };
+}
+
 const fusion = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
   data: text,
   gateways: integer({min: 1, max: 64}).default(2),
   client_timeout: duration({min: '1s', max: '1d'}).default(120_000),
+  supervision: supervision.prefault({}),
   log_level: logLevel.default('info'),
 }).transform(({log_level, client_timeout, ...rest}) => ({
   ...rest,
@@ -85,7 +117,12 @@ const view = group({
     tombstoneRetentionMs: settings.tombstone_retention,
   }));
 
-const agent = group({id: name, data: text, log_level: logLevel.default('info')}).transform(({log_level, ...rest}) => ({
+const agent = group({
+  id: name,
+  data: text,
+  supervision: supervisionOfPipes.prefault({}),
+  log_level: logLevel.default('info'),
+}).transform(({log_level, ...rest}) => ({
   ...rest,
   logLevel: log_level,
 }));

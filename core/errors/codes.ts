@@ -17,10 +17,16 @@ export const errorCodes = {
   STORE_FORMAT: {status: 500, exit: 13, retry: false},
   /** The disk under the store is full; nothing was half-written. Free space; the engine resumes by itself. */
   STORE_FULL: {status: 507, exit: 30, retry: true},
+  /** The disk under the store, or what is on it, fails. Queries go on as far as they can; the engine tries again. */
+  STORE_FAILED: {status: 503, exit: 31, retry: true},
   /** The source path does not exist, is not a directory, or may not be read by this user. */
   SOURCE_UNUSABLE: {status: 500, exit: 14, retry: true},
   /** The executable's self-check found a part that does not work on this machine. */
   SELF_CHECK_FAILED: {status: 500, exit: 15, retry: false},
+  /** What was copied in place of a running program does not run on this machine. The running one goes on. */
+  REPLACEMENT_UNUSABLE: {status: 500, exit: 16, retry: false},
+  /** "install" did not write: other units are there, this user may not write, or the service's user lacks something. */
+  UNITS_NOT_WRITTEN: {status: 500, exit: 17, retry: false},
 
   /** A parameter is unknown, malformed or out of range. The message names it and the nearest accepted one. */
   BAD_REQUEST: {status: 400, exit: 2, retry: false},
@@ -51,6 +57,9 @@ export const errorCodes = {
   ENGINE_UNAVAILABLE: {status: 503, exit: 3, retry: true},
   /** The gateway holds as much as it may of what others have sent. Send this again later; queries go on. */
   OVERLOADED: {status: 429, exit: 3, retry: true},
+
+  /** A command to a part could not be carried out; the message says why. */
+  COMMAND_FAILED: {status: 409, exit: 1, retry: false},
 
   /** The server could not be reached at all. */
   UNREACHABLE: {status: 502, exit: 3, retry: true},

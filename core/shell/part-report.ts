@@ -62,7 +62,7 @@ export type PartReport = {
   pid: number | undefined;
   /** Wall time of the start of the process, in milliseconds since 1970. */
   startedAt: number | undefined;
-  /** How often it was started since this shell or an earlier one that handed it on began. */
+  /** How often it was started since this shell began; one that it adopted counts as one. */
   starts: number;
   /** Memory of its own (RssAnon), in bytes. */
   memoryBytes: number | undefined;

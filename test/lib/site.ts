@@ -1,9 +1,10 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {readRecords} from '../../cmd/shell/part-record.ts';
 import {difference, linesOfFind, linesOfTree} from './tree-lines.ts';
 import {until} from './until.ts';
 
@@ -153,16 +154,14 @@ pipes:   { site: { source: mount, sender: main, view: site ${pipe} } }
 
   /** Numbers of all processes of a role: its shell and the parts that it recorded. */
   pids(role: Role): number[] {
-    const run = join(this.folder, role, 'run');
-    mkdirSync(run, {recursive: true});
-    const parts = readdirSync(run)
-      .filter(name => name.endsWith('.pid'))
-      .map(name => (JSON.parse(readFileSync(join(run, name), 'utf8')) as {pid: number}).pid);
+    const parts = readRecords(join(this.folder, role, 'run')).map(({pid}) => pid);
     return [this.#processes.get(role)?.pid, ...parts].filter(pid => pid !== undefined);
   }
 
   partPid(role: Role, part: string): number {
-    return JSON.parse(readFileSync(join(this.folder, role, 'run', `${part}.pid`), 'utf8')).pid;
+    const record = readRecords(join(this.folder, role, 'run')).find(({name}) => name === part);
+    if (!record) throw new Error(`The ${role} has no part ${part}.`);
+    return record.pid;
   }
 
   /** `kill -9` of the shell and every part of it, at once. */

@@ -20,6 +20,8 @@ export function createEngineServer(
   engine: Engine,
   {log, metrics, signal: stopping}: {log: Log; metrics: () => Promise<unknown>; signal: AbortSignal},
 ): Server {
+  /** For the shell: what was answered, and what waits for an answer beside its own question. */
+  const work = {done: 0, pending: -1};
   const routes: {method: string; pattern: RegExp; handle: Handler}[] = [
     {
       method: 'POST',
@@ -61,7 +63,7 @@ export function createEngineServer(
         return {status: isNew ? 202 : 200, body: {data: jobAnswer(job)}};
       },
     },
-    {method: 'GET', pattern: /^\/health$/, handle: async () => ok({part: 'engine', pid: process.pid})},
+    {method: 'GET', pattern: /^\/health$/, handle: async () => ok({part: 'engine', pid: process.pid, work})},
     {method: 'GET', pattern: /^\/metrics$/, handle: async () => ({status: 200, body: await metrics()})},
   ];
 
@@ -76,7 +78,12 @@ export function createEngineServer(
 
   return createServer((request, response) => {
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    work.pending++;
+    response.once('close', () => {
+      gone.abort();
+      work.pending--;
+      if (request.method !== 'GET') work.done++;
+    });
     answer(request, AbortSignal.any([gone.signal, stopping]))
       .catch(error => failure(error, log))
       .then(({status, body}) => {

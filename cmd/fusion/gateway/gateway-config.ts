@@ -1,3 +1,4 @@
+import {join} from 'node:path';
 import {z} from 'zod';
 
 /** What the shell hands to a gateway on its stdin. Keys travel as their hashes. */
@@ -21,3 +22,8 @@ export const gatewayConfig = z.strictObject({
   views: z.array(z.strictObject({name: z.string(), storeDirectory: z.string(), engineSocket: z.string()})),
 });
 export type GatewayConfig = z.output<typeof gatewayConfig>;
+
+/** Where a gateway hands its listening socket to a shell that comes after the one that gave it. */
+export function socketHandOver(runDirectory: string, gateway: string): string {
+  return join(runDirectory, `${gateway}.listen`);
+}

@@ -4,11 +4,12 @@ import {join} from 'node:path';
 import {getRequestListener} from '@hono/node-server';
 import type {Log} from '../../../core/log/log.ts';
 import {openTreeReader} from '../../../store/tree-store.ts';
+import {serveDescriptor} from '../../shell/pass-descriptor.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
 import {createApp} from './app.ts';
 import {Bodies} from './bodies.ts';
-import type {GatewayConfig} from './gateway-config.ts';
+import {type GatewayConfig, socketHandOver} from './gateway-config.ts';
 import {createGatewayServer, listenOn} from './http-server.ts';
 import {KeyRing} from './keys.ts';
 import {GatewayMetrics} from './metrics.ts';
@@ -54,12 +55,18 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));
   const {clientTimeoutMs} = config;
   const server = createGatewayServer({listener: getRequestListener(app.fetch), waiting, clientTimeoutMs, log});
+  // A client that keeps its connection is told to take another one before this one is closed.
+  server.prependListener('request', (_, response) => {
+    if (signal.aborted) response.shouldKeepAlive = false;
+  });
   await listenOn(server, config.listenFd);
+  const handOver = await serveDescriptor(config.listenFd, socketHandOver(config.runDirectory, `gateway-${config.id}`));
   log.info({}, 'gateway ready');
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), {once: true});
   });
+  handOver.close();
   await drain(server);
   control.close();
   control.closeAllConnections();

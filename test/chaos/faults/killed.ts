@@ -1,0 +1,15 @@
+import type {Kind} from '../site/census.ts';
+import type {Fault} from './fault.ts';
+
+/** `kill -9` of one process of a kind. */
+export function killed(kind: Kind, weight: number): Fault {
+  return {
+    name: `kill-${kind}`,
+    weight,
+    async inflict(scene) {
+      const victim = await scene.any(kind);
+      scene.kill(victim);
+      await scene.gone([victim]);
+    },
+  };
+}
