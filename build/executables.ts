@@ -110,7 +110,7 @@ async function injectBesideMain({main, assets, output}: Parts): Promise<void> {
       assets,
       // No code cache: it would save some milliseconds of start-up, but no two builds of it are the same bytes.
       useCodeCache: false,
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      execArgv: ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'],
       // What NODE_OPTIONS says is meant for other programs of this host.
       execArgvExtension: 'none',
     },

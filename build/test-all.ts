@@ -19,15 +19,27 @@ const steps: {name: string; check: () => Promise<Outcome>}[] = [
   {name: 'build', check: () => script('build')},
   {name: 'sim', check: () => script('sim')},
   {name: 'cases', check: () => vitest('cases')},
+  {name: 'chaos', check: () => counted('chaos', chaosInShort)},
+  {name: 'chaos:shell', check: () => counted('chaos:shell', ['--kills=20'])},
   {name: 'nfs', check: () => nfs()},
 ];
 
+/** Two minutes of what takes an hour at full length: what is over soon, once each, in an order that is the same each time. */
+const soonOver = [
+  ...['agent-shell', 'payload', 'fusion-shell', 'engine', 'gateway', 'all-fusion'].map(kind => `kill-${kind}`),
+  ...['restart-fusion', 'reload-fusion', 'swap-fusion', 'restart-agent', 'swap-agent', 'refused-reload', 'full-disk'],
+];
+const chaosInShort = [
+  ...['--each=1', '--seed=4', `--faults=${soonOver.join(',')}`],
+  ...['--files=3000', '--snapshot-files=30000', '--requests=100', '--changes=500'],
+];
+/** They would run against the executables of an earlier build, and mean nothing. */
+const onExecutables = ['cases', 'chaos', 'chaos:shell', 'nfs'];
 const rows: (Outcome & {step: string; seconds: number})[] = [];
 for (const {name, check} of steps) {
   console.log(`\n── ${name}`);
   const startedAt = performance.now();
-  // They would run against the executables of an earlier build, and mean nothing.
-  const isPointless = ['cases', 'nfs'].includes(name) && rows.some(({step, failed}) => step === 'build' && failed > 0);
+  const isPointless = onExecutables.includes(name) && rows.some(({step, failed}) => step === 'build' && failed > 0);
   const outcome = isPointless ? {passed: 0, failed: 1, skipped: 0} : await check();
   rows.push({step: name, ...outcome, seconds: Math.round((performance.now() - startedAt) / 100) / 10});
 }
@@ -54,6 +66,12 @@ async function vitest(project: 'unit' | 'cases'): Promise<Outcome> {
 async function nfs(): Promise<Outcome> {
   const report = join(reports, 'nfs.json');
   return outcomeOf(report, await succeeds(['run', '--silent', 'test:nfs', '--', 'v42', `--report=${report}`]));
+}
+
+/** A script that writes how many of its checks passed. */
+async function counted(name: string, args: string[]): Promise<Outcome> {
+  const report = join(reports, `${name}.json`);
+  return outcomeOf(report, await succeeds(['run', '--silent', name, '--', ...args, `--counts=${report}`]));
 }
 
 function outcomeOf(report: string, isOk: boolean): Outcome {

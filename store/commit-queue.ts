@@ -1,10 +1,6 @@
 import type {Databases} from './databases.ts';
-
-/** What bodies write with. `flush` ends a body, `forget` follows a transaction that left nothing behind. */
-export interface Writing {
-  flush(): void;
-  forget(): void;
-}
+import type {Environment, Writing} from './environment.ts';
+import {storeError, storeFailed} from './store-error.ts';
 
 type Body<W> = {run(txn: W): unknown; resolve(value: unknown): void; reject(error: unknown): void};
 
@@ -13,17 +9,17 @@ type Body<W> = {run(txn: W): unknown; resolve(value: unknown): void; reject(erro
  *
  * 1. Bodies run in the order in which they came, each in one turn, and are answered when the commit is durable.
  * 2. A body that throws leaves nothing behind and takes nobody with it. If the commit fails, all that it held fail.
+ * 3. STORE_FULL and STORE_FAILED are errors of the store, whoever met them; every other error is what the body threw.
  */
 export class CommitQueue<W extends Writing> {
-  readonly #db: Pick<Databases, 'root'>;
-  readonly #txn: W;
-  readonly #explain: (error: unknown) => unknown;
+  readonly #environment: Environment<Pick<Databases, 'root'>, W>;
+  readonly #directory: string;
   #waiting: Body<W>[] = [];
 
-  constructor(db: Pick<Databases, 'root'>, txn: W, explain: (error: unknown) => unknown) {
-    this.#db = db;
-    this.#txn = txn;
-    this.#explain = explain;
+  /** `directory` is where the store is, for errors. */
+  constructor(environment: Environment<Pick<Databases, 'root'>, W>, directory: string) {
+    this.#environment = environment;
+    this.#directory = directory;
   }
 
   write<T>(run: (txn: W) => T): Promise<T> {
@@ -43,14 +39,16 @@ export class CommitQueue<W extends Writing> {
     if (bodies.length === 0) return;
     const settlements: (() => void)[] = [];
     try {
-      this.#db.root.transactionSync(() => {
+      this.#environment.ensure();
+      this.#environment.db.root.transactionSync(() => {
         // One alone needs no transaction of its own within this one.
         if (bodies.length === 1) settlements.push(this.#run(bodies[0]!));
         else for (const body of bodies) settlements.push(this.#runApart(body));
       });
     } catch (error) {
-      this.#txn.forget();
-      for (const {reject} of bodies) reject(this.#explain(error));
+      this.#environment.lose();
+      const told = error instanceof Thrown ? error.value : this.#explain(error);
+      for (const {reject} of bodies) reject(told);
       return;
     }
     for (const settle of settlements) settle();
@@ -58,17 +56,36 @@ export class CommitQueue<W extends Writing> {
 
   #runApart(body: Body<W>): () => void {
     try {
-      return this.#db.root.transactionSync(() => this.#run(body));
+      return this.#environment.db.root.transactionSync(() => this.#run(body));
     } catch (error) {
-      this.#txn.forget();
-      return () => body.reject(this.#explain(error));
+      if (!(error instanceof Thrown)) throw error;
+      this.#environment.writing.forget();
+      return () => body.reject(error.value);
     }
   }
 
   /** Returns what tells the body's owner. */
   #run({run, resolve}: Body<W>): () => void {
-    const value = run(this.#txn);
-    this.#txn.flush();
-    return () => resolve(value);
+    const {writing} = this.#environment;
+    try {
+      const value = run(writing);
+      writing.flush();
+      return () => resolve(value);
+    } catch (error) {
+      throw storeError(error, this.#directory) ?? new Thrown(error);
+    }
+  }
+
+  #explain(error: unknown): unknown {
+    return storeError(error, this.#directory) ?? storeFailed(error, this.#directory);
+  }
+}
+
+/** What a body threw, on its way out of the transaction. */
+class Thrown {
+  readonly value: unknown;
+
+  constructor(value: unknown) {
+    this.value = value;
   }
 }

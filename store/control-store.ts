@@ -1,3 +1,4 @@
+import {rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {
   type ControlRead,
@@ -9,21 +10,15 @@ import {
   type StoredCommand,
 } from '../core/control/control-store.ts';
 import {FustorError} from '../core/errors/fustor-error.ts';
-import {CommitQueue, type Writing} from './commit-queue.ts';
-import {
-  closeDatabases,
-  explainWriteError,
-  getNumber,
-  openTables,
-  putNumber,
-  readSnapshot,
-  rowsOf,
-  type Table,
-} from './databases.ts';
+import {CommitQueue} from './commit-queue.ts';
+import {getNumber, openTables, putNumber, readSnapshot, rowsOf, type Table} from './databases.ts';
+import {Environment, type Writing} from './environment.ts';
 import {fileKind} from './file-header.ts';
 import {tryLock} from './file-lock.ts';
 import {prepareLocalDirectory} from './local-disk.ts';
-import {notOurs, unreadableFormat} from './migrations/migrate.ts';
+import {cutOff, notOurs, unreadableFormat} from './migrations/migrate.ts';
+import {proveRoom} from './room.ts';
+import {storeError, storeFailed} from './store-error.ts';
 import {stateCodec} from './tree-read.ts';
 
 const fileName = 'control.mdb';
@@ -53,19 +48,33 @@ export async function openControlStore(directory: string): Promise<ControlStore>
   }
   try {
     const path = join(directory, fileName);
-    if (fileKind(path) === 'foreign') throw notOurs(path);
-    const tables = openTables(path, tableNames, {readOnly: false})!;
+    const kind = fileKind(path);
+    if (kind === 'foreign') throw notOurs(path);
+    if (kind === 'cut') throw cutOff(path);
+    // What is left of one whose making was cut off.
+    if (kind === 'new') {
+      rmSync(path, {force: true});
+      proveRoom(path);
+    }
+    const environment = new Environment(path, openControl);
     try {
-      checkFormat(tables, path);
-      return new LmdbControlStore(tables, path, () => lock.release());
+      checkFormat(environment.db, path);
+      return new LmdbControlStore(environment, directory, () => lock.release());
     } catch (error) {
-      await closeDatabases(path, tables);
+      await environment.close();
       throw error;
     }
   } catch (error) {
     lock.release();
-    throw explainWriteError(error, directory);
+    throw storeError(error, directory) ?? error;
   }
+}
+
+type ControlEnvironment = Environment<Tables, LmdbControl>;
+
+function openControl(path: string) {
+  const db = openTables(path, tableNames, {readOnly: false})!;
+  return {db, writing: new LmdbControl(db)};
 }
 
 function checkFormat(tables: Tables, path: string): void {
@@ -76,27 +85,32 @@ function checkFormat(tables: Tables, path: string): void {
 }
 
 class LmdbControlStore implements ControlStore {
-  readonly #tables: Tables;
-  readonly #path: string;
+  readonly #environment: ControlEnvironment;
+  readonly #directory: string;
   readonly #release: () => void;
   readonly #queue: CommitQueue<LmdbControl>;
   readonly #readerCheck: NodeJS.Timeout;
   #isClosed = false;
 
-  constructor(tables: Tables, path: string, release: () => void) {
-    this.#tables = tables;
-    this.#path = path;
+  constructor(environment: ControlEnvironment, directory: string, release: () => void) {
+    this.#environment = environment;
+    this.#directory = directory;
     this.#release = release;
-    this.#queue = new CommitQueue(tables, new LmdbControl(tables), error => explainWriteError(error, path));
-    this.#readerCheck = setInterval(() => tables.root.readerCheck(), readerCheckMs).unref();
+    this.#queue = new CommitQueue(environment, directory);
+    this.#readerCheck = setInterval(() => environment.db.root.readerCheck(), readerCheckMs).unref();
   }
 
   read<T>(body: (txn: ControlRead) => T): T {
-    return readSnapshot(this.#tables, () => body(new LmdbControl(this.#tables)));
+    const {db} = this.#environment;
+    try {
+      return readSnapshot(db, () => body(new LmdbControl(db)));
+    } catch (error) {
+      throw storeError(error, this.#directory) ?? error;
+    }
   }
 
   async write<T>(body: (txn: ControlWrite) => T): Promise<T> {
-    if (this.#isClosed) throw new Error(`The store ${this.#path} is closed.`);
+    if (this.#isClosed) throw storeFailed('it is closed', this.#directory);
     return this.#queue.write(body);
   }
 
@@ -105,7 +119,7 @@ class LmdbControlStore implements ControlStore {
     this.#isClosed = true;
     clearInterval(this.#readerCheck);
     this.#queue.drain();
-    await closeDatabases(this.#path, this.#tables);
+    await this.#environment.close();
     this.#release();
   }
 }
@@ -166,7 +180,10 @@ class LmdbControl implements ControlWrite, Writing {
 
   /** Nothing is kept in memory. */
   flush(): void {}
-  forget(): void {}
+
+  forget(): void {
+    getNumber(this.#tables, 'format');
+  }
 
   #next(counter: string): number {
     const next = getNumber(this.#tables, counter) ?? 0;

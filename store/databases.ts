@@ -1,6 +1,6 @@
 import {type Database, open, type RootDatabase} from 'lmdb';
-import {FustorError} from '../core/errors/fustor-error.ts';
 import {locked} from './file-lock.ts';
+import {maxReaders, prepareLockFile} from './room.ts';
 
 export type Table = Database<Buffer, Buffer>;
 type Range = {start?: Buffer; exclusiveStart?: boolean; end?: Buffer};
@@ -42,35 +42,49 @@ const portionMax = 64;
 
 const binary = {encoding: 'binary', keyEncoding: 'binary'} as const;
 
+type OpenOptions = {readOnly: boolean; turnMs?: number};
+
 /** Undefined when the environment has other tables. */
-export function openDatabases(path: string, options: {readOnly: boolean}): Databases | undefined {
+export function openDatabases(path: string, options: OpenOptions): Databases | undefined {
   return openTables(path, tableNames, options);
 }
 
 /**
  * Undefined when the environment has other tables. Processes open and close one after another: LMDB sets up the lock file
- * with the first and takes it down with the last, and lmdb-js fails for good if two of them meet there.
+ * with the first and takes it down with the last, and lmdb-js fails for good if two of them meet there. `turnMs`: how long to
+ * wait for the turn, when not for ever.
  */
 export function openTables<const Name extends string>(
   path: string,
   names: readonly Name[],
-  {readOnly}: {readOnly: boolean},
+  {readOnly, turnMs}: OpenOptions,
 ): (Record<Name, Table> & {root: RootDatabase<Buffer, Buffer>}) | undefined {
-  return locked(doorOf(path), () => {
-    const root = open<Buffer, Buffer>({path, noSubdir: true, maxDbs: names.length, readOnly, ...binary});
-    const tables = names.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
-    if (!tables.includes(undefined)) {
-      const opened = Object.fromEntries(names.map((name, index) => [name, tables[index]])) as Record<Name, Table>;
-      return {...opened, root};
+  const openAll = () => {
+    prepareLockFile(`${path}-lock`);
+    const root = open<Buffer, Buffer>({path, noSubdir: true, maxDbs: names.length, maxReaders, readOnly, ...binary});
+    try {
+      const tables = names.map(name => root.openDB<Buffer, Buffer>(name, binary) as Table | undefined);
+      if (!tables.includes(undefined)) {
+        const opened = Object.fromEntries(names.map((name, index) => [name, tables[index]])) as Record<Name, Table>;
+        return {...opened, root};
+      }
+    } catch (error) {
+      void root.close();
+      throw error;
     }
     void root.close();
     return undefined;
-  });
+  };
+  return locked(doorOf(path), openAll, turnMs);
 }
 
 /** Nothing may be waiting to be written. */
-export function closeDatabases(path: string, {root}: Pick<Databases, 'root'>): Promise<void> {
-  return locked(doorOf(path), () => root.close());
+export async function closeDatabases(
+  path: string,
+  {root}: Pick<Databases, 'root'>,
+  {turnMs}: {turnMs?: number} = {},
+): Promise<void> {
+  await locked(doorOf(path), () => root.close(), turnMs);
 }
 
 function doorOf(path: string): string {
@@ -130,16 +144,3 @@ export function readSnapshot<T>({root}: Pick<Databases, 'root'>, body: () => T):
     root.resetReadTxn();
   }
 }
-
-/** What LMDB and the disk say when there is no room, as an error that tells the operator; others as they come. */
-export function explainWriteError(error: unknown, path: string): unknown {
-  const found = error instanceof Error && noRoom.exec(error.message);
-  if (!found) return error;
-  return new FustorError('STORE_FULL', `Cannot write to the store ${path}: ${found[0]}.`, {
-    cause: error,
-    hint: "Free space on that disk (if there is, the kernel's log tells what it suffers from); writing then goes on by itself.",
-  });
-}
-
-/** ENOSPC, EDQUOT, EFBIG (a limit on files), and EIO, which is what LMDB makes of a write that was cut short. */
-const noRoom = /MDB_MAP_FULL|No space left on device|Disk quota exceeded|File too large|Input\/output error/;

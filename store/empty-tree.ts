@@ -1,6 +1,13 @@
 import {kinds, newEntryFrom, zeroTime} from '../core/entry/entry.ts';
 import {aboveRoot, rootDirectory, rootName, type TreeRead} from '../core/tree/tree-store.ts';
+import {emptyViewState, type ViewState, viewStateName} from '../core/view/view-status.ts';
 import {zeroTotals} from './totals.ts';
+
+/** What a view is to a process that cannot read its store: nothing is known of it, and `code` says why. */
+export function unreadableTree(code: string): TreeRead {
+  const state: ViewState = {...emptyViewState, unreadable: code};
+  return {...emptyTree, state: <T>(name: string) => (name === viewStateName ? (state as T) : undefined)};
+}
 
 const attributes = {kind: kinds.directory, size: 0, mtime: zeroTime, ctime: zeroTime};
 

@@ -1,29 +1,63 @@
 import {closeSync, fstatSync, openSync, readSync} from 'node:fs';
 import {systemErrorCode} from '../core/errors/fustor-error.ts';
 
-const metaPagesBytes = 8192;
+const pageBytes = 4096;
+const metaPagesBytes = 2 * pageBytes;
 const magicAt = 24;
 const magic = 0xbeef_c0de;
 const dataVersion = 2;
 
+/** Where a meta page tells its page size, its last page and its transaction. */
+const pageSizeAt = magicAt + 24;
+const lastPageAt = magicAt + 120;
+const transactionAt = lastPageAt + 8;
+/** Pages at the end that are free may be missing. Never this part of a file. */
+const missingMax = 0.25;
+
 /**
- * What a file is, told from its first bytes: lmdb-js ends the process when it opens one that is no environment. `new` is one
- * that is missing, or not written yet.
+ * What a file is, told from its two meta pages: lmdb-js ends the process when it opens one that is no environment. `new` is one
+ * that is missing, or whose making was cut off, by a crash or a power failure, before anything could be committed to it; `cut`
+ * one whose end is missing: reading there would end the process, too.
  */
-export function fileKind(path: string): 'new' | 'lmdb' | 'foreign' {
+export function fileKind(path: string): 'new' | 'lmdb' | 'foreign' | 'cut' {
   const descriptor = openOrUndefined(path);
   if (descriptor === undefined) return 'new';
   try {
-    const {size} = fstatSync(descriptor);
-    if (size === 0) return 'new';
-    const header = Buffer.alloc(magicAt + 8);
+    const header = Buffer.alloc(metaPagesBytes);
     readSync(descriptor, header, 0, header.length, 0);
-    const isLmdb = header.readUInt32LE(magicAt) === magic && header.readUInt32LE(magicAt + 4) === dataVersion;
-    if (!isLmdb) return 'foreign';
-    return size < metaPagesBytes ? 'new' : 'lmdb';
+    const {size} = fstatSync(descriptor);
+    if (size === 0 || isUnmade(header)) return 'new';
+    if (!isMeta(header, 0)) return 'foreign';
+    if (size < metaPagesBytes) return 'new';
+    return size < (1 - missingMax) * wantedBytes(descriptor) ? 'cut' : 'lmdb';
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** How long the newest of its two meta pages has the file. */
+function wantedBytes(descriptor: number): number {
+  const meta = Buffer.alloc(transactionAt + 8);
+  readSync(descriptor, meta, 0, meta.length, 0);
+  const pageSize = meta.readUInt32LE(pageSizeAt);
+  const metas = [0, pageSize].map(at => {
+    readSync(descriptor, meta, 0, meta.length, at);
+    return {transaction: meta.readBigUInt64LE(transactionAt), lastPage: Number(meta.readBigUInt64LE(lastPageAt))};
+  });
+  const [first, second] = metas as [(typeof metas)[0], (typeof metas)[0]];
+  return ((first.transaction > second.transaction ? first : second).lastPage + 1) * pageSize;
+}
+
+function isMeta(header: Buffer, page: number): boolean {
+  const at = page * pageBytes + magicAt;
+  return header.readUInt32LE(at) === magic && header.readUInt32LE(at + 4) === dataVersion;
+}
+
+/** Both meta pages are written first and at once, and nothing is committed before they are on the disk. */
+function isUnmade(header: Buffer): boolean {
+  if (!header.subarray(0, pageBytes).equals(Buffer.alloc(pageBytes))) return false;
+  if (header.readUInt32LE(pageBytes + magicAt) === 0) return true;
+  return isMeta(header, 1) && header.readBigUInt64LE(pageBytes + transactionAt) === 0n;
 }
 
 function openOrUndefined(path: string): number | undefined {

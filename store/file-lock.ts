@@ -15,13 +15,26 @@ export function tryLock(path: string): FileLock | undefined {
   return lock(path, lockExclusive | lockNonBlocking);
 }
 
-/** Runs a short body while no other process runs one under the same lock; waits for its turn. */
-export function locked<T>(path: string, body: () => T): T {
-  const held = lock(path, lockExclusive);
+/**
+ * Runs a short body while no other process runs one under the same lock; waits for its turn, for `turnMs` at most. Throws
+ * when it did not come.
+ */
+export function locked<T>(path: string, body: () => T, turnMs = Number.POSITIVE_INFINITY): T {
+  const held = turnMs === Number.POSITIVE_INFINITY ? lock(path, lockExclusive) : lockWithin(path, turnMs);
   try {
     return body();
   } finally {
     held?.release();
+  }
+}
+
+function lockWithin(path: string, turnMs: number): FileLock {
+  const until = performance.now() + turnMs;
+  for (;;) {
+    const held = tryLock(path);
+    if (held) return held;
+    if (performance.now() >= until) throw Object.assign(new Error(`Another process holds ${path}.`), {code: 'EBUSY'});
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   }
 }
 

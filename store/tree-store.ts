@@ -1,22 +1,19 @@
+import {rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {kinds, newEntryFrom, zeroTime} from '../core/entry/entry.ts';
 import {FustorError} from '../core/errors/fustor-error.ts';
 import {rootName, type TreeRead, type TreeReader, type TreeStore, type TreeWrite} from '../core/tree/tree-store.ts';
 import {CommitQueue} from './commit-queue.ts';
-import {
-  closeDatabases,
-  type Databases,
-  explainWriteError,
-  getNumber,
-  openDatabases,
-  readSnapshot,
-} from './databases.ts';
+import {type Databases, getNumber, openDatabases, readSnapshot} from './databases.ts';
+import {Environment} from './environment.ts';
 import {fileKind} from './file-header.ts';
 import {tryLock} from './file-lock.ts';
 import {prepareLocalDirectory} from './local-disk.ts';
 import {migrate, notOurs} from './migrations/migrate.ts';
+import {proveRoom} from './room.ts';
+import {storeError, storeFailed} from './store-error.ts';
 import {LmdbTreeRead} from './tree-read.ts';
-import {LmdbTreeReader} from './tree-reader.ts';
+import {LmdbTreeReader, type OnFault} from './tree-reader.ts';
 import {LmdbTreeWrite} from './tree-write.ts';
 
 const fileName = 'tree.mdb';
@@ -40,50 +37,71 @@ export async function openTreeStore(directory: string): Promise<TreeStore> {
   }
   try {
     const path = join(directory, fileName);
-    if (fileKind(path) === 'foreign') throw notOurs(path);
-    const db = openDatabases(path, {readOnly: false})!;
+    const kind = fileKind(path);
+    if (kind === 'foreign') throw notOurs(path);
+    // What is left of one whose making was cut off.
+    if (kind === 'new') {
+      rmSync(path, {force: true});
+      proveRoom(path);
+    }
+    const environment = new Environment(path, openTree);
     try {
-      plant(db);
-      migrate(db, path);
-      return new LmdbTreeStore(db, {directory, path}, () => lock.release());
+      plant(environment);
+      migrate(environment.db, path);
+      return new LmdbTreeStore(environment, directory, () => lock.release());
     } catch (error) {
-      await closeDatabases(path, db);
+      await environment.close();
       throw error;
     }
   } catch (error) {
     lock.release();
-    throw explainWriteError(error, directory);
+    throw storeError(error, directory) ?? error;
   }
 }
 
-/** Opens a view's tree to read, from any process, at any time: until the engine has made it, it reads as an empty tree. */
-export function openTreeReader(directory: string): TreeReader {
-  return new LmdbTreeReader(join(directory, fileName));
+/**
+ * Opens a view's tree to read, from any process, at any time: until the engine has made it, it reads as an empty tree, and
+ * while it cannot be read as one that says so.
+ */
+export function openTreeReader(directory: string, onFault?: OnFault): TreeReader {
+  return new LmdbTreeReader(join(directory, fileName), onFault);
+}
+
+type TreeEnvironment = Environment<Databases, LmdbTreeWrite>;
+
+function openTree(path: string) {
+  const db = openDatabases(path, {readOnly: false})!;
+  return {db, writing: new LmdbTreeWrite(db)};
 }
 
 class LmdbTreeStore implements TreeStore {
-  readonly #db: Databases;
-  readonly #place: {directory: string; path: string};
+  readonly #environment: TreeEnvironment;
+  readonly #directory: string;
   readonly #release: () => void;
   readonly #queue: CommitQueue<LmdbTreeWrite>;
   readonly #readerCheck: NodeJS.Timeout;
   #isClosed = false;
 
-  constructor(db: Databases, place: {directory: string; path: string}, release: () => void) {
-    this.#db = db;
-    this.#place = place;
+  constructor(environment: TreeEnvironment, directory: string, release: () => void) {
+    this.#environment = environment;
+    this.#directory = directory;
     this.#release = release;
-    this.#queue = new CommitQueue(db, new LmdbTreeWrite(db), error => explainWriteError(error, place.directory));
+    this.#queue = new CommitQueue(environment, directory);
     // A reader that was killed would pin its snapshot, and the file would grow for good.
-    this.#readerCheck = setInterval(() => db.root.readerCheck(), readerCheckMs).unref();
+    this.#readerCheck = setInterval(() => environment.db.root.readerCheck(), readerCheckMs).unref();
   }
 
   read<T>(body: (txn: TreeRead) => T): T {
-    return readSnapshot(this.#db, () => body(new LmdbTreeRead(this.#db)));
+    const {db} = this.#environment;
+    try {
+      return readSnapshot(db, () => body(new LmdbTreeRead(db)));
+    } catch (error) {
+      throw storeError(error, this.#directory) ?? error;
+    }
   }
 
   async write<T>(body: (txn: TreeWrite) => T): Promise<T> {
-    if (this.#isClosed) throw new Error(`The store ${this.#place.directory} is closed.`);
+    if (this.#isClosed) throw storeFailed('it is closed', this.#directory);
     return this.#queue.write(body);
   }
 
@@ -92,17 +110,16 @@ class LmdbTreeStore implements TreeStore {
     this.#isClosed = true;
     clearInterval(this.#readerCheck);
     this.#queue.drain();
-    await closeDatabases(this.#place.path, this.#db);
+    await this.#environment.close();
     this.#release();
   }
 }
 
 /** A new store has a root of which nothing is known. Its format is written after it: a reader waits for that. */
-function plant(db: Databases): void {
+function plant({db, writing: tree}: TreeEnvironment): void {
   if (getNumber(db, 'nextDirectory') !== undefined) return;
   const attributes = {kind: kinds.directory, size: 0, mtime: zeroTime, ctime: zeroTime};
   db.root.transactionSync(() => {
-    const tree = new LmdbTreeWrite(db);
     tree.plant({...newEntryFrom(rootName, attributes), hasAttributes: false});
     tree.flush();
   });

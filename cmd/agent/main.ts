@@ -32,6 +32,26 @@ void runProgram({
         return childCommand('payload', payloadConfig, runPayload);
       },
     },
+    install: {
+      summary: 'write the systemd units of this service',
+      load: async () => {
+        const [{installCommand}, {agentRole}] = await Promise.all([
+          import('../systemd/install.ts'),
+          import('../systemd/role.ts'),
+        ]);
+        return installCommand(agentRole);
+      },
+    },
+    'end-parts': {
+      summary: 'end what a shell has left running; the service calls it',
+      load: async () => {
+        const [{endPartsCommand}, {agentRole}] = await Promise.all([
+          import('../systemd/install.ts'),
+          import('../systemd/role.ts'),
+        ]);
+        return endPartsCommand(agentRole);
+      },
+    },
     'self-check': {
       summary: 'try every part of this executable on this machine',
       load: async () => {

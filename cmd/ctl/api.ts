@@ -24,8 +24,10 @@ export type Meta = JsonObject & {
   view?: string;
   /** Whether everything below the path has been listed at least once. */
   complete?: boolean;
-  /** `empty`, `snapshot`, `live` or `stale`. */
+  /** `empty`, `snapshot`, `live`, `stale` or `unreadable`. */
   sync?: string;
+  /** With `unreadable`: why. */
+  problem?: string;
   next_cursor?: string | null;
 };
 

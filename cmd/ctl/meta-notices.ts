@@ -18,6 +18,8 @@ export function syncText(meta: Meta): string {
       return 'the first snapshot is running';
     case 'stale':
       return 'no agent is connected';
+    case 'unreadable':
+      return `the fusion cannot read the view's store now: ${meta.problem ?? 'it does not say why'}`;
     default:
       return meta.sync ?? 'the state of the view is unknown';
   }

@@ -56,6 +56,26 @@ void runProgram({
         return childCommand('controller', embeddedControllerConfig, runEmbeddedController);
       },
     },
+    install: {
+      summary: 'write the systemd units of this service',
+      load: async () => {
+        const [{installCommand}, {fusionRole}] = await Promise.all([
+          import('../systemd/install.ts'),
+          import('../systemd/role.ts'),
+        ]);
+        return installCommand(fusionRole);
+      },
+    },
+    'end-parts': {
+      summary: 'end what a shell has left running; the service calls it',
+      load: async () => {
+        const [{endPartsCommand}, {fusionRole}] = await Promise.all([
+          import('../systemd/install.ts'),
+          import('../systemd/role.ts'),
+        ]);
+        return endPartsCommand(fusionRole);
+      },
+    },
     'self-check': {
       summary: 'try every part of this executable on this machine',
       load: async () => {

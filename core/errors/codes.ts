@@ -17,12 +17,16 @@ export const errorCodes = {
   STORE_FORMAT: {status: 500, exit: 13, retry: false},
   /** The disk under the store is full; nothing was half-written. Free space; the engine resumes by itself. */
   STORE_FULL: {status: 507, exit: 30, retry: true},
+  /** The disk under the store, or what is on it, fails. Queries go on as far as they can; the engine tries again. */
+  STORE_FAILED: {status: 503, exit: 31, retry: true},
   /** The source path does not exist, is not a directory, or may not be read by this user. */
   SOURCE_UNUSABLE: {status: 500, exit: 14, retry: true},
   /** The executable's self-check found a part that does not work on this machine. */
   SELF_CHECK_FAILED: {status: 500, exit: 15, retry: false},
   /** What was copied in place of a running program does not run on this machine. The running one goes on. */
   REPLACEMENT_UNUSABLE: {status: 500, exit: 16, retry: false},
+  /** "install" did not write: other units are there, this user may not write, or the service's user lacks something. */
+  UNITS_NOT_WRITTEN: {status: 500, exit: 17, retry: false},
 
   /** A parameter is unknown, malformed or out of range. The message names it and the nearest accepted one. */
   BAD_REQUEST: {status: 400, exit: 2, retry: false},

@@ -1,5 +1,5 @@
 import type {TreeRead} from '../tree/tree-store.ts';
-import {readViewStatus} from '../view/view-status.ts';
+import {readViewStatus, type Sync} from '../view/view-status.ts';
 import type {Found} from './resolve.ts';
 
 /** The `meta` of an answer: how fresh and how complete it is. */
@@ -9,7 +9,9 @@ export type Meta = {
   seq: number;
   seq_from?: number;
   complete: boolean;
-  sync: 'empty' | 'snapshot' | 'live' | 'stale';
+  sync: Sync;
+  /** With `unreadable`: why, in one word. */
+  problem?: string;
   /** ISO 8601. */
   last_event_at: string | null;
   /** Ids of agents. */
@@ -35,6 +37,7 @@ export function readMeta(
     seq: txn.seq(),
     complete: isComplete,
     sync,
+    ...(state.unreadable !== undefined && {problem: state.unreadable}),
     last_event_at: isoTime(state.lastEventAt),
     leader: leader?.agent ?? null,
     agents: sessions.map(({agent}) => agent),

@@ -42,6 +42,8 @@ export class TreeAnswer {
   #walk: TreeWalk | DirectoryWalk | undefined;
   #seqFrom: number | undefined;
   isDone = false;
+  /** A chunk that failed may have moved on and left nothing: no other can follow it. */
+  #isBroken = false;
 
   constructor(query: TreeQuery, parts = new AnswerParts()) {
     this.#query = query;
@@ -61,13 +63,18 @@ export class TreeAnswer {
   nextPieces(txn: TreeRead, nowMs: number, bytesMax = chunkBytesMax): Buffer[] | undefined {
     const {out} = this.#parts;
     out.length = 0; // an answer that failed may have left a part of itself
+    if (this.#isBroken) throw new Error('An answer goes on behind a chunk that failed.');
+    this.#isBroken = true;
     const pieces: Buffer[] = [];
     let found: Found | undefined;
     let bytes = bytesMax;
     if (this.#seqFrom === undefined) {
       this.#seqFrom = txn.seq();
       found = resolve(txn, this.#query.path);
-      if (!found.entry) return undefined;
+      if (!found.entry) {
+        this.#isBroken = false;
+        return undefined;
+      }
       this.#begin(txn, {...found, entry: found.entry}, pieces, bytesMax);
       if (this.#walk instanceof TreeWalk) bytes = Math.min(bytesMax, firstBytes);
     }
@@ -76,6 +83,7 @@ export class TreeAnswer {
       this.#end(txn, nowMs, found ?? resolve(txn, this.#query.path));
     }
     pieces.push(out.take());
+    this.#isBroken = false;
     return pieces;
   }
 

@@ -20,6 +20,8 @@ export type ViewState = {
   auditCompletedAt: number;
   /** Ids of all agents that ever spoke; an agent's number (`Entry.agent`) is its place in this list. */
   agents: readonly string[];
+  /** Never stored: why the store cannot be read, where it stands in for one that cannot. */
+  unreadable?: string;
 };
 
 export type StoredSession = {
@@ -64,9 +66,10 @@ export const emptyViewState: ViewState = {lastEventAt: 0, snapshotCompletedAt: 0
 /**
  * How the tree stands to the storage. `empty`: nothing has been reported yet. `snapshot`: a leader is there, and the first
  * full reading is not finished. `live`: it is, and a leader goes on watching. `stale`: nobody watches now; what is known is
- * as old as `last_event_at`.
+ * as old as `last_event_at`. `unreadable`: the store is there and cannot be read now, so nothing can be told of the tree.
  */
-export type Sync = 'empty' | 'snapshot' | 'live' | 'stale';
+export const syncs = ['empty', 'snapshot', 'live', 'stale', 'unreadable'] as const;
+export type Sync = (typeof syncs)[number];
 
 export type ViewStatus = {sync: Sync; state: ViewState; leader: StoredSession | undefined; sessions: StoredSession[]};
 
@@ -86,6 +89,7 @@ function syncOf(
   state: ViewState,
   leader: StoredSession | undefined,
 ): Sync {
+  if (state.unreadable !== undefined) return 'unreadable';
   const isKnown = state.lastEventAt !== 0 || (root !== undefined && root.listedAt !== 0);
   if (leader?.unavailable === undefined && leader !== undefined)
     return state.snapshotCompletedAt === 0 ? 'snapshot' : 'live';

@@ -27,6 +27,12 @@ export function unreadableFormat(path: string, found: number, readable = current
   );
 }
 
+export function cutOff(path: string): FustorError {
+  return new FustorError('STORE_FORMAT', `Cannot open the store ${path}: the end of the file is missing.`, {
+    hint: 'Put the whole file back, or move it away: a new one is filled by the agents.',
+  });
+}
+
 export function notOurs(path: string): FustorError {
   return new FustorError('STORE_FORMAT', `Cannot open the store ${path}: the file is not an LMDB environment.`, {
     hint: 'Move it away: a new one is filled by the agents.',

@@ -87,6 +87,8 @@ test('both stop cleanly on SIGTERM with exit 0, leave no process, and log JSON l
   await site.live();
   const pids = [...site.pids('fusion'), ...site.pids('agent')];
   expect(pids.length).toBe(1 + 2 + 1 + 1 + 1);
+  // Node would open its inspector, to anybody on this host, and say so in a line that is no JSON.
+  for (const pid of pids) process.kill(pid, 'SIGUSR1');
   expect([await site.stop('agent'), await site.stop('fusion')]).toEqual([0, 0]);
   expect(pids.filter(pid => isRunning(pid))).toEqual([]);
   for (const role of ['agent', 'fusion'] as const) {

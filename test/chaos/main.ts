@@ -6,6 +6,7 @@ import {faults} from './faults/all.ts';
 import {countsOf, printReport, type RunReport, wrongOf} from './report.ts';
 import {each, type Planned, weighted} from './schedule.ts';
 import type {SocketHolder} from './site/chaos-site.ts';
+import {whyNoSmallDisk} from './site/small-disk.ts';
 import {Stage, type StageReport, type StageSettings} from './stage.ts';
 
 /**
@@ -45,8 +46,9 @@ const holders: SocketHolder[] = values.holder === undefined ? ['shell', 'supervi
 if (!existsSync(join(import.meta.dirname, '../../dist/fustor-fusion'))) {
   throw new Error('There are no executables. Run "npm run build" first.');
 }
-if (process.getuid?.() !== 0) {
-  console.warn('SKIPPED: only root may mount the small disk that is to be filled');
+const missing = whyNoSmallDisk();
+if (missing !== undefined) {
+  console.warn(`SKIPPED: ${missing}`);
   writeCounts(values.counts, {passed: 0, failed: 0, skipped: 1});
 } else {
   await run();

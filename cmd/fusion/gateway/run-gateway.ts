@@ -30,8 +30,13 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
   const views = config.views.map(({name, storeDirectory, engineSocket}) => ({
     name,
     engineSocket,
-    reader: openTreeReader(storeDirectory),
+    reader: openTreeReader(storeDirectory, fault => {
+      if (fault === undefined) log.info({view: name}, 'the store can be read');
+      else log.error({view: name, error: textOf(fault)}, 'the store cannot be read; the view is told as "unreadable"');
+    }),
   }));
+  // Before the first request, so that none waits for it, and while there are descriptors.
+  for (const {reader} of views) reader.read(() => undefined);
   const metrics = new GatewayMetrics();
   const waiting = new WaitingClients();
   const app = createApp({
@@ -90,4 +95,8 @@ function createControl(metrics: GatewayMetrics): Server {
     response.writeHead(answer ? 200 : 404, {'content-type': 'application/json'});
     response.end(JSON.stringify(answer ? await answer() : null));
   });
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

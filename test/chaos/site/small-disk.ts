@@ -2,6 +2,11 @@ import {execFileSync} from 'node:child_process';
 import {closeSync, mkdirSync, openSync, rmSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 
+/** Why there can be no small disk here, and so no site; undefined where there can. */
+export function whyNoSmallDisk(): string | undefined {
+  return process.getuid?.() === 0 ? undefined : 'only root may mount the small disk that is to be filled';
+}
+
 /** A file system of its own, in memory, that can be filled to the last byte and freed again. */
 export class SmallDisk {
   readonly path: string;

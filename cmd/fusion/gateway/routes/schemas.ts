@@ -1,5 +1,6 @@
 import {z} from '@hono/zod-openapi';
 import {jobStates} from '../../../../core/view/jobs.ts';
+import {syncs} from '../../../../core/view/view-status.ts';
 import {json} from '../../../http/api.ts';
 
 /** Shapes of answers, for `/openapi.json`. */
@@ -9,7 +10,8 @@ export const meta = z
     seq: z.number().int(),
     seq_from: z.number().int().optional(),
     complete: z.boolean(),
-    sync: z.enum(['empty', 'snapshot', 'live', 'stale']),
+    sync: z.enum(syncs),
+    problem: z.string().optional().describe('With "unreadable": why the store cannot be read now, in one word.'),
     last_event_at: z.string().nullable(),
     leader: z.string().nullable(),
     agents: z.array(z.string()),

@@ -87,12 +87,15 @@ async function answerTree(
     onlyPath: asked.only_path ?? false,
     limit: asked.limit ?? Number.POSITIVE_INFINITY,
   };
-  const answer = new TreeAnswer(query, answers);
+  let answer: TreeAnswer;
   const next = (bytesMax: number) => view.reader.read(txn => answer.nextPieces(txn, clock.now(), bytesMax));
-  const first = next(sending.waiting.chunkBytes);
+  const first = view.reader.read(txn => {
+    answer = new TreeAnswer(query, answers); // anew when the store turns out to be damaged
+    return answer.nextPieces(txn, clock.now(), sending.waiting.chunkBytes);
+  });
   if (first === undefined) return pathNotFound(view, path, clock, job);
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
-  return sendChunks(context, {first, next: rest, isDone: answer.isDone}, sending);
+  return sendChunks(context, {first, next: rest, isDone: answer!.isDone}, sending);
 }
 
 /** Never in the way of the answer: what is known is told also when nobody can be asked to look again. */

@@ -1,0 +1,222 @@
+import {unitCommand, unitLine, unitWord} from './unit-text.ts';
+
+/** A file for systemd: `fustor-agent.service`, and what is in it. */
+export type Unit = {name: string; text: string};
+
+type ServiceOptions = {
+  /** With the suffix of an instance, without `.service`. */
+  name: string;
+  /** Whom it runs as; `root` is possible. */
+  user: string;
+  /** How to start the program, without its arguments. All paths here are absolute. */
+  command: readonly [string, ...string[]];
+  configFile: string;
+  /** Holds `NAME=value` lines for the `${env:NAME}` of the configuration; need not exist. */
+  environmentFile: string;
+  dataDirectory: string;
+};
+
+export type AgentOptions = ServiceOptions & {sourcePaths: string[]};
+
+/** `listen.host` is a numeric address. Without `listen` the fusion binds by itself. */
+export type FusionOptions = ServiceOptions & {listen: {host: string; port: number} | undefined};
+
+/*
+ * Written for systemd 252 (Debian 12): what only later ones know (Type=notify-reload, RestartSteps=) is done without.
+ * The comments in the units are for the administrator who reads them on the host.
+ */
+
+export function agentUnits(options: AgentOptions): Unit[] {
+  const {name, user, sourcePaths} = options;
+  const lines = [
+    ...header(name),
+    '',
+    '[Unit]',
+    'Description=Fustor agent: tells what is on the mounts of this host',
+    '# It starts after the mounts and ends before them, but requires none: one that is missing or hangs is the trouble of its',
+    '# own pipe, which waits for it.',
+    'After=network.target remote-fs.target',
+    ...unitSettings(options),
+    '',
+    '[Service]',
+    ...lifeSettings(options),
+    '',
+    ...ceilings({memoryHigh: '40%', memoryMax: '50%', openFiles: 65_536, oomScore: -100}),
+    '',
+    ...fileSettings(options, {otherPaths: sourcePaths, home: 'read-only'}),
+    '',
+    '# It reads the names and attributes of everybody’s files, and can do nothing else that only root may. On NFS the server',
+    '# decides: it sees the user, not this capability.',
+    'CapabilityBoundingSet=CAP_DAC_READ_SEARCH',
+    ...(user === 'root' ? [] : ['AmbientCapabilities=CAP_DAC_READ_SEARCH']),
+    ...hardening,
+    '',
+    '[Install]',
+    'WantedBy=multi-user.target',
+  ];
+  return [{name: `${name}.service`, text: `${lines.join('\n')}\n`}];
+}
+
+export function fusionUnits(options: FusionOptions): Unit[] {
+  const {name, listen} = options;
+  const service = [
+    ...header(name),
+    '',
+    '[Unit]',
+    'Description=Fustor fusion: one tree of each storage, over HTTP',
+    'After=network.target',
+    ...(listen ? [`Requires=${name}.socket`] : []),
+    ...unitSettings(options),
+    '',
+    '[Service]',
+    ...lifeSettings(options),
+    '',
+    ...ceilings({memoryHigh: '75%', memoryMax: '85%', openFiles: 262_144, oomScore: -500}),
+    '',
+    ...fileSettings(options, {otherPaths: [], home: 'yes'}),
+    '',
+    '# It can do nothing that only root may; also a port below 1024 is opened by systemd.',
+    'CapabilityBoundingSet=',
+    ...hardening,
+    '',
+    '[Install]',
+    'WantedBy=multi-user.target',
+    ...(listen ? [`Also=${name}.socket`] : []),
+  ];
+  const serviceUnit = {name: `${name}.service`, text: `${service.join('\n')}\n`};
+  return listen ? [{name: `${name}.socket`, text: socketText(name, listen)}, serviceUnit] : [serviceUnit];
+}
+
+function socketText(name: string, {host, port}: {host: string; port: number}): string {
+  const isEveryAddress = host === '0.0.0.0' || host === '::';
+  const lines = [
+    ...header(name),
+    '',
+    '[Unit]',
+    'Description=Listening socket of the Fustor fusion',
+    '',
+    '[Socket]',
+    '# systemd keeps listening while nothing of the fusion runs: clients wait instead of being refused. So a client also starts',
+    `# a service that was stopped; "systemctl stop ${name}.socket" stops both.`,
+    `ListenStream=${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ...(host === '::' ? ['# IPv4 too, as the program would do it.', 'BindIPv6Only=both'] : []),
+    ...(isEveryAddress
+      ? []
+      : ['# Also when the host does not have this address yet, early while it boots.', 'FreeBind=yes']),
+    'FileDescriptorName=http',
+    '# How many may wait while no gateway accepts; the kernel allows net.core.somaxconn.',
+    'Backlog=4096',
+    '# However often the service has to be started, the socket stays open.',
+    'TriggerLimitIntervalSec=0',
+    '',
+    '[Install]',
+    'WantedBy=sockets.target',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function header(name: string): string[] {
+  return [
+    '# Made by "install" of this program, which replaces it. Changes of yours belong into',
+    `# "systemctl edit ${name}".`,
+  ];
+}
+
+function unitSettings({dataDirectory}: ServiceOptions): string[] {
+  return [
+    `RequiresMountsFor=${unitWord(dataDirectory)}`,
+    '# It is started again however often it ends.',
+    'StartLimitIntervalSec=0',
+  ];
+}
+
+function lifeSettings({name, user, command, configFile, environmentFile}: ServiceOptions): string[] {
+  return [
+    `User=${user}`,
+    `SyslogIdentifier=${name}`,
+    '# The variables that the configuration names, as NAME=value lines; that root can read it is enough.',
+    `EnvironmentFile=-${unitLine(environmentFile)}`,
+    `ExecStart=${unitCommand([...command, '--config', configFile])}`,
+    '# The configuration is read again, and a new executable is taken up, in place.',
+    'ExecReload=/bin/kill -HUP $MAINPID',
+    '',
+    'Type=notify',
+    'NotifyAccess=main',
+    'TimeoutStartSec=2min',
+    'Restart=always',
+    'RestartSec=500ms',
+    '# The shell gives a sign of life every 15 s. One that does not is killed without a core dump, which would hold the keys.',
+    'WatchdogSec=30s',
+    'WatchdogSignal=SIGKILL',
+    '',
+    '# The processes below the shell work on when it dies, and the next shell takes them over. So nobody else may be killed with',
+    '# it, as "control-group" and "mixed" would do. Told to stop, the shell ends them itself, in order; if it has to be killed',
+    '# then, the last command ends them.',
+    'KillMode=process',
+    'TimeoutStopSec=60s',
+    `ExecStopPost=${unitCommand([...command, 'end-parts', '--config', configFile])}`,
+  ];
+}
+
+function ceilings(limits: {memoryHigh: string; memoryMax: string; openFiles: number; oomScore: number}): string[] {
+  return [
+    '# The last resort: the shell has a ceiling of its own for each process (supervision.memory_max). When this one is reached',
+    '# the kernel ends the largest process, and the others go on.',
+    `MemoryHigh=${limits.memoryHigh}`,
+    `MemoryMax=${limits.memoryMax}`,
+    'OOMPolicy=continue',
+    `OOMScoreAdjust=${limits.oomScore}`,
+    'TasksMax=4096',
+    `LimitNOFILE=${limits.openFiles}`,
+  ];
+}
+
+/** What is below it, systemd makes for the service, and gives to its user. */
+export const stateRoot = '/var/lib/';
+
+function fileSettings(
+  {dataDirectory, configFile, command}: ServiceOptions,
+  {otherPaths, home}: {otherPaths: string[]; home: 'yes' | 'read-only'},
+): string[] {
+  const paths = [dataDirectory, configFile, ...command.filter(word => word.startsWith('/')), ...otherPaths];
+  const uses = (...folders: string[]) => paths.some(path => folders.some(folder => isWithin(path, folder)));
+  // A colon would mean a link there.
+  const isState = dataDirectory.startsWith(stateRoot) && !dataDirectory.includes(':');
+  return [
+    '# Everything is read-only for it but its data directory.',
+    'ProtectSystem=strict',
+    ...(isState
+      ? [`StateDirectory=${unitWord(dataDirectory.slice(stateRoot.length))}`, 'StateDirectoryMode=0700']
+      : [`ReadWritePaths=${unitWord(dataDirectory)}`]),
+    `ProtectHome=${uses('/home', '/root', '/run/user') ? 'read-only' : home}`,
+    ...(uses('/tmp', '/var/tmp')
+      ? ['# Not private, because something that it needs is there.', 'PrivateTmp=no']
+      : ['PrivateTmp=yes']),
+    'UMask=0077',
+  ];
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
+}
+
+const hardening = [
+  'NoNewPrivileges=yes',
+  'PrivateDevices=yes',
+  'ProtectClock=yes',
+  'ProtectControlGroups=yes',
+  'ProtectHostname=yes',
+  'ProtectKernelLogs=yes',
+  'ProtectKernelModules=yes',
+  'ProtectKernelTunables=yes',
+  'ProtectProc=invisible',
+  'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6',
+  'RestrictNamespaces=yes',
+  'RestrictRealtime=yes',
+  'RestrictSUIDSGID=yes',
+  'LockPersonality=yes',
+  'SystemCallArchitectures=native',
+  'SystemCallFilter=@system-service',
+  'SystemCallErrorNumber=EPERM',
+  '# Not MemoryDenyWriteExecute=: JavaScript is compiled while it runs.',
+];
