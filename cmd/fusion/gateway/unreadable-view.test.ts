@@ -8,7 +8,7 @@ import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {systemClock} from '../../system-clock.ts';
 import {createApp, type GatewayApp} from './app.ts';
 import {Bodies} from './bodies.ts';
-import {KeyRing} from './keys.ts';
+import {KeyRing} from '../../http/keys.ts';
 import {GatewayMetrics} from './metrics.ts';
 import {Turns} from './turns.ts';
 import {Views} from './views.ts';
