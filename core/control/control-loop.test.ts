@@ -135,6 +135,30 @@ test('a part that flaps is told of five times a second at most, two heartbeats a
   expect(most).toBe(2);
 });
 
+test('a controller that hangs has two heartbeats to hang on, however much changes', async () => {
+  let underWay = 0;
+  way = (_, signal) => {
+    underWay++;
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  };
+  runLoop();
+  for (let i = 0; i < 100; i++) {
+    changed.raise();
+    await clock.pass(100);
+  }
+  expect(underWay).toBe(2);
+});
+
+test('a command that was held for longer than it had time was not that long on its way', async () => {
+  runLoop();
+  await clock.pass(9_000);
+  await controller.order({agent: 'node-a', part: 'payload-p', command: 'kill', key: 'ops', deadlineMs: 5_000});
+  await clock.pass(1_000);
+  expect(executed).toEqual(['kill payload-p']);
+  await clock.pass(30_000);
+  expect(sent.filter(({acknowledgements}) => acknowledgements.length > 0)).toHaveLength(1);
+});
+
 test('a command is executed once and acknowledged, also when its answer and its acknowledgement are lost and told again', async () => {
   let isLosing = true;
   way = async (request, signal) => {

@@ -6,7 +6,9 @@ import type {ControlStore} from './control-store.ts';
 import {Controller} from './controller.ts';
 import type {ControlHeartbeat, ControlHeartbeatAnswer, ReportedPart} from './protocol.ts';
 
-const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
+let logged: string[];
+const note = (_: object, message: string) => void logged.push(message);
+const log: Log = {debug() {}, info: note, warn: note, error: note, child: () => log};
 
 let clock: ManualClock;
 let store: ControlStore;
@@ -16,6 +18,7 @@ beforeEach(() => {
   clock = new ManualClock();
   store = openMemoryControl();
   ids = 0;
+  logged = [];
   restart();
 });
 
@@ -144,6 +147,15 @@ test('a command that nobody fetches in time expires and is never told', async ()
   expect((await beat()).commands).toEqual([]);
 });
 
+test('a command whose answer was lost has expired when its shell comes too late for it', async () => {
+  await beat();
+  await order({deadlineMs: 5_000});
+  await beat();
+  await clock.pass(5_000);
+  expect((await beat()).commands).toEqual([]);
+  expect(controller.command('node-a', 'c1').state).toBe('expired');
+});
+
 test('a late acknowledgement corrects a command that was given up', async () => {
   await beat();
   await order({deadlineMs: 5_000});
@@ -212,6 +224,19 @@ test('an agent is online while it is heard, then silent since it was heard last;
   expect(controller.counts()).toEqual({online: 0, silent: 1});
   await beat({}, AbortSignal.abort());
   expect(controller.agent('node-a')).toMatchObject({state: 'online', since: new Date(clock.now()).toISOString()});
+});
+
+test('who falls silent is told of once, and not again by a controller that is started again', async () => {
+  await beat();
+  await clock.pass(9_999);
+  await controller.tick();
+  expect(logged).toEqual(['an agent is online']);
+  await clock.pass(1);
+  await controller.tick();
+  await controller.tick();
+  restart();
+  await controller.tick();
+  expect(logged).toEqual(['an agent is online', 'an agent is silent']);
 });
 
 test('a wall clock that is set makes nobody silent', async () => {

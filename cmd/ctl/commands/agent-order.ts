@@ -28,7 +28,7 @@ export function agentOrder({order, summary}: {order: 'restart' | 'kill'; summary
       command
         .argument('<agent>', 'name of the agent')
         .argument('[pipe]', 'only the process of this pipe; else those of all')
-        .option('--wait', 'until it is done, for --timeout at most; that is the default', true)
+        .option('--wait', 'until it is done, for --timeout at most', true)
         .option(
           '--no-wait',
           'only until the controller has taken it; --timeout is how long it may still reach the agent',
