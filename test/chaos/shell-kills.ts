@@ -92,7 +92,7 @@ async function run({name, role, killsParts}: Round, site: ChaosSite): Promise<st
     const report = await prober?.finish();
     const {agent, fusion} = await site.stop();
     if (agent !== 0 || fusion !== 0) witness.wrong.push(`ended with ${agent} and ${fusion}`);
-    writer.end();
+    await writer.end();
     const left = processesAbout(site.folder).map(({pid, command}) => `left over: ${pid} ${command}`);
     const asked = report ? `, ${report.onNew + report.onKept} requests` : '';
     console.log(`${name}: ${kills} kills, ${entries} entries, ${writer.changes} changes${asked}; ${witness.summary()}`);
@@ -101,8 +101,8 @@ async function run({name, role, killsParts}: Round, site: ChaosSite): Promise<st
   } catch (error) {
     return [error instanceof Error ? error.message : String(error)];
   } finally {
-    writer.end();
-    prober?.end();
+    await writer.end();
+    await prober?.end();
   }
 }
 

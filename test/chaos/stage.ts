@@ -80,7 +80,7 @@ export class Stage {
     if (isAlive) await this.#phase('settle', () => this.#settle());
     const usage = this.#usage.stop(this.#settings.name);
     const report = await this.#prober!.finish();
-    this.#writer!.end();
+    await this.#writer!.end();
     await this.#phase('end', () => this.#end());
     this.#judge(report);
     return {phases: this.#phases, usage, prober: report, changes: this.#writer!.changes};
@@ -206,8 +206,8 @@ export class Stage {
 
   async #dispose(): Promise<void> {
     this.#usage.stop('');
-    this.#prober?.end();
-    this.#writer?.end();
+    await this.#prober?.end();
+    await this.#writer?.end();
     const hasFailed = this.#phases.some(({wrong}) => wrong.length > 0);
     if (hasFailed) this.#settings.say(`${this.#settings.name}: what went wrong is in ${this.#site.folder}`);
     await this.#site.dispose({keep: this.#settings.keep || hasFailed});
