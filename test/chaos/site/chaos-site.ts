@@ -1,6 +1,17 @@
-import {copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {requestUnix} from '../../../cmd/unix-socket.ts';
 import {makeTree} from '../../lib/make-tree.ts';
 import {freePort} from '../../lib/site.ts';
 import {difference, linesOfFind, linesOfTree} from '../../lib/tree-lines.ts';
@@ -153,7 +164,8 @@ export class ChaosSite {
       missing = await this.#missing(marker).catch(error => String(error));
       return missing === '';
     };
-    await until(isRecovered, {timeoutMs, everyMs: 50, what: 'recovery'}).catch(error => {
+    await until(isRecovered, {timeoutMs, everyMs: 50, what: 'recovery'}).catch(async error => {
+      await this.#keepHealth();
       throw new Error(`not recovered within ${timeoutMs} ms: ${missing}`, {cause: error});
     });
     return performance.now() - startedAt;
@@ -187,6 +199,20 @@ export class ChaosSite {
     rmSync(this.folder, {recursive: true, force: true});
   }
 
+  /** What every part says of itself, some times in a row, for whoever asks why nothing goes on: `health.jsonl`. */
+  async #keepHealth(): Promise<void> {
+    const runs = [join(this.folder, 'agent/run'), join(this.folder, 'fusion/data/run')];
+    for (let i = 0; i < 8; i++) {
+      for (const socket of runs.flatMap(socketsIn)) {
+        const request = {socket, method: 'GET', path: '/health', timeoutMs: 2_000};
+        const health = await requestUnix(request).then(({body}) => JSON.parse(body.toString()), String);
+        const line = JSON.stringify({at: new Date().toISOString(), socket, health});
+        appendFileSync(join(this.folder, 'health.jsonl'), `${line}\n`);
+      }
+      await sleep(700);
+    }
+  }
+
   async #missing(marker: string): Promise<string> {
     const incomplete = this.incomplete();
     if (incomplete !== undefined) return incomplete;
@@ -210,6 +236,12 @@ export class ChaosSite {
   #configOf(role: Role): string {
     return join(this.folder, `${role}.yaml`);
   }
+}
+
+function socketsIn(run: string): string[] {
+  return readdirSync(run)
+    .filter(name => name.endsWith('.sock'))
+    .map(name => join(run, name));
 }
 
 /** Short times, so that what is to be found by an audit is found soon; the cache window is for a local disk. */
