@@ -22,6 +22,6 @@ export function trendOf(samples: readonly Sample[], {part, floor}: {part: number
   return {mean, perHour: slope * 3600, growth, samples: count, limit, isFlat: growth <= limit || spanS < spanSMin};
 }
 
-function average(values: readonly number[]): number {
+export function average(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,9 +1,9 @@
 import {type Kind, kinds, usageOf} from './site/census.ts';
 import type {ChaosSite} from './site/chaos-site.ts';
-import {type Trend, trendOf} from './trend.ts';
+import {average, type Trend, trendOf} from './trend.ts';
 
 export type UsageRow = {stage: string; kind: Kind; memory: Trend; descriptors: Trend};
-type Sample = {kind: Kind; atS: number; bytes: number; descriptors: number};
+type Sample = {kind: Kind; atS: number; ageS: number; bytes: number; descriptors: number};
 
 const intervalMs = 5_000;
 /** A process that has just started is smaller than it will be. */
@@ -29,8 +29,9 @@ export class Usage {
   stop(stage: string): UsageRow[] {
     clearInterval(this.#timer);
     return kinds.map(kind => {
+      const samples = this.#samples.filter(sample => sample.kind === kind);
       const of = (key: 'bytes' | 'descriptors') =>
-        this.#samples.filter(sample => sample.kind === kind).map(({atS, [key]: value}) => ({atS, value}));
+        withoutAge(samples.map(({atS, ageS, [key]: value}) => ({atS, ageS, value})));
       return {
         stage,
         kind,
@@ -48,7 +49,22 @@ export class Usage {
       this.#bornAt.set(id, bornAt);
       const usage = usageOf(pid);
       if (!usage || now - bornAt < youngMs || now - this.#startedAt < warmUpMs) continue;
-      this.#samples.push({kind, atS: (now - this.#startedAt) / 1_000, ...usage});
+      const [atS, ageS] = [(now - this.#startedAt) / 1_000, (now - bornAt) / 1_000];
+      this.#samples.push({kind, atS, ageS, ...usage});
     }
   }
+}
+
+const grownUpS = 160;
+
+/**
+ * A process grows while it is young. Where the ages are mixed by chance, what is usual at an age is taken off; those that have
+ * grown up have nothing to be forgiven.
+ */
+export function withoutAge<T extends {ageS: number; value: number}>(samples: readonly T[]): T[] {
+  const stageOf = ({ageS}: T) => Math.floor(Math.log2(Math.min(ageS, grownUpS) / 10));
+  const usual = new Map<number, number>();
+  for (const [stage, same] of Map.groupBy(samples, stageOf)) usual.set(stage, average(same.map(({value}) => value)));
+  const mean = average(samples.map(({value}) => value));
+  return samples.map(sample => ({...sample, value: sample.value - usual.get(stageOf(sample))! + mean}));
 }
