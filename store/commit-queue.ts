@@ -1,7 +1,7 @@
-import type {Databases} from './databases.ts';
-import type {Environment, Writing} from './environment.ts';
+import type {Environment, EnvironmentTables, Writing} from './environment.ts';
 import {storeError, storeFailed} from './store-error.ts';
 
+type WrittenTo<W extends Writing> = Pick<Environment<EnvironmentTables, W>, 'db' | 'writing' | 'ensure' | 'lose'>;
 type Body<W> = {run(txn: W): unknown; resolve(value: unknown): void; reject(error: unknown): void};
 
 /**
@@ -12,12 +12,12 @@ type Body<W> = {run(txn: W): unknown; resolve(value: unknown): void; reject(erro
  * 3. STORE_FULL and STORE_FAILED are errors of the store, whoever met them; every other error is what the body threw.
  */
 export class CommitQueue<W extends Writing> {
-  readonly #environment: Environment<Pick<Databases, 'root'>, W>;
+  readonly #environment: WrittenTo<W>;
   readonly #directory: string;
   #waiting: Body<W>[] = [];
 
   /** `directory` is where the store is, for errors. */
-  constructor(environment: Environment<Pick<Databases, 'root'>, W>, directory: string) {
+  constructor(environment: WrittenTo<W>, directory: string) {
     this.#environment = environment;
     this.#directory = directory;
   }

@@ -1,4 +1,3 @@
-import {rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {
   type ControlRead,
@@ -16,8 +15,7 @@ import {Environment, type Writing} from './environment.ts';
 import {fileKind} from './file-header.ts';
 import {tryLock} from './file-lock.ts';
 import {prepareLocalDirectory} from './local-disk.ts';
-import {cutOff, notOurs, unreadableFormat} from './migrations/migrate.ts';
-import {proveRoom} from './room.ts';
+import {notOurs, unreadableFormat} from './migrations/migrate.ts';
 import {storeError, storeFailed} from './store-error.ts';
 import {stateCodec} from './tree-read.ts';
 
@@ -32,6 +30,7 @@ const currentFormat = 1;
  * - `meta`: name → f64: `format`, `nextCommand`, `nextEnded`
  */
 const tableNames = ['agents', 'open', 'ended', 'endedOrder', 'meta'] as const;
+type ControlEnvironment = Environment<Tables, LmdbControl>;
 type Tables = NonNullable<ReturnType<typeof openTables<(typeof tableNames)[number]>>>;
 
 /**
@@ -48,15 +47,11 @@ export async function openControlStore(directory: string): Promise<ControlStore>
   }
   try {
     const path = join(directory, fileName);
-    const kind = fileKind(path);
-    if (kind === 'foreign') throw notOurs(path);
-    if (kind === 'cut') throw cutOff(path);
-    // What is left of one whose making was cut off.
-    if (kind === 'new') {
-      rmSync(path, {force: true});
-      proveRoom(path);
-    }
-    const environment = new Environment(path, openControl);
+    if (fileKind(path) === 'foreign') throw notOurs(path);
+    const environment: ControlEnvironment = new Environment(path, {
+      open: () => openTables(path, tableNames, {readOnly: false})!,
+      writingTo: tables => new LmdbControl(tables),
+    });
     try {
       checkFormat(environment.db, path);
       return new LmdbControlStore(environment, directory, () => lock.release());
@@ -68,13 +63,6 @@ export async function openControlStore(directory: string): Promise<ControlStore>
     lock.release();
     throw storeError(error, directory) ?? error;
   }
-}
-
-type ControlEnvironment = Environment<Tables, LmdbControl>;
-
-function openControl(path: string) {
-  const db = openTables(path, tableNames, {readOnly: false})!;
-  return {db, writing: new LmdbControl(db)};
 }
 
 function checkFormat(tables: Tables, path: string): void {
@@ -102,11 +90,7 @@ class LmdbControlStore implements ControlStore {
 
   read<T>(body: (txn: ControlRead) => T): T {
     const {db} = this.#environment;
-    try {
-      return readSnapshot(db, () => body(new LmdbControl(db)));
-    } catch (error) {
-      throw storeError(error, this.#directory) ?? error;
-    }
+    return readSnapshot(db, () => body(new LmdbControl(db)));
   }
 
   async write<T>(body: (txn: ControlWrite) => T): Promise<T> {
@@ -181,6 +165,7 @@ class LmdbControl implements ControlWrite, Writing {
   /** Nothing is kept in memory. */
   flush(): void {}
 
+  /** Nothing is kept in memory; an environment that has given up says so. */
   forget(): void {
     getNumber(this.#tables, 'format');
   }

@@ -42,10 +42,8 @@ const portionMax = 64;
 
 const binary = {encoding: 'binary', keyEncoding: 'binary'} as const;
 
-type OpenOptions = {readOnly: boolean; turnMs?: number};
-
 /** Undefined when the environment has other tables. */
-export function openDatabases(path: string, options: OpenOptions): Databases | undefined {
+export function openDatabases(path: string, options: {readOnly: boolean; turnMs?: number}): Databases | undefined {
   return openTables(path, tableNames, options);
 }
 
@@ -57,7 +55,7 @@ export function openDatabases(path: string, options: OpenOptions): Databases | u
 export function openTables<const Name extends string>(
   path: string,
   names: readonly Name[],
-  {readOnly, turnMs}: OpenOptions,
+  {readOnly, turnMs}: {readOnly: boolean; turnMs?: number},
 ): (Record<Name, Table> & {root: RootDatabase<Buffer, Buffer>}) | undefined {
   const openAll = () => {
     prepareLockFile(`${path}-lock`);

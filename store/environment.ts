@@ -1,33 +1,39 @@
-import {closeDatabases, type Databases} from './databases.ts';
+import type {RootDatabase} from 'lmdb';
+import {closeDatabases} from './databases.ts';
 import {isPanic} from './store-error.ts';
 
-/** What bodies write with. `flush` ends a body; `forget` follows a transaction that left nothing behind, and reads. */
+/** What bodies write with. `flush` ends a body, `forget` follows a transaction that left nothing behind. */
 export interface Writing {
   flush(): void;
   forget(): void;
 }
 
-type Opened<Tables, W> = {db: Tables; writing: W};
+export type EnvironmentTables = {root: RootDatabase<Buffer, Buffer>};
 
-/** An environment as its writer has it open: the tables, and what writes to them with what it keeps of them in memory. */
-export class Environment<Tables extends Pick<Databases, 'root'>, W extends Writing> {
+/** How an environment is opened to write, and what is written with. */
+type Opening<T, W> = {open: () => T; writingTo: (tables: T) => W};
+
+/** An environment as its writer has it open: the tables, and what bodies write with, which may keep some of them in memory. */
+export class Environment<T extends EnvironmentTables, W extends Writing> {
   readonly #path: string;
-  readonly #open: (path: string) => Opened<Tables, W>;
-  #opened: Opened<Tables, W>;
+  readonly #opening: Opening<T, W>;
+  #db: T;
+  #writing: W;
   #isCertain = true;
 
-  constructor(path: string, open: (path: string) => Opened<Tables, W>) {
+  constructor(path: string, opening: Opening<T, W>) {
     this.#path = path;
-    this.#open = open;
-    this.#opened = open(path);
+    this.#opening = opening;
+    this.#db = opening.open();
+    this.#writing = opening.writingTo(this.#db);
   }
 
-  get db(): Tables {
-    return this.#opened.db;
+  get db(): T {
+    return this.#db;
   }
 
   get writing(): W {
-    return this.#opened.writing;
+    return this.#writing;
   }
 
   /** Before a transaction: makes up for what could not be done after one that failed. */
@@ -46,12 +52,12 @@ export class Environment<Tables extends Pick<Databases, 'root'>, W extends Writi
   }
 
   close(): Promise<void> {
-    return closeDatabases(this.#path, this.db);
+    return closeDatabases(this.#path, this.#db);
   }
 
   #goBack(): void {
     try {
-      this.writing.forget();
+      this.#writing.forget();
     } catch (error) {
       if (!isPanic(error)) throw error;
       this.#openAgain();
@@ -61,7 +67,8 @@ export class Environment<Tables extends Pick<Databases, 'root'>, W extends Writi
 
   /** LMDB does nothing any more with an environment in which the write failed that makes a commit valid. */
   #openAgain(): void {
-    void closeDatabases(this.#path, this.db);
-    this.#opened = this.#open(this.#path);
+    void closeDatabases(this.#path, this.#db);
+    this.#db = this.#opening.open();
+    this.#writing = this.#opening.writingTo(this.#db);
   }
 }

@@ -16,6 +16,8 @@ import {LmdbTreeRead} from './tree-read.ts';
 import {LmdbTreeReader, type OnFault} from './tree-reader.ts';
 import {LmdbTreeWrite} from './tree-write.ts';
 
+type TreeEnvironment = Environment<Databases, LmdbTreeWrite>;
+
 const fileName = 'tree.mdb';
 const readerCheckMs = 2_000;
 
@@ -44,7 +46,10 @@ export async function openTreeStore(directory: string): Promise<TreeStore> {
       rmSync(path, {force: true});
       proveRoom(path);
     }
-    const environment = new Environment(path, openTree);
+    const environment: TreeEnvironment = new Environment(path, {
+      open: () => openDatabases(path, {readOnly: false})!,
+      writingTo: db => new LmdbTreeWrite(db),
+    });
     try {
       plant(environment);
       migrate(environment.db, path);
@@ -65,13 +70,6 @@ export async function openTreeStore(directory: string): Promise<TreeStore> {
  */
 export function openTreeReader(directory: string, onFault?: OnFault): TreeReader {
   return new LmdbTreeReader(join(directory, fileName), onFault);
-}
-
-type TreeEnvironment = Environment<Databases, LmdbTreeWrite>;
-
-function openTree(path: string) {
-  const db = openDatabases(path, {readOnly: false})!;
-  return {db, writing: new LmdbTreeWrite(db)};
 }
 
 class LmdbTreeStore implements TreeStore {

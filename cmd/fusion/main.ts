@@ -46,16 +46,6 @@ void runProgram({
         return childCommand('gateway', gatewayConfig, runGateway);
       },
     },
-    controller: {
-      summary: 'the controller that --embed-controller brings; only the shell starts it',
-      load: async () => {
-        const [{childCommand}, {embeddedControllerConfig, runEmbeddedController}] = await Promise.all([
-          import('../child-main.ts'),
-          import('../controller/run-controller.ts'),
-        ]);
-        return childCommand('controller', embeddedControllerConfig, runEmbeddedController);
-      },
-    },
     install: {
       summary: 'write the systemd units of this service',
       load: async () => {
@@ -74,6 +64,16 @@ void runProgram({
           import('../systemd/role.ts'),
         ]);
         return endPartsCommand(fusionRole);
+      },
+    },
+    controller: {
+      summary: 'the controller that --embed-controller brings; only the shell starts it',
+      load: async () => {
+        const [{childCommand}, {embeddedControllerConfig, runEmbeddedController}] = await Promise.all([
+          import('../child-main.ts'),
+          import('../controller/run-controller.ts'),
+        ]);
+        return childCommand('controller', embeddedControllerConfig, runEmbeddedController);
       },
     },
     'self-check': {

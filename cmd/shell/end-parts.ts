@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {FustorError} from '../../core/errors/fustor-error.ts';
@@ -20,6 +21,7 @@ const resultsOfStop = ['success', 'timeout'];
  * gone. Throws DATA_DIR_UNUSABLE while a shell is there to do it.
  */
 export async function endParts(directory: string, role: 'agent' | 'fusion'): Promise<string[]> {
+  if (!existsSync(directory)) return []; // it never ran
   const lock = tryLock(join(directory, `${role}.lock`));
   if (!lock) {
     throw new FustorError('DATA_DIR_UNUSABLE', `The ${role} on ${directory} runs, and looks after its parts itself.`, {

@@ -32,13 +32,14 @@ test('fifty times in its own place: the same process, its listening socket open 
     `
     import {openSync, readdirSync, readFileSync} from 'node:fs';
     import {createServer} from 'node:http';
+    import {setCloseOnExec} from 'cmd/libc.ts';
     import {executeAgain} from 'cmd/shell/execute-again.ts';
     const times = Number(process.env.TIMES ?? 0);
     const server = createServer((_, response) => {
       response.setHeader('connection', 'close').end(String(times));
       if (times < 50) response.on('close', () => executeAgain({keep: [3], env: {TIMES: String(times + 1), SECRET: undefined}}));
     });
-    openSync('/dev/null'); // would be one more each time if it were handed on
+    setCloseOnExec(openSync('/dev/null'), false); // would be one more each time if it were handed on
     const blocked = /^SigBlk:\\s+(\\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1];
     server.listen({fd: 3}, () => {
       const {pid, cwd, argv, env} = process;

@@ -4,6 +4,7 @@ import {BoundSocket} from 'node:net';
 import type {ListenAddress} from '../../core/config/schema.ts';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
+import {setCloseOnExec} from '../libc.ts';
 import {socketFacts} from '../socket-facts.ts';
 import {inheritedSockets} from '../systemd/listen-fds.ts';
 import {receiveDescriptor} from './pass-descriptor.ts';
@@ -60,6 +61,8 @@ function fromDescriptor(descriptor: number): ListeningSocket {
       `Descriptor ${descriptor}, which was handed over to listen on, is no TCP socket.`,
     );
   }
+  // One that was kept across an execution of this shell would go to every child.
+  setCloseOnExec(descriptor, true);
   return {descriptor, url: urlOf(facts.host, facts.port), close: () => closeSync(descriptor)};
 }
 

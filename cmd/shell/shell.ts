@@ -120,7 +120,7 @@ export class Shell<Config> {
       const hasNewExecutable = isReplaced();
       this.#log.info({hasNewExecutable, isRenewal}, 'reloads');
       if (hasNewExecutable) await tryReplacement();
-      if (hasNewExecutable || isRenewal) this.#executeAgain(isRenewal);
+      if (hasNewExecutable || isRenewal) return await this.#executeAgain(isRenewal);
       this.#note(await this.#parts.apply(config, {isRenewal}));
     } catch (error) {
       if (!(error instanceof FustorError)) {
@@ -131,10 +131,11 @@ export class Shell<Config> {
     this.#notifier.ready();
   }
 
-  #executeAgain(isRenewal: boolean): void {
+  /** Resolves only when this shell was told to stop meanwhile. */
+  async #executeAgain(isRenewal: boolean): Promise<void> {
     const {descriptors = [], env = {}} = this.#parts.legacy?.() ?? {};
     this.#log.info({}, 'executes itself again');
-    executeAgain({keep: descriptors, env: {...env, ...(isRenewal && {[renewVariable]: '1'})}});
+    await executeAgain({keep: descriptors, env: {...env, ...(isRenewal && {[renewVariable]: '1'})}});
   }
 
   #note(reason: string | undefined): void {

@@ -177,7 +177,7 @@ export class Supervisor {
       // Who asks for a kill does not wait for the grace of an earlier, kinder request.
       if (wanted && (!ending || (wanted.isHopeless && !ending.isHopeless))) {
         ending = wanted;
-        killAt = this.#end(child, wanted, watchdog.isAnswering);
+        killAt = this.#end(child, wanted, watchdog);
       }
       if (clock.monotonic() >= killAt) {
         log.warn({part: this.name, child: child.pid, graceMs}, 'a part did not end in time and is killed');
@@ -204,7 +204,7 @@ export class Supervisor {
       if (!verdict) continue;
       log.error({part: this.name, child: child.pid, ...verdict}, 'a part is ended');
       ending = verdict;
-      killAt = this.#end(child, verdict, watchdog.isAnswering);
+      killAt = this.#end(child, verdict, watchdog);
     }
     this.#child = undefined;
     this.#hash = undefined;
@@ -213,20 +213,15 @@ export class Supervisor {
     return this.#deathOf(child, {exit, ending, uptimeMs});
   }
 
-  /** Returns when to kill it. */
-  #end(child: Child, {isHopeless}: Ending, isAnswering: boolean): number {
+  /** Returns when to kill it. One that does not answer any more does not hear either; one that is starting still may. */
+  #end(child: Child, {isHopeless}: Ending, watchdog: Watchdog): number {
     this.#become('stopping');
-    if (!isHopeless && isAnswering) {
-      child.terminate();
-      return this.#parts.clock.monotonic() + graceMs;
+    if (isHopeless || (watchdog.hasAnswered && !watchdog.isAnswering)) {
+      child.kill();
+      return Number.POSITIVE_INFINITY;
     }
-    // One that is starting still may end by itself; one that does not answer any more does not hear either.
-    if (!isHopeless && this.#health === undefined) {
-      child.terminate();
-      return this.#parts.clock.monotonic() + graceMs / 5;
-    }
-    child.kill();
-    return Number.POSITIVE_INFINITY;
+    child.terminate();
+    return this.#parts.clock.monotonic() + graceMs;
   }
 
   // ── When it is gone
