@@ -1,22 +1,12 @@
-import {dlopen} from 'node:ffi';
 import {statSync} from 'node:fs';
 import {join} from 'node:path';
 import {afterEach, expect, test} from 'vitest';
 import {fromText} from '../core/entry/byte-string.ts';
 import {kinds, newEntryFrom} from '../core/entry/entry.ts';
 import {rootDirectory, type TreeWrite} from '../core/tree/tree-store.ts';
+import {limitFileSize, unlimited} from '../test/lib/file-size-limit.ts';
 import {temporaryFolder} from '../test/lib/temporary-folder.ts';
 import {openTreeStore} from './tree-store.ts';
-
-const fileSizeLimit = 1; // RLIMIT_FSIZE
-const unlimited = 2n ** 64n - 1n;
-
-/** Files of this process may not grow beyond this; the kernel then fails a write as it does on a full disk. */
-function limitFileSize(bytes: bigint): void {
-  using libc = dlopen('libc.so.6', {setrlimit: {arguments: ['i32', 'pointer'], return: 'i32'}});
-  const limits = new BigUint64Array([bytes, unlimited]);
-  if (libc.functions.setrlimit(fileSizeLimit, limits) !== 0) throw new Error('setrlimit failed');
-}
 
 const ignoreSignal = () => {};
 afterEach(() => {

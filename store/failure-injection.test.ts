@@ -8,7 +8,7 @@ import {text} from 'node:stream/consumers';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {wrongTotals} from '../test/lib/recount.ts';
 import {type Call, type CallLog, imageOf, readCallLog} from '../test/lib/store-faults/call-log.ts';
-import {faultsEnvironment, useShippedLmdb} from '../test/lib/store-faults/shim.ts';
+import {faultsEnvironment} from '../test/lib/store-faults/shim.ts';
 import {commits, doNextCommit, storedCommits} from '../test/lib/store-sequence.ts';
 import {temporaryFolder} from '../test/lib/temporary-folder.ts';
 import {type Databases, openDatabases, rowsOf} from './databases.ts';
@@ -26,7 +26,7 @@ const program = join(import.meta.dirname, '../test/lib/store-sequence.ts');
 const failingProgram = join(import.meta.dirname, '../test/lib/store-faults/fail-every-write.ts');
 /** Real processes die at every call, and each point is continued to the end of the sequence: a quarter of an hour. */
 const isThorough = process.env.FUSTOR_STORE_FAILURES === 'all';
-const stride = isThorough ? 1 : 12;
+const stride = isThorough ? 1 : 25;
 
 let folder: ReturnType<typeof temporaryFolder>;
 let log: CallLog;
@@ -92,7 +92,7 @@ test('a power failure at any moment, whatever the disk kept of what was not flus
 test('whichever write or flush fails, everything in the commit is refused, the store is what it was, and the next commit works', async () => {
   const path = join(folder.path, 'failing');
   mkdirSync(path);
-  const child = start(failingProgram, path, {}, await useShippedLmdb(folder.path));
+  const child = start(failingProgram, path, {});
   const refused = JSON.parse(await child.said) as {STORE_FULL: number; STORE_FAILED: number};
   expect(await child.signal).toBeNull();
   const calls = log.commits.at(-1)! - log.commits[0]!;
@@ -157,15 +157,10 @@ function run(path: string, faults: Faults): Promise<string | null> {
 }
 
 /** `said`: on stdout. `signal` rejects when the program fails by itself. */
-function start(
-  script: string,
-  path: string,
-  faults: Faults,
-  env: NodeJS.ProcessEnv = {},
-): {said: Promise<string>; signal: Promise<string | null>} {
+function start(script: string, path: string, faults: Faults): {said: Promise<string>; signal: Promise<string | null>} {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, path], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {...faultsEnvironment(path, faults), NODE_COMPILE_CACHE: join(folder.path, 'compiled'), ...env},
+    env: {...faultsEnvironment(path, faults), NODE_COMPILE_CACHE: join(folder.path, 'compiled')},
   });
   const complaints = text(child.stderr);
   const signal = once(child, 'exit').then(async ([code, signal]) => {

@@ -1,3 +1,4 @@
+import {join} from 'node:path';
 import {defineConfig} from 'vitest/config';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -10,6 +11,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          globalSetup: join(root, 'test/lib/shipped-lmdb.ts'),
           testTimeout: 30_000, // on a busy machine; what must be fast is measured by benchmarks
           include: [
             '{core,drivers,store,cmd,build}/**/*.test.ts',

@@ -65,12 +65,18 @@ export function answerErrors(
   });
 }
 
-/** `/openapi.json`. */
+/** `/openapi.json`, made once: it takes as long as hundreds of queries, and anybody may ask for it. */
 export function describeApi(app: OpenAPIHono<ApiEnv>, description: string): void {
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: {title: 'Fustor', version, description},
-    security: [{bearer: []}, {apiKey: []}],
+  let document: string | undefined;
+  app.get('/openapi.json', () => {
+    document ??= JSON.stringify(
+      app.getOpenAPI31Document({
+        openapi: '3.1.0',
+        info: {title: 'Fustor', version, description},
+        security: [{bearer: []}, {apiKey: []}],
+      }),
+    );
+    return new Response(document, {headers: {'content-type': 'application/json'}});
   });
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {type: 'http', scheme: 'bearer'});
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {type: 'apiKey', in: 'header', name: 'X-API-Key'});

@@ -11,7 +11,14 @@ import {doubts} from '../tree/doubts.ts';
 import {take} from '../tree/take.ts';
 import {forgottenUntil} from '../tree/tombstones.ts';
 import {rootDirectory, type TreeRead, type TreeWrite} from '../tree/tree-store.ts';
-import {type StoredSession, type ViewState, viewStateName} from '../view/view-status.ts';
+import {
+  type RejectedState,
+  readRejected,
+  rejectedStateName,
+  type StoredSession,
+  type ViewState,
+  viewStateName,
+} from '../view/view-status.ts';
 import {agentNumber, applyPhases, getSession, putSession, readViewState} from './session.ts';
 
 /**
@@ -25,6 +32,7 @@ export type Arrival = {viewMs: number; wallMs: number; run: EngineRun};
 
 const clockStateName = 'clock';
 const storageClockStateName = 'storage-clock';
+const reasonCharsMax = 500;
 
 /** Moves the view's clock to its next timestamp. */
 export function tick(txn: TreeWrite, viewMs: number): Hlc {
@@ -87,15 +95,18 @@ export function ingest(
   return finish(txn, putSession(txn, next), now, arbitration);
 }
 
-/** A batch that breaks the protocol was kept aside: the stream goes on behind it. */
+/** A batch that cannot be applied is kept aside, and remembered: the stream goes on behind it. */
 export function skipBatch(
   txn: TreeWrite,
-  {session: id, number}: {session: string; number: number},
+  {session: id, number, reason}: {session: string; number: number; reason: string},
   {viewMs, wallMs}: Arrival,
 ): void {
   const session = getSession(txn, id);
   tick(txn, viewMs);
-  if (number === session.lastBatch + 1) putSession(txn, {...session, seenAt: wallMs, lastBatch: number});
+  if (number !== session.lastBatch + 1) return;
+  putSession(txn, {...session, seenAt: wallMs, lastBatch: number});
+  const last = {at: wallMs, session: id, agent: session.agent, batch: number, reason: reason.slice(0, reasonCharsMax)};
+  txn.putState(rejectedStateName, {count: readRejected(txn).count + 1, last} satisfies RejectedState);
 }
 
 /** What the pipe is told: its role, the clock as evidence for its next look, and how far it was heard. */

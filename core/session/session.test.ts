@@ -6,7 +6,7 @@ import {type Path, rootPath} from '../entry/path.ts';
 import type {FsEvent} from '../protocol/events.ts';
 import {resolve} from '../query/resolve.ts';
 import {onlyRun} from '../tree/context.ts';
-import {readViewStatus} from '../view/view-status.ts';
+import {readRejected, readViewStatus} from '../view/view-status.ts';
 import {ingest, skipBatch} from './ingest.ts';
 import {endSession, endSilentSessions, openSession, readSessions} from './session.ts';
 
@@ -106,8 +106,10 @@ test('a batch that is sent again changes nothing', async () => {
 test('behind a batch that was kept aside the stream goes on', async () => {
   const {store, open, send} = view();
   const {id} = (await open('a', '1')).session;
-  await store.write(txn => skipBatch(txn, {session: id, number: 1}, at(start)));
+  await store.write(txn => skipBatch(txn, {session: id, number: 1, reason: 'it breaks the protocol'}, at(start)));
   expect((await send(id, 2, [upsert('/f')])).session.lastBatch).toBe(2);
+  const last = {at: start, session: id, agent: 'a', batch: 1, reason: 'it breaks the protocol'};
+  expect(store.read(readRejected as never)).toEqual({count: 1, last});
 });
 
 test("the view's clock never goes back, whatever the wall clock does", async () => {

@@ -244,7 +244,8 @@ export class Supervisor {
     const {stderr: _, ...told} = death;
     this.#health = undefined;
     if (isOrdered(death) || this.#order) {
-      this.#lastDeath ??= death;
+      // What an operator wants to know is why it died, not that somebody restarted it since.
+      if (!this.#lastDeath || isOrdered(this.#lastDeath)) this.#lastDeath = death;
       log.info({part: this.name, ...told}, 'a part ended as it was asked to and is started again');
       return;
     }

@@ -7,7 +7,7 @@ import {type DirectoryRecord, rootDirectory, type TreeRead} from '../tree/tree-s
  * What an engine stores about the view as a whole, and what a gateway tells of it. A gateway reads only the store, so the
  * answer is the same whether the engine runs or not: an engine that died shows as sessions that were not seen for too long.
  *
- * States of the store: `view`, and `session/{id}` for each session.
+ * States of the store: `view`, `rejected`, and `session/{id}` for each session.
  */
 
 /** Times here are wall time of the fusion in milliseconds since 1970; 0 means never. */
@@ -58,10 +58,22 @@ export type StoredSession = {
   scans: readonly {id: string; source: ScanSource; path: string; startedAt: number}[];
 };
 
+/** Batches that could not be applied; they are kept in the view's folder `rejected`, the newest hundred. */
+export type RejectedState = {
+  count: number;
+  /** `at` is wall time of the fusion in milliseconds since 1970. */
+  last: {at: number; session: string; agent: string; batch: number; reason: string} | undefined;
+};
+
 export const viewStateName = 'view';
+export const rejectedStateName = 'rejected';
 export const sessionStatePrefix = 'session/';
 
 export const emptyViewState: ViewState = {lastEventAt: 0, snapshotCompletedAt: 0, auditCompletedAt: 0, agents: []};
+
+export function readRejected(txn: TreeRead): RejectedState {
+  return txn.state<RejectedState>(rejectedStateName) ?? {count: 0, last: undefined};
+}
 
 /**
  * How the tree stands to the storage. `empty`: nothing has been reported yet. `snapshot`: a leader is there, and the first

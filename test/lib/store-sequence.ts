@@ -18,7 +18,7 @@ import {directory, listing, look, move, path, remove, second, settings, start, u
  * sessions, a snapshot, realtime events, audits, housekeeping, a session that ends. As a program it goes on with the
  * sequence from what is stored: `node store-sequence.ts FOLDER`; it tells each commit that is acknowledged, one to a line.
  */
-export const commits = Number(process.env.FUSTOR_COMMITS ?? 24);
+export const commits = Number(process.env.FUSTOR_COMMITS ?? 18);
 const stepName = 'step';
 const agents = ['a', 'b'] as const;
 type Agent = (typeof agents)[number];

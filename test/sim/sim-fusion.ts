@@ -1,3 +1,4 @@
+import {noDeathMarks} from '../../cmd/fusion/engine/death-marks.ts';
 import {Engine} from '../../cmd/fusion/engine/engine.ts';
 import {EngineMetrics} from '../../cmd/fusion/engine/engine-metrics.ts';
 import {FustorError} from '../../core/errors/fustor-error.ts';
@@ -56,6 +57,7 @@ export class SimFusion {
           this.#onRejected(reason);
           return 'kept';
         },
+        marks: noDeathMarks,
       },
     );
     await engine.start();

@@ -14,11 +14,23 @@ type Answer = {status: number; body: unknown};
 type Handler = (request: IncomingMessage, id: string, body: Buffer, signal: AbortSignal) => Promise<Answer>;
 
 const bodyBytesMax = 96 * 2 ** 20;
+const openWhenRefused = ['/health', '/metrics'];
 
 /** The engine's HTTP on its unix socket: what gateways hand on, and what the shell asks. */
 export function createEngineServer(
   engine: Engine,
-  {log, metrics, signal: stopping}: {log: Log; metrics: () => Promise<unknown>; signal: AbortSignal},
+  {
+    log,
+    metrics,
+    signal: stopping,
+    refusal = () => undefined,
+  }: {
+    log: Log;
+    metrics: () => Promise<unknown>;
+    signal: AbortSignal;
+    /** Why nothing can be asked of the engine yet. */
+    refusal?: () => FustorError | undefined;
+  },
 ): Server {
   /** For the shell: what was answered, and what waits for an answer beside its own question. */
   const work = {done: 0, pending: -1};
@@ -69,6 +81,8 @@ export function createEngineServer(
 
   async function answer(request: IncomingMessage, signal: AbortSignal): Promise<Answer> {
     const path = new URL(request.url!, 'http://engine').pathname;
+    const refused = openWhenRefused.includes(path) ? undefined : refusal();
+    if (refused) throw refused;
     for (const {method, pattern, handle} of routes) {
       const match = method === request.method ? pattern.exec(path) : null;
       if (match) return handle(request, decodeURIComponent(match[1] ?? ''), await readBody(request), signal);

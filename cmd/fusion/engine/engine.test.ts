@@ -10,6 +10,7 @@ import type {Clock} from '../../../core/time/clock.ts';
 import type {TreeStore} from '../../../core/tree/tree-store.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 import {systemClock} from '../../system-clock.ts';
+import {noDeathMarks} from './death-marks.ts';
 import {Engine} from './engine.ts';
 import {EngineMetrics} from './engine-metrics.ts';
 
@@ -38,6 +39,7 @@ beforeEach(() => {
   engine = new Engine(settings, {
     ...{store, clock, log, metrics: new EngineMetrics('v'), randomId: () => `id${++made}`},
     keepAside: async () => 'nowhere',
+    marks: noDeathMarks,
   });
 });
 afterEach(() => stop.controller.abort());

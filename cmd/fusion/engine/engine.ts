@@ -44,8 +44,12 @@ import {forgetTombstones} from '../../../core/tree/tombstones.ts';
 import type {TreeRead, TreeStore} from '../../../core/tree/tree-store.ts';
 import type {StoredJob} from '../../../core/view/jobs.ts';
 import type {StoredSession} from '../../../core/view/view-status.ts';
+import {isStoreError} from '../../../store/store-error.ts';
 import {BatchOrder} from './batch-order.ts';
+import type {DeathMarks} from './death-marks.ts';
 import type {EngineMetrics} from './engine-metrics.ts';
+import {StoreTrouble} from './store-trouble.ts';
+import {Turnstile} from './turnstile.ts';
 
 export type EngineSettings = TreeSettings & {view: string; sessionTimeoutMs: number};
 
@@ -56,8 +60,14 @@ export type EngineParts = {
   metrics: EngineMetrics;
   /** A fresh random part for the id of a session or a job. */
   randomId: () => string;
-  /** Keeps a rejected batch for inspection; resolves to where. */
-  keepAside: (batch: {session: string; number: number; bytes: Uint8Array; reason: string}) => Promise<string>;
+  /** Keeps a rejected batch for inspection; resolves to where, or to undefined when that is not possible. */
+  keepAside: (batch: {
+    session: string;
+    number: number;
+    bytes: Uint8Array;
+    reason: string;
+  }) => Promise<string | undefined>;
+  marks: DeathMarks;
 };
 
 export type ReceivedBatch = {session: string; number: number; sentAt: number; bytes: Uint8Array};
@@ -69,12 +79,18 @@ const reviewedAtOnce = 1_000;
 const collectedAtOnce = 512;
 const tombstonesIntervalMs = 1_000;
 const tombstonesAtOnce = 2_000;
+/** As often in a row the engine may die of a batch. */
+const deathsMax = 3;
+/** A body is judged so often before what it throws is the batch's fault. */
+const judgedMax = 2;
 
 /** The only writer of a view: what agents say becomes sessions, clock and tree, one transaction for each message. */
 export class Engine {
   readonly #settings: EngineSettings;
   readonly #parts: EngineParts;
   readonly #order: BatchOrder;
+  readonly #turnstile = new Turnstile();
+  readonly #trouble: StoreTrouble;
   /** Raised when there may be something to tell to a pipe. */
   readonly #news = new Signal();
   #hasOrphans = true;
@@ -90,7 +106,19 @@ export class Engine {
     this.#settings = settings;
     this.#parts = parts;
     this.#order = new BatchOrder(parts.clock);
+    this.#trouble = new StoreTrouble(parts);
   }
+
+  readonly #write: TreeStore['write'] = async body => {
+    try {
+      const result = await this.#parts.store.write(body);
+      this.#trouble.noteSuccess();
+      return result;
+    } catch (error) {
+      if (isStoreError(error)) this.#trouble.note(error);
+      throw error;
+    }
+  };
 
   /**
    * Before the first message. Everybody gets a full timeout, because nobody could be heard until now. From here on the
@@ -100,7 +128,7 @@ export class Engine {
     const {store, clock} = this.#parts;
     const wallMs = clock.now();
     this.#viewOffsetMs = Math.max(wallMs, hlcToMs(store.read(readClock))) - clock.monotonic();
-    const sessions = await store.write(txn => {
+    const sessions = await this.#write(txn => {
       const before = readClock(txn);
       if (hlcAt(wallMs) < before) forgetStorageClock(txn);
       this.#run = {since: tick(txn, this.#arrival().viewMs), before};
@@ -110,10 +138,10 @@ export class Engine {
   }
 
   async open(request: OpenSessionRequest, key: string): Promise<OpenSessionAnswer> {
-    const {store, clock, log, randomId} = this.#parts;
+    const {clock, log, randomId} = this.#parts;
     const {viewMs, wallMs} = this.#arrival();
     const timeoutMs = this.#settings.sessionTimeoutMs;
-    const answer = await store.write(txn => {
+    const answer = await this.#write(txn => {
       const id = `${this.#settings.view}.${randomId()}`;
       const {session, isResumed} = openSession(txn, request, {id, key, nowMs: wallMs, timeoutMs});
       return {
@@ -141,17 +169,17 @@ export class Engine {
   async heartbeat(id: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
     const {store, clock} = this.#parts;
     const {queued, wants_suspects} = request;
-    const {told: first, timeoutMs} = await store.write(txn => {
+    this.#heardAt.set(id, clock.monotonic()); // also when that cannot be stored: a full disk ends no session
+    const {told: first, timeoutMs} = await this.#write(txn => {
       const {session} = heartbeat(txn, {session: id, queued, ...this.#arrival()});
       return {told: tell(txn, id, wants_suspects), timeoutMs: session.timeoutMs};
     });
-    this.#heardAt.set(id, clock.monotonic());
     const waitMs = Math.min(request.wait_ms, heldMsMax, timeoutMs / 2);
     if (waitMs === 0 || isNews(first, request)) return first;
     const hasNews = () => store.read(txn => isNews(tell(txn, id, wants_suspects), request));
     await this.#untilNews(hasNews, waitMs, signal);
     // The clock is evidence for what the pipe looks at next: it is told as it is now.
-    return store.write(txn => {
+    return this.#write(txn => {
       tick(txn, this.#arrival().viewMs);
       return tell(txn, id, wants_suspects);
     });
@@ -159,9 +187,9 @@ export class Engine {
 
   /** A job for a scan that somebody asks for, told to the leader at once. Throws TOO_MANY_JOBS. */
   async requestScan(asked: {path: Path; isRecursive: boolean}, key: string): Promise<{job: StoredJob; isNew: boolean}> {
-    const {store, clock, log, randomId} = this.#parts;
+    const {clock, log, randomId} = this.#parts;
     const id = randomId();
-    const requested = await store.write(txn => requestScan(txn, {id, ...asked, key, nowMs: clock.now()}));
+    const requested = await this.#write(txn => requestScan(txn, {id, ...asked, key, nowMs: clock.now()}));
     if (requested.isNew) {
       log.info({job: id, path: toText(asked.path).text, key}, 'a scan is asked for');
       this.#news.raise();
@@ -174,18 +202,20 @@ export class Engine {
     const arrival = this.#arrival();
     const lastBatch = () => this.#parts.store.read(txn => getSession(txn, received.session).lastBatch);
     const turn = await this.#order.turn(received, lastBatch);
+    this.#heardAt.set(received.session, this.#parts.clock.monotonic());
+    const leave = await this.#turnstile.enter({isAlone: this.#parts.marks.deathsOf(received) > 0});
     try {
-      const ingestion = await this.#apply(received, arrival);
-      this.#heardAt.set(received.session, this.#parts.clock.monotonic());
+      const ingestion = await this.#applyMarked(received, arrival, lastBatch);
       return {...progressOf(ingestion), look_at: [], scans: []};
     } finally {
+      leave();
       turn.end();
     }
   }
 
   async end(id: string): Promise<void> {
     const {viewMs, wallMs} = this.#arrival();
-    await this.#parts.store.write(txn => {
+    await this.#write(txn => {
       tick(txn, viewMs);
       endSession(txn, id, wallMs);
     });
@@ -193,8 +223,23 @@ export class Engine {
     this.#parts.log.info({session: id}, 'session ended');
   }
 
-  /** What time brings: silent sessions end, suspects are cleared, space is freed. Called about once a second. */
+  /**
+   * What time brings: silent sessions end, suspects are cleared, space is freed. Called about once a second. What a full disk
+   * does not allow is done when it does; rejects with STORE_FAILED when the store is not usable for long.
+   */
   async tick(): Promise<void> {
+    try {
+      // The clock is stored for its own sake: whether writing works again.
+      if (this.#trouble.isOn) await this.#write(txn => void tick(txn, this.#arrival().viewMs));
+      await this.#keepHouse();
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      this.#trouble.note(error);
+    }
+    this.#trouble.giveUp();
+  }
+
+  async #keepHouse(): Promise<void> {
     const {store, clock, metrics} = this.#parts;
     await this.#endSilentSessions();
     const {viewMs} = this.#arrival();
@@ -203,7 +248,7 @@ export class Engine {
       this.#tombstonesAt = clock.monotonic();
       await this.#forgetTombstones(viewMs);
     }
-    while (this.#hasOrphans) this.#hasOrphans = await store.write(txn => txn.collect(collectedAtOnce));
+    while (this.#hasOrphans) this.#hasOrphans = await this.#write(txn => txn.collect(collectedAtOnce));
     this.#news.raise(); // suspects may have come
     metrics.observe(store);
   }
@@ -232,7 +277,7 @@ export class Engine {
     for (const id of this.#heardAt.keys()) if (!sessions.some(session => session.id === id)) this.#heardAt.delete(id);
     if (!sessions.some(isSilent)) return;
     const {viewMs, wallMs} = this.#arrival();
-    const silent = await store.write(txn => {
+    const silent = await this.#write(txn => {
       tick(txn, viewMs);
       return endSilentSessions(txn, isSilent, wallMs);
     });
@@ -243,33 +288,59 @@ export class Engine {
     }
   }
 
-  async #apply({session, number, sentAt, bytes}: ReceivedBatch, arrival: Arrival): Promise<Ingestion> {
-    const {store, metrics, log} = this.#parts;
-    try {
-      const batch = this.#decode({session, number, sentAt, bytes});
-      const startedAt = performance.now();
-      const done = await store.write(txn => {
-        const expected = getSession(txn, session).lastBatch + 1;
-        if (number > expected) throw outOfOrder(number, expected);
-        return ingest(txn, batch, {arrival, settings: this.#settings});
-      });
-      this.#hasOrphans ||= (done.arbitration?.counted ?? 0) > 0;
-      metrics.committed(done, batch.events.length, (performance.now() - startedAt) / 1000);
-      return done;
-    } catch (error) {
-      if (error instanceof FustorError && error.code !== 'BATCH_REJECTED') throw error;
-      // A batch that cannot be applied would come again for ever: it is kept aside, and the stream goes on.
-      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      const file = await this.#parts.keepAside({session, number, bytes, reason});
-      await store.write(txn => skipBatch(txn, {session, number}, arrival));
-      metrics.rejected();
-      log.error({session, batch: number, file, reason}, 'a batch was rejected and kept aside');
-      if (error instanceof FustorError) throw error;
-      throw new FustorError('BATCH_REJECTED', `Batch ${number} could not be applied: ${String(error)}`, {
-        cause: error,
-        details: {kept: file},
-      });
+  /** A batch that an engine of this view died of, again and again, is not tried once more. */
+  async #applyMarked(received: ReceivedBatch, arrival: Arrival, lastBatch: () => number): Promise<Ingestion> {
+    const {marks} = this.#parts;
+    const deaths = marks.deathsOf(received);
+    if (deaths >= deathsMax && received.number > lastBatch()) {
+      const reason = `The engine died ${deaths} times in a row while it was applying batch ${received.number}.`;
+      await this.#reject(received, arrival, new FustorError('BATCH_REJECTED', reason));
     }
+    marks.begin(received);
+    try {
+      return await this.#apply(received, arrival);
+    } finally {
+      marks.end(received);
+    }
+  }
+
+  async #apply(received: ReceivedBatch, arrival: Arrival): Promise<Ingestion> {
+    const {metrics} = this.#parts;
+    for (let judged = 1; ; judged++) {
+      try {
+        const batch = this.#decode(received);
+        const startedAt = performance.now();
+        const done = await this.#write(txn => {
+          const expected = getSession(txn, batch.session).lastBatch + 1;
+          if (batch.number > expected) throw outOfOrder(batch.number, expected);
+          return ingest(txn, batch, {arrival, settings: this.#settings});
+        });
+        this.#hasOrphans ||= (done.arbitration?.counted ?? 0) > 0;
+        metrics.committed(done, batch.events.length, (performance.now() - startedAt) / 1000);
+        return done;
+      } catch (error) {
+        // Of the store, the session, the order: the batch may come again. All else is what the batch brought about.
+        if (error instanceof FustorError && error.code !== 'BATCH_REJECTED') throw error;
+        if (judged === judgedMax || error instanceof FustorError) await this.#reject(received, arrival, error);
+      }
+    }
+  }
+
+  /** A batch that cannot be applied would come again for ever: it is kept aside, and the stream goes on. Always throws. */
+  async #reject(received: ReceivedBatch, arrival: Arrival, error: unknown): Promise<never> {
+    const {session, number, bytes} = received;
+    const {keepAside, metrics, log} = this.#parts;
+    const message = error instanceof Error ? error.message : String(error);
+    await this.#write(txn => skipBatch(txn, {session, number, reason: message}, arrival));
+    const reason = error instanceof Error ? (error.stack ?? message) : message;
+    const file = await keepAside({session, number, bytes, reason});
+    metrics.rejected();
+    log.error({session, batch: number, file, reason}, 'a batch was rejected and kept aside');
+    if (error instanceof FustorError) throw error;
+    throw new FustorError('BATCH_REJECTED', `Batch ${number} could not be applied: ${String(error)}`, {
+      cause: error,
+      details: {kept: file},
+    });
   }
 
   #decode({session, number, sentAt, bytes}: ReceivedBatch): Batch {
@@ -292,7 +363,7 @@ export class Engine {
     if (!isDue()) return;
     let reviewed: number;
     do {
-      reviewed = await store.write(txn =>
+      reviewed = await this.#write(txn =>
         reviewSuspects(txn, {now: tick(txn, viewMs), thresholdMs, limit: reviewedAtOnce}),
       );
     } while (reviewed === reviewedAtOnce);
@@ -310,7 +381,7 @@ export class Engine {
       return false;
     });
     if (isAny || after) {
-      this.#forgetAfter = await store.write(txn => forgetTombstones(txn, {until, after, limit: tombstonesAtOnce}));
+      this.#forgetAfter = await this.#write(txn => forgetTombstones(txn, {until, after, limit: tombstonesAtOnce}));
     }
   }
 }

@@ -25,6 +25,7 @@ const retryAfter: Partial<Record<ErrorCode, number>> = {
   ENGINE_UNAVAILABLE: 1,
   OVERLOADED: 1,
   STORE_FULL: 5,
+  STORE_FAILED: 2,
   CONTROLLER_UNAVAILABLE: 5,
   TOO_MANY_JOBS: 5,
 };

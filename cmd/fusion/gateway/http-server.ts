@@ -11,7 +11,7 @@ export type ServerOptions = {
   waiting: WaitingClients;
   /** Who neither sends what is missing of its request nor takes anything of its answer for this long is disconnected. */
   clientTimeoutMs: number;
-  /** From here on, idle connections and then those of stalled clients are closed. */
+  /** From here on, the connections that are idle for longest, and then those of stalled clients, are closed for new ones. */
   connectionsMax?: number;
   log: Log;
 };
@@ -24,7 +24,9 @@ const checkEveryMs = 5_000;
 const keepAliveTimeoutMs = 65_000;
 /** Requests that one connection sent ahead of their answers. Nobody who means well comes near. */
 const pipelinedMax = 1_000;
-const makeRoomEveryMs = 100;
+/** What part of all connections is closed at a time, for as many new ones. */
+const roomPart = 0.05;
+const tellEveryMs = 60_000;
 /** What the kernel keeps for a client that does not read, as far as it has not been sent yet. */
 const unsentBytesMax = 64 * 1024;
 
@@ -43,19 +45,21 @@ export function createGatewayServer(options: ServerOptions): Server {
   });
   // A client that has said all that it has to say still hears its answer. Node has no option for it.
   Object.assign(server, {httpAllowHalfOpen: true});
-  const room = new Room(server, {waiting, connectionsMax, log});
+  const room = new Room({waiting, connectionsMax, log});
   const ahead = new WeakMap<Socket, number>();
 
   server.on('connection', socket => room.enter(socket));
   server.on('request', (incoming, outgoing) => {
+    const {socket} = incoming;
+    room.asks(socket);
+    outgoing.once('close', () => room.isAnswered(socket));
     outgoing.setTimeout(clientTimeoutMs, () => {
       if (!outgoing.headersSent && incoming.complete) return; // it waits for us
-      log.debug({client: incoming.socket.remoteAddress, path: pathOf(incoming)}, 'a client made no progress');
+      log.debug({client: socket.remoteAddress, path: pathOf(incoming)}, 'a client made no progress');
       outgoing.destroy();
     });
     if (outgoing.socket) return void listener(incoming, outgoing);
     // Sent before the answer to an earlier request was complete. It is begun after that, so that only one costs memory.
-    const {socket} = incoming;
     const count = (ahead.get(socket) ?? 0) + 1;
     ahead.set(socket, count);
     if (count > pipelinedMax) return void socket.destroy();
@@ -101,18 +105,16 @@ function pathOf({url = ''}: IncomingMessage): string {
  * made room for it.
  */
 class Room {
-  readonly #server: Server;
   readonly #waiting: WaitingClients;
   readonly #connectionsMax: number;
   readonly #log: Log;
+  /** Connections that were answered and are kept, the one that does nothing for longest first. */
+  readonly #idle = new Set<Socket>();
   #connections = 0;
-  #madeRoomAt = Number.NEGATIVE_INFINITY;
+  #arrivals = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    server: Server,
-    {waiting, connectionsMax, log}: {waiting: WaitingClients; connectionsMax: number; log: Log},
-  ) {
-    this.#server = server;
+  constructor({waiting, connectionsMax, log}: {waiting: WaitingClients; connectionsMax: number; log: Log}) {
     this.#waiting = waiting;
     this.#connectionsMax = connectionsMax;
     this.#log = log;
@@ -120,16 +122,37 @@ class Room {
 
   enter(socket: Socket): void {
     this.#connections++;
-    socket.once('close', () => this.#connections--);
+    socket.once('close', () => {
+      this.#connections--;
+      this.#idle.delete(socket);
+    });
     if (this.#connections < this.#connectionsMax) return;
+    const some = Math.ceil(this.#connectionsMax * roomPart);
+    if (this.#arrivals++ % some === 0) this.#make(some);
+  }
+
+  asks(socket: Socket): void {
+    this.#idle.delete(socket);
+  }
+
+  isAnswered(socket: Socket): void {
+    if (!socket.destroyed) this.#idle.add(socket);
+  }
+
+  /** Not `closeIdleConnections`: that closes also those that were accepted just now and have not asked yet. */
+  #make(some: number): void {
+    let closed = 0;
+    for (const socket of this.#idle) {
+      if (closed === some) break;
+      this.#idle.delete(socket);
+      socket.destroy();
+      closed++;
+    }
+    const brokenOff = this.#waiting.breakOff(some - closed);
     const now = performance.now();
-    if (now - this.#madeRoomAt < makeRoomEveryMs) return;
-    this.#madeRoomAt = now;
-    this.#server.closeIdleConnections();
-    const brokenOff = this.#waiting.breakOff(Math.ceil(this.#connectionsMax / 20));
-    this.#log.warn(
-      {connections: this.#connections, brokenOff},
-      'as many connections as there may be; idle ones closed',
-    );
+    if (now - this.#toldAt < tellEveryMs) return;
+    this.#toldAt = now;
+    const connections = this.#connections;
+    this.#log.warn({connections, closed, brokenOff}, 'as many connections as there may be; some made room');
   }
 }

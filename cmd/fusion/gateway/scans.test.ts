@@ -17,6 +17,7 @@ import {until} from '../../../test/lib/until.ts';
 import {KeyRing} from '../../http/keys.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
+import {noDeathMarks} from '../engine/death-marks.ts';
 import {Engine} from '../engine/engine.ts';
 import {EngineMetrics} from '../engine/engine-metrics.ts';
 import {createEngineServer} from '../engine/engine-server.ts';
@@ -49,7 +50,8 @@ beforeEach(async () => {
   cleanups.push(folder.remove);
   const engineSocket = join(folder.path, 'engine.sock');
   const metrics = new EngineMetrics('site');
-  const parts = {store, clock: systemClock, log, metrics, randomId: randomUUID, keepAside: async () => 'nowhere'};
+  const keepAside = async () => 'nowhere';
+  const parts = {store, clock: systemClock, log, metrics, randomId: randomUUID, keepAside, marks: noDeathMarks};
   const signal = new AbortController().signal;
   const server = createEngineServer(new Engine(settings, parts), {log, metrics: async () => [], signal});
   await listenUnix(server, engineSocket);

@@ -25,6 +25,16 @@ test('long answers get their slices in a round, whoever came first', async () =>
   expect(done.join('')).toBe('abcaba');
 });
 
+test('first slices come before those that go on, one of them and one of the others', async () => {
+  const turns = new Turns();
+  const done: string[] = [];
+  const note = (name: string) => () => void done.push(name);
+  for (const name of ['a', 'b', 'c']) turns.take(note(name));
+  await Promise.all(['1', '2', '3', '4'].map(name => turns.first(note(name))));
+  expect(done.join('')).toBe('1a2b3c4');
+  await expect(turns.first(() => JSON.parse('{'))).rejects.toThrow(SyntaxError);
+});
+
 test('the event loop gets about a millisecond of slices at a time, however many wait', async () => {
   const turns = new Turns();
   let done = 0;

@@ -11,6 +11,9 @@ const wholesMax = 4;
  */
 export class Turns {
   readonly #slices: (() => void)[] = [];
+  /** First slices of answers. They do not wait for a whole round, and may not keep it up: one of them, one of the others. */
+  readonly #firsts: (() => void)[] = [];
+  #wasFirst = false;
   #isPlanned = false;
   /** Pieces of work under way, and those that wait for one to end. */
   #wholes = 0;
@@ -19,6 +22,20 @@ export class Turns {
   take(slice: () => void): void {
     this.#slices.push(slice);
     this.#plan();
+  }
+
+  /** The first slice of an answer that may be long: after the sockets were looked at, before those that go on. */
+  first<T>(slice: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#firsts.push(() => {
+        try {
+          resolve(slice());
+        } catch (error) {
+          reject(error);
+        }
+      });
+      this.#plan();
+    });
   }
 
   /**
@@ -53,7 +70,7 @@ export class Turns {
   }
 
   #plan(): void {
-    if (this.#isPlanned || this.#slices.length === 0) return;
+    if (this.#isPlanned || this.#isEmpty) return;
     this.#isPlanned = true;
     // What is planned from within an immediate comes after the sockets were looked at.
     setImmediate(() => {
@@ -65,7 +82,15 @@ export class Turns {
 
   #run(): void {
     const until = performance.now() + turnMs;
-    do this.#slices.shift()?.();
-    while (this.#slices.length > 0 && performance.now() < until);
+    while (!this.#isEmpty) {
+      this.#wasFirst = !this.#wasFirst;
+      const [wanted, other] = this.#wasFirst ? [this.#firsts, this.#slices] : [this.#slices, this.#firsts];
+      (wanted.length > 0 ? wanted : other).shift()!();
+      if (performance.now() >= until) return;
+    }
+  }
+
+  get #isEmpty(): boolean {
+    return this.#slices.length === 0 && this.#firsts.length === 0;
   }
 }

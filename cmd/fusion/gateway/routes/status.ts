@@ -4,7 +4,7 @@ import {isoTime, readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
 import {type JobState, readJobs, type StoredJob} from '../../../../core/view/jobs.ts';
-import {readViewStatus} from '../../../../core/view/view-status.ts';
+import {readRejected, readViewStatus} from '../../../../core/view/view-status.ts';
 import {readParameters} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import type {View} from '../views.ts';
@@ -22,6 +22,14 @@ const status = z.object({
   blind_spots: z.number(),
   suspects: z.number(),
   jobs: z.object({queued: z.number(), running: z.number()}),
+  rejected: z
+    .object({
+      count: z.number(),
+      last: z
+        .object({at: z.string(), session: z.string(), agent: z.string(), batch: z.number(), reason: z.string()})
+        .nullable(),
+    })
+    .describe('Batches that could not be applied, ever: they are kept in the folder `rejected` of the view.'),
   agents: z.array(z.record(z.string(), z.unknown())).describe('The sessions that feed the view.'),
 });
 
@@ -48,6 +56,7 @@ function answerStatus(context: GatewayContext, view: View, clock: Clock): Respon
     const {state, sessions} = readViewStatus(txn, nowMs);
     const totals = found.record!.totals;
     const jobs = readJobs(txn);
+    const rejected = readRejected(txn);
     return {
       data: {
         snapshot_completed_at: isoTime(state.snapshotCompletedAt),
@@ -61,6 +70,10 @@ function answerStatus(context: GatewayContext, view: View, clock: Clock): Respon
         blind_spots: totals.blindSpots,
         suspects: totals.suspects,
         jobs: {queued: countOf(jobs, 'queued'), running: countOf(jobs, 'running')},
+        rejected: {
+          count: rejected.count,
+          last: rejected.last ? {...rejected.last, at: isoTime(rejected.last.at)} : null,
+        },
         agents: sessions.map(session => ({
           id: session.agent,
           pipe: session.pipe,

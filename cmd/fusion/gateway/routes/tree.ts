@@ -89,10 +89,12 @@ async function answerTree(
   };
   let answer: TreeAnswer;
   const next = (bytesMax: number) => view.reader.read(txn => answer.nextPieces(txn, clock.now(), bytesMax));
-  const first = view.reader.read(txn => {
-    answer = new TreeAnswer(query, answers); // anew when the store turns out to be damaged
-    return answer.nextPieces(txn, clock.now(), sending.waiting.chunkBytes);
-  });
+  const begin = () =>
+    view.reader.read(txn => {
+      answer = new TreeAnswer(query, answers); // anew when the store turns out to be damaged
+      return answer.nextPieces(txn, clock.now(), sending.waiting.chunkBytes);
+    });
+  const first = depthMax > 1 ? await sending.turns.first(begin) : begin();
   if (first === undefined) return pathNotFound(view, path, clock, job);
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
   return sendChunks(context, {first, next: rest, isDone: answer!.isDone}, sending);
