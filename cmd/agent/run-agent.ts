@@ -34,6 +34,7 @@ function payloadPart(
     agentId: agent.id,
     socket: payloadSocket(runDirectory, pipe.name),
     storageFile: join(agent.data, 'storages', `${pipe.name}.json`),
+    spoolDirectory: join(agent.data, 'spool', pipe.name),
     pipe,
     // References were checked when the configuration was read.
     source: sources.find(({name}) => name === pipe.source)!,

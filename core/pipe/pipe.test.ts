@@ -10,6 +10,7 @@ import type {HeartbeatRequest, OrderedScan, SessionProgress, SessionRole} from '
 import type {Sender} from '../sender/sender.ts';
 import type {EventSink, ScanRequest, Source, SourceStatus} from '../source/source.ts';
 import type {Clock} from '../time/clock.ts';
+import {MemorySpool} from './memory-spool.ts';
 import {Pipe} from './pipe.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
@@ -125,7 +126,10 @@ function viewWith(answer: (number: number, progress: SessionProgress) => Promise
 
 async function run(source: Source, sender: Sender, isDone: () => boolean, changes = {}): Promise<void> {
   const stop = new AbortController();
-  const pipe = new Pipe({...settings, ...changes}, {source, sender, clock, random: () => 0.5, log});
+  const pipe = new Pipe(
+    {...settings, ...changes},
+    {source, sender, spool: new MemorySpool(), clock, random: () => 0.5, log},
+  );
   const running = pipe.run(stop.signal);
   await until(isDone, {everyMs: 1, timeoutMs: 4_000});
   // Time enough for a second scan to begin, if one were wrongly due.
@@ -294,7 +298,7 @@ test('audits skip what this session was told in full, and every n-th reads every
   const stop = new AbortController();
   const running = new Pipe(
     {...settings, auditIntervalMs: 5, fullAuditEvery: 3},
-    {source, sender, clock, random: () => 0.5, log},
+    {source, sender, spool: new MemorySpool(), clock, random: () => 0.5, log},
   ).run(stop.signal);
   while (source.scans.length < 8) await new Promise(resolve => setTimeout(resolve, 1));
   stop.abort();
@@ -313,7 +317,7 @@ test('a new session is told everything again before an audit skips', async () =>
   const stop = new AbortController();
   const running = new Pipe(
     {...settings, auditIntervalMs: 5, fullAuditEvery: 1_000},
-    {source, sender, clock, random: () => 0.5, log},
+    {source, sender, spool: new MemorySpool(), clock, random: () => 0.5, log},
   ).run(stop.signal);
   while (source.scans.length < 8) await new Promise(resolve => setTimeout(resolve, 1));
   stop.abort();
