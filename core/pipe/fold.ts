@@ -85,11 +85,10 @@ function giveUpMove(rows: SpoolRows, {from, to, observedAt}: MoveEvent): void {
 }
 
 function keepMove(rows: SpoolRows, event: MoveEvent): void {
-  const gap = rows.gaps > 0 ? gapOf(rows, event.from) : undefined;
+  const gaps = rows.gaps > 0 ? takeGaps(rows, event) : [];
   sweep(rows, event.to);
   rows.append(event);
-  // What is to be read again was renamed, or taken out of what is to be read again.
-  if (gap) foldLatest(rows, {...gap, path: event.to});
+  for (const gap of gaps) foldLatest(rows, gap);
 }
 
 /** The first range of a reading takes the place of an earlier reading. */
@@ -221,22 +220,27 @@ function renamedWithin(rows: SpoolRows, path: Path): boolean {
   return false;
 }
 
-/** A gap of the pipe's own at a path, above or below it. Those at or below it are taken out. */
-function gapOf(rows: SpoolRows, path: Path): GapEvent | undefined {
-  const found: GapEvent[] = [];
-  const mentions = [...rows.at(path), ...Array.from(rows.below(path) ?? []).flatMap(told => told.mentions)];
+/**
+ * What of the pipe's own gaps goes with a rename: those at or below its old name are taken out and have the new one; what it takes
+ * out of one above is another.
+ */
+function takeGaps(rows: SpoolRows, {from, to}: MoveEvent): GapEvent[] {
+  const renamed: GapEvent[] = [];
+  const mentions = [...rows.at(from), ...Array.from(rows.below(from) ?? []).flatMap(told => told.mentions)];
   for (const {place} of mentions.filter(({kind}) => kind === 'gap')) {
     const event = rows.read(place);
     if (!isOwnGap(event)) continue;
-    found.push(event);
+    renamed.push({...event, path: `${to}${event.path.slice(from.length)}` as Path});
     rows.remove(place);
   }
-  for (let at = path; at !== rootPath; ) {
+  for (let at = from; at !== rootPath; ) {
     at = splitPath(at).parent;
-    const gaps = rows.at(at).filter(({kind}) => kind === 'gap');
-    found.push(...gaps.map(({place}) => rows.read(place)).filter(event => isOwnGap(event)));
+    for (const {place} of rows.at(at).filter(({kind}) => kind === 'gap')) {
+      const event = rows.read(place);
+      if (isOwnGap(event)) return [{...event, path: to}];
+    }
   }
-  return found.at(0);
+  return renamed;
 }
 
 function countRenames(rows: SpoolRows, path: Path): number {
