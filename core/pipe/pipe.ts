@@ -4,7 +4,7 @@ import {isPath, type Path, rootPath} from '../entry/path.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import type {Log} from '../log/log.ts';
 import {encodeBatch} from '../protocol/codec.ts';
-import {type FsEvent, isRealtime, type ScanProgress, type ScanSource} from '../protocol/events.ts';
+import {type FsEvent, isRealtime, type ScanSource} from '../protocol/events.ts';
 import {heldMsMax, type OpenSessionAnswer, type SessionProgress, type SessionRole} from '../protocol/session.ts';
 import type {Sender} from '../sender/sender.ts';
 import type {EventSink, Source, SourceEvent} from '../source/source.ts';
@@ -13,10 +13,11 @@ import {type Backoff, backoffMs} from './backoff.ts';
 import {Bus} from './bus.ts';
 import {DueRescans} from './due-rescans.ts';
 import {HeardValues} from './heard-values.ts';
-import {type Order, OrderedScans, scanAnywhere} from './ordered-scans.ts';
+import {type Order, OrderedScans} from './ordered-scans.ts';
 import {Outbox, type OutgoingBatch} from './outbox.ts';
 import {isOwnGap, renamedTooOften} from './own-gaps.ts';
 import type {Loss} from './realtime-lane.ts';
+import {type RunningScan, ScanRunner} from './scan-runner.ts';
 import {Signal} from './signal.ts';
 import type {Spool} from './spool.ts';
 
@@ -70,8 +71,6 @@ export type PipeStatus = {
  */
 export type Work = {done: number; pending: number};
 
-type RunningScan = {source: ScanSource; scan: string; path: Path} & ScanProgress;
-
 const busLimits = {
   memoryEventsMax: 50_000,
   memoryBytesMax: 16 * 2 ** 20,
@@ -80,7 +79,6 @@ const busLimits = {
 };
 const quietFailureMs = 3_000;
 const retry: Backoff = {minMs: 100, maxMs: 10_000};
-const progressIntervalMs = 1_000;
 const rejectedReason = 'a part of what it found was rejected';
 
 /**
@@ -116,8 +114,7 @@ export class Pipe {
   #lastError: string | undefined;
   #failingSince: number | undefined;
   #hasWarned = false;
-  readonly #scans = new Map<string, RunningScan>();
-  #scanCount = 0;
+  readonly #scans: ScanRunner;
   /** This instance has looked at everything once, so nothing has escaped its watcher. */
   #hasScanned = false;
   readonly #rescans = new DueRescans();
@@ -134,6 +131,16 @@ export class Pipe {
       onEvent: () => this.#wake.raise(),
       onLoss: loss => this.#tellLoss(loss),
     });
+    const {source, clock, log} = parts;
+    this.#scans = new ScanRunner({
+      source,
+      clock,
+      log,
+      instance: settings.instance,
+      offer: event => this.#offer(event),
+      term: () => this.#term,
+      onProgress: () => this.#done++,
+    });
   }
 
   status(): PipeStatus {
@@ -149,7 +156,7 @@ export class Pipe {
       rescansDue: this.#rescans.size,
       work: this.#work(),
       lastError: this.#lastError,
-      scans: [...this.#scans.values()],
+      scans: this.#scans.running,
     };
   }
 
@@ -449,16 +456,8 @@ export class Pipe {
     for (const [path, attributes] of found) {
       await this.#offer({kind: 'sentinel', path, evidence, attributes});
       // No directory is suspect, so this one is in doubt, and so is all below it.
-      if (attributes?.kind === kinds.directory) this.#ordered.add(this.#rescanOf(path));
+      if (attributes?.kind === kinds.directory) this.#ordered.add(this.#scans.orderOf(path));
     }
-  }
-
-  #rescanOf(path: Path): Order {
-    return {job: this.#newScan(), path, isRecursive: true};
-  }
-
-  #newScan(): string {
-    return `${this.#settings.instance}-${++this.#scanCount}`;
   }
 
   // ── Scanning
@@ -479,7 +478,7 @@ export class Pipe {
         continue;
       }
       const [path = rootPath] = this.#rescans.begin(source === 'on_demand' ? 'next' : 'all');
-      const order = source === 'on_demand' && path !== rootPath ? this.#rescanOf(path) : undefined;
+      const order = source === 'on_demand' && path !== rootPath ? this.#scans.orderOf(path) : undefined;
       const isDone = await this.#runScan(source, signal, order);
       this.#rescans.ended(isDone);
       if (isDone) {
@@ -507,37 +506,12 @@ export class Pipe {
     return this.#hasScanned && (this.#bus.length > 0 || this.#outbox.length > 0);
   }
 
-  /** Resolves to whether everything was looked at. `order`: what the view asked for, else the whole source. */
+  /** Resolves to whether everything was looked at. `order`: a part of the source, else all of it. */
   async #runScan(source: ScanSource, signal: AbortSignal, order?: Order): Promise<boolean> {
-    const scan = order?.job ?? this.#newScan();
-    const {log} = this.#parts;
-    const path = order?.path ?? rootPath;
-    const isRecursive = order?.isRecursive ?? true;
-    const termAtStart = this.#term;
     const session = this.#session?.session_id;
     const isFull = !this.#maySkip(source);
-    const running = {source, scan, path};
-    this.#scans.set(scan, {...running, directories: 0, entries: 0});
-    log.info({source, scan}, 'scan begins');
-    await this.#offer({kind: 'phase', phase: 'scan_begin', source, scan, path});
-    const onProgress = (progress: ScanProgress) => {
-      this.#scans.set(scan, {...running, ...progress});
-      this.#done++;
-    };
-    const ended = new AbortController();
-    const telling = this.#tellProgress(scan, AbortSignal.any([signal, ended.signal]));
-    const request = {source, path, isFull, isRecursive, signal, onProgress};
-    const result = await scanAnywhere(this.#parts.source, request).finally(() => ended.abort());
-    await telling;
-    onProgress(result);
-    await this.#offer(this.#progressOf(scan));
-    // What could not be read is told directory by directory; the scan itself came to its end.
-    const isComplete = result.reason === undefined && !signal.aborted && this.#term === termAtStart;
-    const end: FsEvent = {kind: 'phase', phase: 'scan_end', source, scan, path, isComplete, reason: result.reason};
-    if (!signal.aborted) await this.#offer(end);
-    this.#scans.delete(scan);
+    const isComplete = await this.#scans.run({source, isFull, order}, signal);
     if (isComplete && !order) this.#noteScan(isFull, session);
-    log.info({source, scan, isFull, ...result}, 'scan ends');
     return isComplete;
   }
 
@@ -550,18 +524,6 @@ export class Pipe {
   #noteScan(isFull: boolean, session: string | undefined): void {
     this.#skippingAudits = isFull ? 0 : this.#skippingAudits + 1;
     if (isFull) this.#toldInFull = session;
-  }
-
-  async #tellProgress(scan: string, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#parts.clock.sleep(progressIntervalMs, signal);
-      if (!signal.aborted) await this.#offer(this.#progressOf(scan));
-    }
-  }
-
-  #progressOf(scan: string): FsEvent {
-    const {source, path, directories, entries, unchanged} = this.#scans.get(scan)!;
-    return {kind: 'phase', phase: 'scan_progress', source, scan, path, directories, entries, unchanged};
   }
 }
 

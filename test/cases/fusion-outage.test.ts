@@ -68,7 +68,9 @@ const leadership = async (site: Site) => {
   return {agents: agents.map(({session, role}) => ({session, role})), snapshot_completed_at};
 };
 
-test('200,000 changes while the fusion is away: bounded memory, then the view is the storage, with the same leader and no scan', async () => {
+test('200,000 changes while the fusion is away: bounded memory, then the view is the storage, with the same leader and no scan', {
+  timeout: 600_000,
+}, async () => {
   const site = await liveSite(20_000);
   const before = await leadership(site);
   const payload = site.partPid('agent', 'payload-site');
@@ -94,7 +96,9 @@ test('200,000 changes while the fusion is away: bounded memory, then the view is
   expect(site.log('agent').match(/scan begins/g)).toHaveLength(1);
 });
 
-test('more changes than the spool may hold: the view is told of a gap, what is missing is read again, and nothing is wrong in the end', async () => {
+test('more changes than the spool may hold: the view is told of a gap, what is missing is read again, and nothing is wrong in the end', {
+  timeout: 600_000,
+}, async () => {
   const site = await liveSite(60_000, ', spool_max: 1MiB');
   const before = await leadership(site);
   await site.kill('fusion');
