@@ -1,3 +1,4 @@
+import {rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {
   type ControlRead,
