@@ -26,7 +26,9 @@ const steps: {name: string; check: () => Promise<Outcome>}[] = [
 
 /** Two minutes of what takes an hour at full length: what is over soon, once each, in an order that is the same each time. */
 const soonOver = [
-  ...['agent-shell', 'payload', 'fusion-shell', 'engine', 'gateway', 'all-fusion'].map(kind => `kill-${kind}`),
+  ...['agent-shell', 'payload', 'fusion-shell', 'engine', 'gateway', 'controller', 'all-fusion'].map(
+    kind => `kill-${kind}`,
+  ),
   ...['restart-fusion', 'reload-fusion', 'swap-fusion', 'restart-agent', 'swap-agent', 'refused-reload', 'full-disk'],
 ];
 const chaosInShort = [

@@ -40,6 +40,9 @@ const {values} = parseArgs({
   },
 });
 const seed = Number(values.seed);
+/** Ctrl-C ends the run after the fault that is under way, with its report. */
+const interrupted = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupted.abort());
 const report: RunReport = {seed, options: values, stages: []};
 const holders: SocketHolder[] = values.holder === undefined ? ['shell', 'supervisor'] : [holderOf(values.holder)];
 
@@ -56,7 +59,9 @@ if (missing !== undefined) {
 
 async function run(): Promise<void> {
   console.log(`seed ${seed}`);
-  for (const stage of stages()) report.stages.push(await Stage.run(stage));
+  for (const stage of stages()) {
+    if (!interrupted.signal.aborted) report.stages.push(await Stage.run(stage));
+  }
   printReport(report);
   const file = values.report ?? `/tmp/fustor-chaos-${seed}.json`;
   writeFileSync(file, `${JSON.stringify(report, undefined, 1)}\n`);
@@ -73,6 +78,7 @@ function* stages(): Generator<StageSettings> {
     changes: Number(values.changes),
     settleEvery: Number(values['settle-every']),
     keep: values.keep,
+    signal: interrupted.signal,
     say: (line: string) => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`),
   };
   const files = Number(values['snapshot-files']);

@@ -11,9 +11,9 @@ export function printReport({stages}: RunReport): void {
   console.table(stages.flatMap(stage => stage.usage).map(usageRow));
   for (const {prober, changes} of stages) {
     if (!prober) continue;
-    const {overall, onNew, onKept} = prober;
+    const {overall, onNew, onKept, skipped} = prober;
     console.log(
-      `${onNew + onKept} requests, ${onNew} of them on new connections; p50 ${overall.p50} ms, p99 ${overall.p99} ms, max ${overall.max} ms; ${changes} changes`,
+      `${onNew + onKept} requests, ${onNew} of them on new connections, ${skipped} left out; p50 ${overall.p50} ms, p99 ${overall.p99} ms, max ${overall.max} ms; ${changes} changes`,
     );
   }
   const wrong = wrongOf(stages);

@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {parseArgs} from 'node:util';
 import {Prng} from '../lib/prng.ts';
+import {until} from '../lib/until.ts';
 import {writeCounts} from './counts.ts';
 import {Prober} from './prober/prober.ts';
 import {processesAbout} from './site/census.ts';
@@ -30,7 +31,7 @@ const {values} = parseArgs({
 });
 const kills = Number(values.kills);
 const seed = Number(values.seed);
-/** A shell is killed so long after its start, at most. */
+/** A shell is killed so long after it came up, at most. */
 const lifeMsMax = 1_500;
 const [files, requests, changes] = [2_000, 100, 300];
 
@@ -77,12 +78,13 @@ async function run({name, role, killsParts}: Round, site: ChaosSite): Promise<st
     const witness = new Witness(site, role);
     const random = new Prng(seed);
     for (let kill = 1; kill <= kills; kill++) {
-      await sleep(Math.max(0, site.services[role].startedAt + random.below(lifeMsMax) - Date.now()));
-      if (killsParts && kill % 2 === 0) witness.killPart();
+      // Mostly while it works, now and then while it starts.
+      if (random.below(4) > 0) await until(() => site.isUp(role), {everyMs: 5, what: 'the shell'});
+      await sleep(random.below(lifeMsMax));
+      if (killsParts && kill % 2 === 0) await witness.killPart();
       await sleep(random.below(20));
       await witness.killShell();
     }
-    await sleep(lifeMsMax); // the last one has to have adopted by then
     await site.recovered();
     await writer.pause();
     const entries = await site.same(killsParts ? 120_000 : 20_000);
@@ -90,7 +92,7 @@ async function run({name, role, killsParts}: Round, site: ChaosSite): Promise<st
     const report = await prober?.finish();
     const {agent, fusion} = await site.stop();
     if (agent !== 0 || fusion !== 0) witness.wrong.push(`ended with ${agent} and ${fusion}`);
-    writer.end();
+    await writer.end();
     const left = processesAbout(site.folder).map(({pid, command}) => `left over: ${pid} ${command}`);
     const asked = report ? `, ${report.onNew + report.onKept} requests` : '';
     console.log(`${name}: ${kills} kills, ${entries} entries, ${writer.changes} changes${asked}; ${witness.summary()}`);
@@ -99,8 +101,8 @@ async function run({name, role, killsParts}: Round, site: ChaosSite): Promise<st
   } catch (error) {
     return [error instanceof Error ? error.message : String(error)];
   } finally {
-    writer.end();
-    prober?.end();
+    await writer.end();
+    await prober?.end();
   }
 }
 

@@ -24,6 +24,8 @@ export type StageSettings = ChaosSiteSettings & {
   /** After so many faults the writer pauses until the view equals the storage. */
   settleEvery: number;
   keep: boolean;
+  /** Aborts when no further fault is wanted. */
+  signal: AbortSignal;
   say: (line: string) => void;
 };
 
@@ -78,7 +80,7 @@ export class Stage {
     if (isAlive) await this.#phase('settle', () => this.#settle());
     const usage = this.#usage.stop(this.#settings.name);
     const report = await this.#prober!.finish();
-    this.#writer!.end();
+    await this.#writer!.end();
     await this.#phase('end', () => this.#end());
     this.#judge(report);
     return {phases: this.#phases, usage, prober: report, changes: this.#writer!.changes};
@@ -111,7 +113,7 @@ export class Stage {
     const deadline = performance.now() + this.#settings.durationMs;
     let count = 0;
     for (const planned of this.#settings.plan) {
-      if (performance.now() > deadline) return true;
+      if (performance.now() > deadline || this.#settings.signal.aborted) return true;
       if (!(await this.#inflict(planned))) return false;
       if (++count % this.#settings.settleEvery === 0 && !(await this.#phase('settle', () => this.#settle())))
         return false;
@@ -128,8 +130,11 @@ export class Stage {
       async phase => {
         await sleep(planned.delayMs); // a random moment of whatever is going on
         const from = Date.now();
+        const before = await this.#site.leaderSession();
         await fault.inflict(scene).catch(error => void phase.wrong.push(`${fault.name}: ${messageOf(error)}`));
         const recoveryMs = await this.#site.recovered();
+        const after = await this.#site.leaderSession();
+        if (fault.keepsSession && after !== before) phase.wrong.push(`session ${before} became ${after}`);
         if (fault.mayRefuse?.(this.#site)) this.#refusals.push({from, to: Date.now()});
         return recoveryMs;
       },
@@ -201,8 +206,8 @@ export class Stage {
 
   async #dispose(): Promise<void> {
     this.#usage.stop('');
-    this.#prober?.end();
-    this.#writer?.end();
+    await this.#prober?.end();
+    await this.#writer?.end();
     const hasFailed = this.#phases.some(({wrong}) => wrong.length > 0);
     if (hasFailed) this.#settings.say(`${this.#settings.name}: what went wrong is in ${this.#site.folder}`);
     await this.#site.dispose({keep: this.#settings.keep || hasFailed});

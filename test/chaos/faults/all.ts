@@ -18,6 +18,7 @@ export const faults: readonly Fault[] = [
   killed('fusion-shell', 5),
   killed('engine', 5),
   killed('gateway', 5),
+  killed('controller', 2),
   frozen('engine', 2),
   frozen('payload', 2),
   restarted('agent', 3),

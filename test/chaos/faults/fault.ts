@@ -11,6 +11,8 @@ export type Fault = {
   weight: number;
   /** Whether nobody holds this site's socket for a while, so that connections are refused. */
   mayRefuse?: (site: ChaosSite) => boolean;
+  /** Whether the leader must have the same session afterwards, and so scans nothing again. */
+  keepsSession?: boolean;
   /** Resolves when it is done, and what it is meant to bring about has come. The runner then waits for recovery. */
   inflict(scene: Scene): Promise<void>;
 };

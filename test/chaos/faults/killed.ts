@@ -6,6 +6,7 @@ export function killed(kind: Kind, weight: number): Fault {
   return {
     name: `kill-${kind}`,
     weight,
+    keepsSession: kind !== 'payload',
     async inflict(scene) {
       const victim = await scene.any(kind);
       scene.kill(victim);

@@ -5,6 +5,7 @@ import type {Fault} from './fault.ts';
 export const refusedReload: Fault = {
   name: 'refused-reload',
   weight: 1,
+  keepsSession: true,
   async inflict({site}) {
     const before = site.processes();
     for (const role of ['agent', 'fusion'] as const) {

@@ -6,6 +6,7 @@ import type {Fault} from './fault.ts';
 export const reloadedFusion: Fault = {
   name: 'reload-fusion',
   weight: 3,
+  keepsSession: true,
   async inflict(scene) {
     const {site} = scene;
     const engine = await scene.any('engine');

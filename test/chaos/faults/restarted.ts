@@ -6,6 +6,7 @@ export function restarted(role: Role, weight: number): Fault {
   return {
     name: `restart-${role}`,
     weight,
+    keepsSession: role === 'fusion',
     inflict: scene => scene.renewed(role, partsOf[role], () => scene.site.services[role].kill('SIGUSR2')),
   };
 }

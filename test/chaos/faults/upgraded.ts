@@ -6,6 +6,7 @@ export function upgraded(role: Role, weight: number): Fault {
   return {
     name: `swap-${role}`,
     weight,
+    keepsSession: role === 'fusion',
     inflict: scene =>
       scene.renewed(role, partsOf[role], () => {
         scene.site.replaceExecutable(role);

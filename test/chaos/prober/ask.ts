@@ -8,22 +8,24 @@ export type Asked =
 
 export const timeoutMs = 10_000;
 
-/** One request. `agent` false: on a connection of its own. Never rejects; what happens to the connection is the result. */
+/**
+ * One request. `agent` false: on a connection of its own. Never rejects; what happens to the connection is the result. The time
+ * that an answer may take begins with its connection, not while it waits for a kept one to be free.
+ */
 export function ask(url: string, {agent, key}: {agent: Agent | false; key: string}): Promise<Asked> {
   return new Promise(resolve => {
     let port: number | undefined;
     let response: IncomingMessage | undefined;
+    let timer: NodeJS.Timeout | undefined;
     const fail = (error: Error & {code?: string}) => {
       clearTimeout(timer);
       const part = response === undefined ? 'before the answer' : `in the body of a ${response.statusCode}`;
       resolve({isAnswered: false, kind: kindOf(error), detail: `${error.code ?? ''} ${error.message}, ${part}`, port});
     };
     const asked = request(url, {agent, headers: {authorization: `Bearer ${key}`}});
-    const timer = setTimeout(
-      () => asked.destroy(Object.assign(new Error(`no answer in ${timeoutMs} ms`), {code: 'TIMEOUT'})),
-      timeoutMs,
-    );
+    const giveUp = () => asked.destroy(Object.assign(new Error(`no answer in ${timeoutMs} ms`), {code: 'TIMEOUT'}));
     asked.on('socket', socket => {
+      timer = setTimeout(giveUp, timeoutMs);
       // A kept one is connected already.
       port = socket.localPort;
       if (!socket.connecting) return;

@@ -38,7 +38,7 @@ export type Problem = {
 export type PhaseReport = {phase: number; asked: number; answered: number; latencies: Latencies};
 /** Milliseconds from when the request was due to its whole answer. */
 export type Latencies = {p50: number; p99: number; max: number};
-export type ProberReport = {phases: PhaseReport[]; overall: Latencies; onNew: number; onKept: number};
+export type ProberReport = {phases: PhaseReport[]; overall: Latencies; onNew: number; onKept: number; skipped: number};
 
 export type ToProber = {type: 'begin'} | {type: 'phase'; phase: number; isKnown: boolean} | {type: 'finish'};
 export type FromProber =

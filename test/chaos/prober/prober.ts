@@ -14,7 +14,7 @@ export class Prober {
   #report: ProberReport | undefined;
 
   constructor(settings: ProberSettings) {
-    this.#process = fork(join(import.meta.dirname, 'main.ts'), [JSON.stringify(settings)]);
+    this.#process = fork(join(import.meta.dirname, 'main.ts'), [JSON.stringify(settings)], {detached: true});
     this.#process.on('message', (message: FromProber) => this.#hear(message));
   }
 
@@ -38,8 +38,13 @@ export class Prober {
     return this.#report;
   }
 
-  end(): void {
+  /** Resolves when its process is gone. */
+  async end(): Promise<void> {
+    const {exitCode, signalCode} = this.#process;
+    if (exitCode !== null || signalCode !== null) return;
+    const exited = once(this.#process, 'exit');
     this.#process.kill('SIGKILL');
+    await exited;
   }
 
   #send(message: ToProber): void {

@@ -5,6 +5,8 @@ type Counts = {asked: number; latencies: number[]};
 /** Counts requests and keeps how long each took, by phase. */
 export class Tally {
   readonly #phases = new Map<number, Counts>();
+  /** Questions that were due and not asked. */
+  skipped = 0;
   #onNew = 0;
   #onKept = 0;
 
@@ -23,7 +25,7 @@ export class Tally {
       return {phase, asked, answered: latencies.length, latencies: summary(latencies)};
     });
     const all = [...this.#phases.values()].flatMap(({latencies}) => latencies);
-    return {phases, overall: summary(all), onNew: this.#onNew, onKept: this.#onKept};
+    return {phases, overall: summary(all), onNew: this.#onNew, onKept: this.#onKept, skipped: this.skipped};
   }
 
   #of(phase: number): Counts {

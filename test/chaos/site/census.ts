@@ -1,9 +1,10 @@
 import {readdirSync, readFileSync, readlinkSync} from 'node:fs';
+import {constants} from 'node:os';
 import {join} from 'node:path';
 
 /** What `/proc` tells of the processes of a site, whatever anybody recorded about them. */
 
-export const kinds = ['agent-shell', 'payload', 'fusion-shell', 'engine', 'gateway'] as const;
+export const kinds = ['agent-shell', 'payload', 'fusion-shell', 'engine', 'gateway', 'controller'] as const;
 export type Kind = (typeof kinds)[number];
 
 /** `startTime`: ticks since boot; a process number alone may belong to another process later. */
@@ -40,10 +41,27 @@ export function usageOf(pid: number): {bytes: number; descriptors: number} | und
   return kib === undefined || !descriptors ? undefined : {bytes: Number(kib) * 1024, descriptors: descriptors.length};
 }
 
+/** Whether it handles these signals: one that comes earlier ends a process that has just started. */
+export function handles(pid: number, ...signals: NodeJS.Signals[]): boolean {
+  const caught = BigInt(`0x${/SigCgt:\s+(\w+)/.exec(read(pid, 'status') ?? '')?.[1] ?? 0}`);
+  return signals.every(name => (caught >> BigInt(constants.signals[name] - 1)) & 1n);
+}
+
+/** How long its main thread has been able to run and got no processor, in milliseconds. */
+export function starvedMs(pid: number): number {
+  return Number(read(pid, 'schedstat')?.split(' ')[1] ?? 0) / 1e6;
+}
+
+/** Whether it listens on a unix socket, as every part does that has read its configuration. */
+export function listensOnUnixSocket(pid: number): boolean {
+  const inodes = socketsOf(pid);
+  const isListening = ([, , , flags, , , inode]: string[]) => flags === '00010000' && inodes.has(inode ?? '');
+  return (read(pid, 'net/unix') ?? '').split('\n').some(line => isListening(line.split(/\s+/)));
+}
+
 /** The ports at the other ends of the TCP connections that a process has accepted or opened. */
 export function peerPortsOf(pid: number): Set<number> {
-  const open = (entries(`/proc/${pid}/fd`) ?? []).map(fd => link(pid, `fd/${fd}`));
-  const inodes = new Set(open.flatMap(target => /^socket:\[(\d+)\]$/.exec(target ?? '')?.[1] ?? []));
+  const inodes = socketsOf(pid);
   const ports = new Set<number>();
   for (const line of ['net/tcp', 'net/tcp6'].flatMap(file => read(pid, file)?.split('\n') ?? [])) {
     const fields = line.trim().split(/\s+/);
@@ -52,8 +70,13 @@ export function peerPortsOf(pid: number): Set<number> {
   return ports;
 }
 
+function socketsOf(pid: number): Set<string> {
+  const open = (entries(`/proc/${pid}/fd`) ?? []).map(fd => link(pid, `fd/${fd}`));
+  return new Set(open.flatMap(target => /^socket:\[(\d+)\]$/.exec(target ?? '')?.[1] ?? []));
+}
+
 function kindOf(argv: readonly string[]): Kind {
-  for (const kind of ['payload', 'engine', 'gateway'] as const) if (argv[1] === kind) return kind;
+  for (const kind of ['payload', 'engine', 'gateway', 'controller'] as const) if (argv[1] === kind) return kind;
   return argv[0]!.endsWith('fustor-agent') ? 'agent-shell' : 'fusion-shell';
 }
 

@@ -5,17 +5,18 @@ import {makeTree} from '../../lib/make-tree.ts';
 import {freePort} from '../../lib/site.ts';
 import {difference, linesOfFind, linesOfTree} from '../../lib/tree-lines.ts';
 import {until} from '../../lib/until.ts';
-import {type Kind, type Process, processesIn} from './census.ts';
+import {handles, type Kind, type Process, processesIn} from './census.ts';
 import {HeldSocket} from './held-socket.ts';
 import {Service} from './service.ts';
 import {SmallDisk} from './small-disk.ts';
 
 const dist = join(import.meta.dirname, '../../../dist');
+const agentKey = 'key-of-the-agents';
 const readerKey = 'key-of-the-scripts';
 const gateways = 2;
 
 export type Role = 'agent' | 'fusion';
-export const partsOf: Record<Role, Kind[]> = {agent: ['payload'], fusion: ['engine', 'gateway']};
+export const partsOf: Record<Role, Kind[]> = {agent: ['payload'], fusion: ['engine', 'gateway', 'controller']};
 /** Who holds the listening socket: fusion's shell, or what starts the shell, as systemd does. */
 export type SocketHolder = 'shell' | 'supervisor';
 export type ChaosSiteSettings = {files: number; holder: SocketHolder};
@@ -108,13 +109,22 @@ export class ChaosSite {
       'fusion-shell': 1,
       engine: 1,
       gateway: gateways,
+      controller: 1,
     };
     const found = this.processes();
     const wrong = Object.entries(expected).flatMap(([kind, count]) => {
       const running = found.filter(one => one.kind === kind).length;
       return running === count ? [] : [`${running} ${kind} instead of ${count}`];
     });
+    for (const role of ['agent', 'fusion'] as const)
+      if (!this.isUp(role)) wrong.push(`the shell of the ${role} starts`);
     return wrong.length === 0 ? undefined : wrong.join(', ');
+  }
+
+  /** Whether its shell runs and can be told something. */
+  isUp(role: Role): boolean {
+    const {pid} = this.services[role];
+    return pid !== undefined && handles(pid, 'SIGHUP', 'SIGUSR2', 'SIGTERM');
   }
 
   async get(path: string, key = readerKey): Promise<{status: number; text: string}> {
@@ -127,6 +137,10 @@ export class ChaosSite {
 
   async status(): Promise<Status> {
     return JSON.parse((await this.get('/api/v1/status')).text);
+  }
+
+  async leaderSession(): Promise<string | undefined> {
+    return (await this.status()).data.agents.find(({role}) => role === 'leader')?.session;
   }
 
   /** Resolves when all parts run, the view is live and a change that is made now is seen: in milliseconds. */
@@ -201,9 +215,9 @@ export class ChaosSite {
 /** Short times, so that what is to be found by an audit is found soon; the cache window is for a local disk. */
 function fusionConfig(port: number) {
   return {
-    fusion: {listen: `127.0.0.1:${port}`, data: './fusion/data', gateways},
+    fusion: {listen: `127.0.0.1:${port}`, data: './fusion/data', gateways, embed_controller: true},
     keys: [
-      {name: 'agents', role: 'agent', key: 'key-of-the-agents', views: ['site']},
+      {name: 'agents', role: 'agent', key: agentKey, views: ['site']},
       {name: 'scripts', role: 'reader', key: readerKey, views: ['site']},
     ],
     views: {site: {cache_window: '3s', hot_file_threshold: '2s', session_timeout: '10s'}},
@@ -213,9 +227,15 @@ function fusionConfig(port: number) {
 function agentConfig(port: number, storage: string) {
   return {
     // Payloads are killed more often than a healthy one dies: none is to be given up.
-    agent: {id: 'node-a', data: './agent', supervision: {quarantine_deaths: 1_000_000}},
+    agent: {
+      id: 'node-a',
+      data: './agent',
+      control_plane_uri: `http://127.0.0.1:${port}`,
+      auth_token: agentKey,
+      supervision: {quarantine_deaths: 1_000_000},
+    },
     sources: {storage: {path: storage}},
-    senders: {main: {url: `http://127.0.0.1:${port}`, key: 'key-of-the-agents'}},
+    senders: {main: {url: `http://127.0.0.1:${port}`, key: agentKey}},
     pipes: {
       site: {
         source: 'storage',

@@ -71,6 +71,7 @@ export class Service {
     const started = spawn('/bin/sh', ['-c', script, 'sh', ...command], {
       stdio: ['ignore', 'ignore', stderr, ...(socket === undefined ? [] : [socket])],
       env: {...process.env, ...env},
+      detached: true, // Ctrl-C is for the runner, which ends it in order
     });
     closeSync(stderr);
     this.#process = started;

@@ -1,4 +1,5 @@
 import {type ChildProcess, fork} from 'node:child_process';
+import {once} from 'node:events';
 import {join} from 'node:path';
 import {until} from '../../lib/until.ts';
 import type {FromWriter, ToWriter, WriterSettings} from './main.ts';
@@ -10,7 +11,7 @@ export class Writer {
   #isPaused = true;
 
   constructor(settings: WriterSettings) {
-    this.#process = fork(join(import.meta.dirname, 'main.ts'), [JSON.stringify(settings)]);
+    this.#process = fork(join(import.meta.dirname, 'main.ts'), [JSON.stringify(settings)], {detached: true});
     this.#process.on('message', ({isPaused, changes}: FromWriter) => {
       this.#isPaused = isPaused;
       this.changes = changes;
@@ -26,8 +27,13 @@ export class Writer {
     await this.#ask('pause');
   }
 
-  end(): void {
+  /** Resolves when its process is gone. */
+  async end(): Promise<void> {
+    const {exitCode, signalCode} = this.#process;
+    if (exitCode !== null || signalCode !== null) return;
+    const exited = once(this.#process, 'exit');
     this.#process.kill('SIGKILL');
+    await exited;
   }
 
   async #ask(what: ToWriter): Promise<void> {
