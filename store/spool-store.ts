@@ -8,8 +8,9 @@ import {isBelow, type Path, rootPath, splitPath} from '../core/entry/path.ts';
 import {FustorError} from '../core/errors/fustor-error.ts';
 import {type Key, type Mention, mentionKinds, mentionsOf, type Spool, type SpoolRows} from '../core/pipe/spool.ts';
 import type {FsEvent} from '../core/protocol/events.ts';
-import {explainWriteError, rowsOf, type Table} from './databases.ts';
+import {rowsOf, type Table} from './databases.ts';
 import {prepareLocalDirectory} from './local-disk.ts';
+import {storeError} from './store-error.ts';
 
 /**
  * A spool on LMDB. Nothing in it is worth a flush to the disk: a pipe that starts anew begins with an empty one. What an
@@ -72,7 +73,7 @@ class LmdbSpool implements Spool {
         `${this.#directory} holds ${bytes} bytes, and spool_max is ${this.#bytesMax}.`,
       );
     } catch (error) {
-      throw explainWriteError(error, this.#directory);
+      throw storeError(error, this.#directory) ?? error;
     }
   }
 
