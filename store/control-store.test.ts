@@ -1,4 +1,4 @@
-import {writeFileSync} from 'node:fs';
+import {truncateSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect, test} from 'vitest';
 import {controlStoreContract} from '../core/control/control-store.contract.ts';
@@ -22,6 +22,25 @@ test('what was written is there when it is opened again, and only one may have i
   const again = await openControlStore(folder.path);
   expect(await again.write(txn => txn.nextNumber())).toBe(2);
   await again.close();
+});
+
+test('a file whose making was cut off is made anew, one whose end is missing is refused', async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, 'control.mdb');
+  writeFileSync(path, '');
+  const store = await openControlStore(folder.path);
+  for (let i = 0; i < 20; i++) {
+    const state = 'done' as const;
+    const sent = {sentTo: undefined, sentAt: 0, endedAt: 1, message: 'x'.repeat(4_096)};
+    const ordered = {part: 'payload-p', command: 'kill' as const, orderedBy: 'k', orderedAt: 1, deadlineAt: 2};
+    await store.write(txn => txn.putCommand({agent: 'a', id: `c${i}`, number: i, state, ...ordered, ...sent}));
+  }
+  await store.close();
+  truncateSync(path, 3 * 4_096);
+  await expect(openControlStore(folder.path)).rejects.toMatchObject({
+    code: 'STORE_FORMAT',
+    message: expect.stringContaining('the end of the file is missing'),
+  });
 });
 
 test('a file that is no environment, and one of a newer program, are refused as they are', async () => {

@@ -1,3 +1,4 @@
+import {rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {
   type ControlRead,
@@ -15,7 +16,8 @@ import {Environment, type Writing} from './environment.ts';
 import {fileKind} from './file-header.ts';
 import {tryLock} from './file-lock.ts';
 import {prepareLocalDirectory} from './local-disk.ts';
-import {notOurs, unreadableFormat} from './migrations/migrate.ts';
+import {cutOff, notOurs, unreadableFormat} from './migrations/migrate.ts';
+import {proveRoom} from './room.ts';
 import {storeError, storeFailed} from './store-error.ts';
 import {stateCodec} from './tree-read.ts';
 
@@ -47,7 +49,14 @@ export async function openControlStore(directory: string): Promise<ControlStore>
   }
   try {
     const path = join(directory, fileName);
-    if (fileKind(path) === 'foreign') throw notOurs(path);
+    const kind = fileKind(path);
+    if (kind === 'foreign') throw notOurs(path);
+    if (kind === 'cut') throw cutOff(path);
+    // What is left of one whose making was cut off.
+    if (kind === 'new') {
+      rmSync(path, {force: true});
+      proveRoom(path);
+    }
     const environment: ControlEnvironment = new Environment(path, {
       open: () => openTables(path, tableNames, {readOnly: false})!,
       writingTo: tables => new LmdbControl(tables),
@@ -90,7 +99,11 @@ class LmdbControlStore implements ControlStore {
 
   read<T>(body: (txn: ControlRead) => T): T {
     const {db} = this.#environment;
-    return readSnapshot(db, () => body(new LmdbControl(db)));
+    try {
+      return readSnapshot(db, () => body(new LmdbControl(db)));
+    } catch (error) {
+      throw storeError(error, this.#directory) ?? error;
+    }
   }
 
   async write<T>(body: (txn: ControlWrite) => T): Promise<T> {

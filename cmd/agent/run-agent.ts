@@ -69,6 +69,7 @@ function payloadPart({agent, sources, senders}: Config, pipe: PipeConfig, runDir
     agentId: agent.id,
     socket: partSocket(runDirectory, name),
     storageFile: join(agent.data, 'storages', `${pipe.name}.json`),
+    spoolDirectory: join(agent.data, 'spool', pipe.name),
     pipe,
     // References were checked when the configuration was read.
     source: sources.find(({name}) => name === pipe.source)!,

@@ -6,6 +6,7 @@ import {Pipe} from '../../core/pipe/pipe.ts';
 import {FusionSender} from '../../drivers/sender-fusion/fusion-sender.ts';
 import {createFsSource} from '../../drivers/source-fs/create-fs-source.ts';
 import {RememberedStorage} from '../../drivers/source-fs/remembered-storage.ts';
+import {openSpool} from '../../store/spool-store.ts';
 import {openThread} from '../program.ts';
 import {systemClock} from '../system-clock.ts';
 import {listenUnix} from '../unix-socket.ts';
@@ -16,6 +17,8 @@ export const payloadConfig = z.strictObject({
   socket: z.string(),
   /** Remembers which storage the source is. */
   storageFile: z.string(),
+  /** For events that have no room in memory. */
+  spoolDirectory: z.string(),
   pipe: z.strictObject({
     name: z.string(),
     source: z.string(),
@@ -24,6 +27,7 @@ export const payloadConfig = z.strictObject({
     auditIntervalMs: z.number(),
     fullAuditEvery: z.number(),
     sentinelIntervalMs: z.number(),
+    spoolBytesMax: z.number(),
   }),
   source: z.strictObject({
     name: z.string(),
@@ -50,10 +54,9 @@ export const payloadConfig = z.strictObject({
 export type PayloadConfig = z.output<typeof payloadConfig>;
 
 /** The process of one pipe: a source, the pipe and a sender, and a unix socket on which the shell asks how they are. */
-export async function runPayload(
-  {agentId, socket, storageFile, pipe: settings, source: sourceConfig, sender: senderConfig}: PayloadConfig,
-  {log, signal}: {log: Log; signal: AbortSignal},
-): Promise<void> {
+export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log; signal: AbortSignal}): Promise<void> {
+  const {agentId, socket, storageFile, pipe: settings, source: sourceConfig, sender: senderConfig} = config;
+  const spool = openSpool(config.spoolDirectory, {bytesMax: settings.spoolBytesMax});
   const remembered = new RememberedStorage(storageFile);
   const source = createFsSource({...sourceConfig, maxWatches: sourceConfig.maxWatches}, {openThread, log, remembered});
   const sender = new FusionSender(senderConfig);
@@ -73,7 +76,7 @@ export async function runPayload(
       batchDelayMs,
       windowBatches,
     },
-    {source, sender, clock: systemClock, random: Math.random, log},
+    {source, sender, spool, clock: systemClock, random: Math.random, log},
   );
   const control = createServer((_, response) => {
     const body = {

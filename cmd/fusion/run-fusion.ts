@@ -22,6 +22,8 @@ type Config = FustorConfig & {fusion: FusionConfig};
 
 /** Without a gateway nobody is answered: it is tried again soon. */
 const gatewayPauseMsMax = 2_000;
+/** A download of the whole tree over a slow line takes minutes. */
+const gatewayGraceMs = 620_000;
 const enginePauseMsMax = 60_000;
 const controllerPauseMsMax = 60_000;
 
@@ -137,7 +139,10 @@ class FusionParts implements Parts<Config> {
     const {url, descriptor: inherit} = this.#socket;
     const common = this.#gatewayConfig(config);
     const hash = partHash([url, common, fusion.logLevel]);
-    const supervision = withoutQuarantine(fusion.supervision, {pauseMsMax: gatewayPauseMsMax});
+    const supervision = withoutQuarantine(fusion.supervision, {
+      pauseMsMax: gatewayPauseMsMax,
+      graceMs: gatewayGraceMs,
+    });
     const make = (number: number) => {
       const name = `gateway-${number}`;
       const own: GatewayConfig = {...common, id: String(number)};

@@ -18,6 +18,7 @@ const supervision = {
   memoryBytesMax: 200 * 2 ** 20,
   unansweringAfterMs: 2_000,
   stalledAfterMs: 2_000,
+  graceMs: 10_000,
   pauseMsMax: 1_000,
   quarantine: {deaths: 2, windowMs: 600_000},
 };

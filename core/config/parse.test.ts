@@ -83,6 +83,7 @@ describe('a valid file', () => {
         auditIntervalMs: 43_200_000,
         fullAuditEvery: 4,
         sentinelIntervalMs: 120_000,
+        spoolBytesMax: 2 ** 30,
       },
     ]);
   });

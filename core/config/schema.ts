@@ -195,6 +195,7 @@ const pipe = group({
   audit_interval: duration({min: '1s'}).default(12 * 3_600_000),
   full_audit_every: integer({min: 1, max: 1_000}).default(4),
   sentinel_interval: duration({min: '1s'}).default(120_000),
+  spool_max: byteSize({min: '1MiB', max: '1024GiB'}).default(2 ** 30),
 }).transform(settings => ({
   source: settings.source,
   sender: settings.sender,
@@ -203,6 +204,7 @@ const pipe = group({
   /** Every so many audits one reads all directories, also those that look unchanged. */
   fullAuditEvery: settings.full_audit_every,
   sentinelIntervalMs: settings.sentinel_interval,
+  spoolBytesMax: settings.spool_max,
 }));
 
 export const configSchema = group({

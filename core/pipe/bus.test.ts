@@ -5,8 +5,10 @@ import type {Path} from '../entry/path.ts';
 import type {FsEvent} from '../protocol/events.ts';
 import type {SourceEvent} from '../source/source.ts';
 import {Bus} from './bus.ts';
+import {MemorySpool} from './memory-spool.ts';
+import type {Loss} from './realtime-lane.ts';
 
-const limits = {realtimeEventsMax: 4, scanBytesMax: 1_000};
+const limits = {memoryEventsMax: 4, memoryBytesMax: 1e6, renamesMax: 8, scanBytesMax: 1_000};
 const all = {eventsMax: 100, bytesMax: 1_000_000};
 const path = (text: string) => fromText(text) as Path;
 const upsert = (at: string, size = 1): FsEvent => ({
@@ -18,7 +20,8 @@ const upsert = (at: string, size = 1): FsEvent => ({
 });
 const remove = (at: string): FsEvent => ({kind: 'delete', path: path(at), observedAt: 0});
 const scanned = (at: string): FsEvent => ({kind: 'unchanged', source: 'audit', path: path(at), evidence: 0});
-const newBus = () => new Bus(limits, () => {});
+const newBus = (bytesMax = 1e6, losses: Loss[] = []) =>
+  new Bus(limits, {spool: new MemorySpool({bytesMax}), onEvent: () => {}, onLoss: loss => losses.push(loss)});
 
 test('realtime overtakes scans', async () => {
   const bus = newBus();
@@ -28,12 +31,13 @@ test('realtime overtakes scans', async () => {
   expect(bus.take(all)).toEqual([]);
 });
 
-test('upserts of one path are folded into one, but not across a deletion', () => {
+test('upserts of one path are folded into the last, and a deletion takes out what was before it', () => {
   const bus = newBus();
   for (const size of [1, 2, 3]) bus.emit(upsert('/f', size));
+  expect(bus.length).toBe(1);
   bus.emit(remove('/f'));
-  bus.emit(upsert('/f', 4));
-  expect(bus.take(all)).toEqual([upsert('/f', 3), remove('/f'), upsert('/f', 4)]);
+  for (const size of [4, 5]) bus.emit(upsert('/f', size));
+  expect(bus.take(all)).toEqual([remove('/f'), upsert('/f', 5)]);
 });
 
 test('what is left behind by a full batch is folded on', () => {
@@ -79,9 +83,43 @@ test('a full scan lane makes the scan wait until there is room', async () => {
   expect(isTaken).toBe(true);
 });
 
-test('a full realtime lane is emptied, and says so with a gap', () => {
+test('what has no room in memory waits in the spool, in its order', () => {
   const bus = newBus();
-  const taken = ['/a', '/b', '/c', '/d', '/e'].map(at => bus.emit(remove(at)));
-  expect(taken).toEqual([true, true, true, true, false]);
-  expect(bus.take(all)).toMatchObject([{kind: 'phase', phase: 'gap', path: '/'}]);
+  const events = Array.from({length: 20}, (_, n) => remove(`/${n}`));
+  for (const event of events) bus.emit(event);
+  expect([bus.length, bus.spooled.events > 0]).toEqual([20, true]);
+  expect([...bus.take({eventsMax: 3, bytesMax: 1e6}), ...bus.take(all)]).toEqual(events);
+  expect(bus.length).toBe(0);
+});
+
+test('what the spool cannot take is thrown away, and one gap says so and where', () => {
+  const losses: Loss[] = [];
+  const bus = newBus(1_000, losses);
+  for (let n = 0; n < 7; n++) bus.emit(remove(`/a/b/${n}`));
+  expect(bus.take(all)).toMatchObject([
+    {kind: 'phase', phase: 'gap', path: '/a/b'},
+    {kind: 'delete', path: '/a/b/5'},
+    {kind: 'delete', path: '/a/b/6'},
+  ]);
+  expect(losses).toMatchObject([{path: '/a/b', events: 5}]);
+  for (let n = 0; n < 5; n++) bus.emit(remove(`/a/c/${n}`));
+  for (let n = 0; n < 10; n++) bus.emit(remove(`/a/b/${n}`));
+  expect(bus.take(all).filter(({kind}) => kind === 'phase')).toMatchObject([{phase: 'gap', path: '/a'}]);
+});
+
+test('a batch of listings keeps to its size', () => {
+  const bus = newBus();
+  const listing = (at: string): FsEvent => ({
+    kind: 'listing',
+    source: 'snapshot',
+    path: path(at),
+    self: {kind: kinds.directory, size: 0, mtime: zeroTime, ctime: zeroTime},
+    evidence: 0,
+    after: undefined,
+    until: undefined,
+    entries: new Uint8Array(1_000),
+  });
+  for (const at of ['/a', '/b', '/c']) bus.emit(listing(at));
+  expect(bus.take({eventsMax: 10, bytesMax: 2_500})).toHaveLength(2);
+  expect(bus.take({eventsMax: 10, bytesMax: 1})).toHaveLength(1);
 });

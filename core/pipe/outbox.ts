@@ -25,13 +25,14 @@ export class Outbox {
     return batch;
   }
 
-  confirm(number: number): void {
-    this.#batches = this.#batches.filter(batch => batch.number !== number);
+  /** Returns what is confirmed by that. */
+  confirm(number: number): readonly OutgoingBatch[] {
+    return this.#take(batch => batch.number === number);
   }
 
   /** The view stored everything up to here, also where its confirmation was lost. */
-  confirmUntil(number: number): void {
-    this.#batches = this.#batches.filter(batch => batch.number > number);
+  confirmUntil(number: number): readonly OutgoingBatch[] {
+    return this.#take(batch => batch.number <= number);
   }
 
   pending(): readonly OutgoingBatch[] {
@@ -46,5 +47,11 @@ export class Outbox {
       bytes: encode(index + 1, events),
     }));
     this.#lastNumber = this.#batches.length;
+  }
+
+  #take(isConfirmed: (batch: OutgoingBatch) => boolean): readonly OutgoingBatch[] {
+    const confirmed = this.#batches.filter(isConfirmed);
+    this.#batches = this.#batches.filter(batch => !isConfirmed(batch));
+    return confirmed;
   }
 }

@@ -3,19 +3,23 @@ import {kinds} from '../entry/entry.ts';
 import {isPath, type Path, rootPath} from '../entry/path.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import type {Log} from '../log/log.ts';
-import type {Heard} from '../protocol/batch.ts';
 import {encodeBatch} from '../protocol/codec.ts';
-import type {FsEvent, ScanProgress, ScanSource} from '../protocol/events.ts';
+import {type FsEvent, isRealtime, type ScanSource} from '../protocol/events.ts';
 import {heldMsMax, type OpenSessionAnswer, type SessionProgress, type SessionRole} from '../protocol/session.ts';
 import type {Sender} from '../sender/sender.ts';
 import type {EventSink, Source, SourceEvent} from '../source/source.ts';
 import type {Clock} from '../time/clock.ts';
-import {type Hlc, shiftHlc} from '../time/hlc.ts';
 import {type Backoff, backoffMs} from './backoff.ts';
 import {Bus} from './bus.ts';
-import {type Order, OrderedScans, scanAnywhere} from './ordered-scans.ts';
+import {DueRescans} from './due-rescans.ts';
+import {HeardValues} from './heard-values.ts';
+import {type Order, OrderedScans} from './ordered-scans.ts';
 import {Outbox, type OutgoingBatch} from './outbox.ts';
+import {isOwnGap, renamedTooOften} from './own-gaps.ts';
+import type {Loss} from './realtime-lane.ts';
+import {type RunningScan, ScanRunner} from './scan-runner.ts';
 import {Signal} from './signal.ts';
+import type {Spool} from './spool.ts';
 
 export type PipeSettings = {
   name: string;
@@ -33,25 +37,48 @@ export type PipeSettings = {
   windowBatches: number;
 };
 
-export type PipeParts = {source: Source; sender: Sender; clock: Clock; random: () => number; log: Log};
+/** `spool` takes the realtime events that have no room in memory; `run` closes it. */
+export type PipeParts = {
+  source: Source;
+  sender: Sender;
+  spool: Spool;
+  clock: Clock;
+  random: () => number;
+  log: Log;
+};
 
 export type PipeStatus = {
   role: SessionRole | undefined;
   session: string | undefined;
   isConnected: boolean;
+  /** Events that wait, and those of them that wait on the disk. */
   queued: number;
+  spooled: number;
+  spooledBytes: number;
   unconfirmed: number;
+  /** How often the view was told, or will be, that something could not be kept and is read again. */
+  gaps: number;
+  /** Rescans that are due for that. */
+  rescansDue: number;
+  work: Work;
   lastError: string | undefined;
   scans: RunningScan[];
 };
 
-type RunningScan = {source: ScanSource; scan: string; path: Path} & ScanProgress;
+/**
+ * For a supervisor. `done` grows with everything that the pipe gets done: batches that are confirmed, progress of scans. `pending`
+ * counts events that the pipe could get rid of by itself: 0 while the view cannot be reached or refuses what it is sent.
+ */
+export type Work = {done: number; pending: number};
 
-const busLimits = {realtimeEventsMax: 500_000, scanBytesMax: 8 * 2 ** 20};
+const busLimits = {
+  memoryEventsMax: 50_000,
+  memoryBytesMax: 16 * 2 ** 20,
+  renamesMax: 8,
+  scanBytesMax: 8 * 2 ** 20,
+};
 const quietFailureMs = 3_000;
-const heardForMs = 60_000;
 const retry: Backoff = {minMs: 100, maxMs: 10_000};
-const progressIntervalMs = 1_000;
 const rejectedReason = 'a part of what it found was rejected';
 
 /**
@@ -75,17 +102,22 @@ export class Pipe {
   /** Grows with each change of role: what was queued in an earlier one may have been thrown away. */
   #term = 0;
   #hlc = 0;
-  #heard: Heard | undefined;
+  readonly #heard = new HeardValues();
   #hasSnapshot = false;
   #isConnected = false;
+  /** The last batch was not taken: the view has no room, or no engine. */
+  #isRefused = false;
+  #done = 0;
+  #gaps = 0;
+  /** What the log was told to be thrown away, until nothing waits on the disk any more. */
+  #hasToldLoss = false;
   #lastError: string | undefined;
   #failingSince: number | undefined;
   #hasWarned = false;
-  readonly #scans = new Map<string, RunningScan>();
-  #scanCount = 0;
+  readonly #scans: ScanRunner;
   /** This instance has looked at everything once, so nothing has escaped its watcher. */
   #hasScanned = false;
-  #needsRescan = false;
+  readonly #rescans = new DueRescans();
   readonly #ordered = new OrderedScans((order, signal) => this.#runScan('on_demand', signal, order));
   /** The session that was told all that a full scan of ours may tell in its role, and how many audits have skipped since. */
   #toldInFull: string | undefined;
@@ -94,7 +126,21 @@ export class Pipe {
   constructor(settings: PipeSettings, parts: PipeParts) {
     this.#settings = settings;
     this.#parts = parts;
-    this.#bus = new Bus(busLimits, () => this.#wake.raise());
+    this.#bus = new Bus(busLimits, {
+      spool: parts.spool,
+      onEvent: () => this.#wake.raise(),
+      onLoss: loss => this.#tellLoss(loss),
+    });
+    const {source, clock, log} = parts;
+    this.#scans = new ScanRunner({
+      source,
+      clock,
+      log,
+      instance: settings.instance,
+      offer: event => this.#offer(event),
+      term: () => this.#term,
+      onProgress: () => this.#done++,
+    });
   }
 
   status(): PipeStatus {
@@ -103,14 +149,24 @@ export class Pipe {
       session: this.#session?.session_id,
       isConnected: this.#isConnected,
       queued: this.#bus.length,
+      spooled: this.#bus.spooled.events,
+      spooledBytes: this.#bus.spooled.bytes,
       unconfirmed: this.#outbox.eventCount,
+      gaps: this.#gaps,
+      rescansDue: this.#rescans.size,
+      work: this.#work(),
       lastError: this.#lastError,
-      scans: [...this.#scans.values()],
+      scans: this.#scans.running,
     };
   }
 
+  #work(): Work {
+    const isAble = this.#isConnected && !this.#isRefused;
+    return {done: this.#done, pending: isAble ? this.#bus.length + this.#outbox.eventCount : 0};
+  }
+
   async run(signal: AbortSignal): Promise<void> {
-    const {source, sender} = this.#parts;
+    const {source, sender, spool} = this.#parts;
     const stop = new AbortController();
     const stopped = AbortSignal.any([signal, stop.signal]);
     if (!(await opened(source, this.#sink(), signal))) return;
@@ -128,18 +184,26 @@ export class Pipe {
     } finally {
       await source.close();
       await sender.close();
+      spool.close();
     }
   }
 
   #sink(): EventSink {
     return {
-      emit: event => {
-        if (!this.#bus.emit(event)) this.#needsRescan = true;
-      },
+      emit: event => this.#bus.emit(event),
       offer: event => this.#offer(event),
       evidence: () => this.#hlc,
       now: () => this.#parts.clock.monotonic(),
     };
+  }
+
+  /** The gap that took the place of what was thrown away is on its way, and so the rescan. */
+  #tellLoss({path, reason, events}: Loss): void {
+    this.#gaps++;
+    if (!this.#hasToldLoss) this.#parts.log.error({path, reason, events}, 'events were thrown away; a rescan follows');
+    this.#hasToldLoss = true;
+    this.#tellStatus();
+    if (this.#parts.source.status().isAvailable) this.#bus.emit({kind: 'phase', phase: 'available'});
   }
 
   /** A follower scans only to place its watches: what it lists is not asked for. */
@@ -180,6 +244,7 @@ export class Pipe {
         const {batchEventsMax, batchBytesMax} = this.#settings;
         const events = this.#bus.take({eventsMax: batchEventsMax, bytesMax: batchBytesMax});
         if (events.length === 0) continue;
+        for (const event of events) this.#rescans.sent(event);
         send(this.#outbox.add(events, number => this.#encode(session.session_id, number, events)));
       }
       round.abort('over');
@@ -203,14 +268,14 @@ export class Pipe {
     try {
       const {number, bytes} = batch;
       const progress = await sender.send({session, number, sentAt: clock.monotonic(), bytes}, signal);
-      this.#outbox.confirm(batch.number);
       this.#note(progress);
+      this.#confirmed(this.#outbox.confirm(batch.number));
     } catch (error) {
       if (!(error instanceof FustorError) || error.code !== 'BATCH_REJECTED') throw error;
       // The view kept it aside. What it said is looked at again instead.
       log.error({batch: batch.number, events: batch.events.length, error: error.message}, 'a batch was rejected');
-      this.#outbox.confirm(batch.number);
-      this.#needsRescan = true;
+      this.#confirmed(this.#outbox.confirm(batch.number));
+      this.#rescans.add(rootPath);
       for (const event of batch.events) {
         // A scan whose end is not heard would seem to run for ever. Told once more; what is wrong may be that very event.
         if (event.kind !== 'phase' || event.phase !== 'scan_end' || event.reason === rejectedReason) continue;
@@ -219,12 +284,24 @@ export class Pipe {
     }
   }
 
+  #confirmed(batches: readonly OutgoingBatch[]): void {
+    this.#done += batches.length;
+    if (batches.length > 0) this.#isRefused = false;
+    for (const event of batches.flatMap(({events}) => events)) {
+      if (isOwnGap(event, renamedTooOften)) this.#gaps++;
+      this.#rescans.stored(event);
+    }
+    this.#wake.raise();
+    if (this.#bus.length === 0) this.#hasToldLoss = false;
+  }
+
   /** After a failed round: a new session when the view does not know this one, else a pause. */
   async #recover(failure: unknown, signal: AbortSignal): Promise<void> {
     if (failure instanceof FustorError && failure.code === 'SESSION_UNKNOWN') {
       this.#loseSession(failure.message);
       return;
     }
+    this.#isRefused = true;
     this.#fail(failure);
     await this.#pause(0, signal, failure);
   }
@@ -243,11 +320,13 @@ export class Pipe {
         this.#session = session;
         this.#lastSession = session.session_id;
         // Not `is_resumed`: the answer that first told of this session may have been lost.
-        if (isKnown) this.#outbox.confirmUntil(session.last_batch);
-        else this.#outbox.restart((number, events) => this.#encode(session.session_id, number, events));
+        if (isKnown) this.#heard.interrupt();
+        else this.#heard.clear();
+        const confirmed = isKnown ? this.#outbox.confirmUntil(session.last_batch) : [];
+        if (!isKnown) this.#outbox.restart((number, events) => this.#encode(session.session_id, number, events));
         this.#hlc = session.hlc;
-        this.#heard = undefined;
         this.#note({...session, look_at: [], scans: []});
+        this.#confirmed(confirmed);
         const {session_id, role, is_resumed} = session;
         this.#parts.log.info({session: session_id, role, isResumed: is_resumed}, 'session opened');
         this.#wake.raise();
@@ -284,7 +363,7 @@ export class Pipe {
     this.#isConnected = true;
     this.#lastError = undefined;
     this.#wake.raise();
-    this.#hear(hlc);
+    this.#heard.hear(hlc, this.#parts.clock.monotonic());
     if (hlc < this.#hlc) return;
     if (this.#role !== role) {
       this.#parts.log.info({role}, 'role');
@@ -300,16 +379,9 @@ export class Pipe {
     this.#hasSnapshot = has_snapshot;
   }
 
-  /** Keeps what was received fastest, and for a minute only: the two clocks do not go at the very same pace. */
-  #hear(hlc: Hlc): void {
-    const at = this.#parts.clock.monotonic();
-    const best = this.#heard;
-    if (best && at - best.at < heardForMs && hlc <= shiftHlc(best.hlc, at - best.at)) return;
-    this.#heard = {hlc, at};
-  }
-
   #encode(session: string, number: number, events: readonly FsEvent[]): Uint8Array {
-    return encodeBatch({session, number, heard: this.#heard, events});
+    const heard = this.#heard.for(events.find(isRealtime)?.observedAt);
+    return encodeBatch({session, number, heard, events});
   }
 
   /** A fusion that starts or changes its gateways is not worth a warning; one that stays away is. */
@@ -386,12 +458,8 @@ export class Pipe {
     for (const [path, attributes] of found) {
       await this.#offer({kind: 'sentinel', path, evidence, attributes});
       // No directory is suspect, so this one is in doubt, and so is all below it.
-      if (attributes?.kind === kinds.directory) this.#ordered.add({job: this.#newScan(), path, isRecursive: true});
+      if (attributes?.kind === kinds.directory) this.#ordered.add(this.#scans.orderOf(path));
     }
-  }
-
-  #newScan(): string {
-    return `${this.#settings.instance}-${++this.#scanCount}`;
   }
 
   // ── Scanning
@@ -411,13 +479,15 @@ export class Pipe {
         await this.#wake.wait(signal, seen, {clock, ms: Math.max(10, untilAudit)});
         continue;
       }
-      this.#needsRescan = false;
-      const isDone = await this.#runScan(source, signal);
+      const [path = rootPath] = this.#rescans.begin(source === 'on_demand' ? 'next' : 'all');
+      const order = source === 'on_demand' && path !== rootPath ? this.#scans.orderOf(path) : undefined;
+      const isDone = await this.#runScan(source, signal, order);
+      this.#rescans.ended(isDone);
       if (isDone) {
+        if (order) continue;
         this.#hasScanned = true;
         auditedAt = clock.monotonic();
       } else if (!signal.aborted) {
-        this.#needsRescan ||= source === 'on_demand';
         await clock.sleep(retry.maxMs, signal);
       }
     }
@@ -427,7 +497,9 @@ export class Pipe {
   #dueScan(sinceAuditMs: number): ScanSource | undefined {
     if (this.#role === 'leader' && !this.#hasSnapshot && !this.#isAwaitingSnapshot()) return 'snapshot';
     if (!this.#hasScanned) return this.#hasSnapshot ? 'audit' : 'snapshot';
-    if (this.#needsRescan && this.#role === 'leader') return 'on_demand';
+    // What waits may rename it.
+    const isRescanDue = this.#rescans.size > 0 && this.#bus.realtimeLength === 0;
+    if (isRescanDue && this.#role === 'leader') return 'on_demand';
     return sinceAuditMs >= this.#settings.auditIntervalMs ? 'audit' : undefined;
   }
 
@@ -436,36 +508,12 @@ export class Pipe {
     return this.#hasScanned && (this.#bus.length > 0 || this.#outbox.length > 0);
   }
 
-  /** Resolves to whether everything was looked at. `order`: what the view asked for, else the whole source. */
+  /** Resolves to whether everything was looked at. `order`: a part of the source, else all of it. */
   async #runScan(source: ScanSource, signal: AbortSignal, order?: Order): Promise<boolean> {
-    const scan = order?.job ?? this.#newScan();
-    const {log} = this.#parts;
-    const path = order?.path ?? rootPath;
-    const isRecursive = order?.isRecursive ?? true;
-    const termAtStart = this.#term;
     const session = this.#session?.session_id;
     const isFull = !this.#maySkip(source);
-    const running = {source, scan, path};
-    this.#scans.set(scan, {...running, directories: 0, entries: 0});
-    log.info({source, scan}, 'scan begins');
-    await this.#offer({kind: 'phase', phase: 'scan_begin', source, scan, path});
-    const onProgress = (progress: ScanProgress) => {
-      this.#scans.set(scan, {...running, ...progress});
-    };
-    const ended = new AbortController();
-    const telling = this.#tellProgress(scan, AbortSignal.any([signal, ended.signal]));
-    const request = {source, path, isFull, isRecursive, signal, onProgress};
-    const result = await scanAnywhere(this.#parts.source, request).finally(() => ended.abort());
-    await telling;
-    onProgress(result);
-    await this.#offer(this.#progressOf(scan));
-    // What could not be read is told directory by directory; the scan itself came to its end.
-    const isComplete = result.reason === undefined && !signal.aborted && this.#term === termAtStart;
-    const end: FsEvent = {kind: 'phase', phase: 'scan_end', source, scan, path, isComplete, reason: result.reason};
-    if (!signal.aborted) await this.#offer(end);
-    this.#scans.delete(scan);
+    const isComplete = await this.#scans.run({source, isFull, order}, signal);
     if (isComplete && !order) this.#noteScan(isFull, session);
-    log.info({source, scan, isFull, ...result}, 'scan ends');
     return isComplete;
   }
 
@@ -478,18 +526,6 @@ export class Pipe {
   #noteScan(isFull: boolean, session: string | undefined): void {
     this.#skippingAudits = isFull ? 0 : this.#skippingAudits + 1;
     if (isFull) this.#toldInFull = session;
-  }
-
-  async #tellProgress(scan: string, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#parts.clock.sleep(progressIntervalMs, signal);
-      if (!signal.aborted) await this.#offer(this.#progressOf(scan));
-    }
-  }
-
-  #progressOf(scan: string): FsEvent {
-    const {source, path, directories, entries, unchanged} = this.#scans.get(scan)!;
-    return {kind: 'phase', phase: 'scan_progress', source, scan, path, directories, entries, unchanged};
   }
 }
 

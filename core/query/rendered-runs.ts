@@ -54,7 +54,9 @@ export class RenderedRuns {
   /** Tells that the directory has so many runs at this version, and that `of` was asked for each of them. */
   end(directory: string, count: number, version: string): void {
     const kept = this.#use(directory);
-    for (const run of kept.runs.splice(count)) this.#bytes -= sizeOf(run);
+    const gone = kept.runs.splice(count);
+    for (const run of gone) this.#bytes -= sizeOf(run);
+    if (gone.length > 0) kept.all = undefined;
     if (kept.runs.length === count) kept.all = {version, json: kept.all?.json ?? joined(kept.runs)};
   }
 

@@ -10,6 +10,31 @@ import {AnswerParts, TreeAnswer} from './tree-answer.ts';
 
 const time = {seconds: 1_700_000_000, nanos: 5};
 
+test('a directory that was emptied is shown empty, again and again', async () => {
+  const tree = openMemoryTree();
+  const parts = new AnswerParts();
+  const ask = () => {
+    const query = {
+      view: 'v',
+      path: rootPath,
+      after: undefined,
+      depthMax: 1,
+      onlyPath: false,
+      limit: Number.POSITIVE_INFINITY,
+    };
+    return tree.read(txn => new TreeAnswer(query, parts).next(txn, 0)!).toString();
+  };
+  const name = fromText('file');
+  await tree.write(txn => {
+    txn.put(rootDirectory, newEntryFrom(name, {kind: kinds.file, size: 1, mtime: time, ctime: time}));
+    txn.setDirectory(rootDirectory, {listedAt: 1});
+  });
+  expect([ask(), ask()].map(answer => answer.includes('file"'))).toEqual([true, true]);
+  await tree.write(txn => txn.remove(rootDirectory, name));
+  for (let i = 0; i < 3; i++) expect(ask()).toContain('"children":[]');
+  await tree.close();
+});
+
 test('what is kept of earlier answers never shows: the same answer as without, whatever changed between two', async () => {
   const change = fc.record({
     kind: fc.constantFrom('put', 'remove', 'list'),

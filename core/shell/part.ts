@@ -48,7 +48,11 @@ export type Part = {
 };
 
 /** What holds for a part while it runs and when it has died. May change without its process being replaced. */
-export type Supervision = RestartLimits & WatchdogLimits;
+export type Supervision = RestartLimits &
+  WatchdogLimits & {
+    /** How long it may take to end by itself when another one has taken its place; 10 s at most when its shell ends. */
+    graceMs: number;
+  };
 
 /** A process that an earlier shell started, or this one before it executed itself again. */
 export type Survivor = {name: string; hash: string; child: Child};

@@ -18,6 +18,8 @@ const successorMs = 30_000;
 export class RollingFleet {
   readonly #parts: SupervisorParts;
   #members: Member[] = [];
+  /** Asked to end; they still answer what they had accepted. */
+  #leaving: Member[] = [];
   #survivors: Survivor[];
   /** Changes are made one after another. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -36,14 +38,16 @@ export class RollingFleet {
   }
 
   report(): PartReport[] {
-    return this.#members.map(({supervisor}) => supervisor.report());
+    return [...this.#members, ...this.#leaving].map(({supervisor}) => supervisor.report());
   }
 
   /** Ends all; resolves when they are gone. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#turn;
-    await Promise.all(this.#members.map(member => this.#remove(member)));
+    for (const member of this.#members) this.#dismiss(member);
+    for (const {supervisor} of this.#leaving) supervisor.hurry();
+    await Promise.all(this.#leaving.map(({ended}) => ended));
   }
 
   async #apply(wanted: RollingParts, isRenewal: boolean): Promise<string | undefined> {
@@ -61,9 +65,9 @@ export class RollingFleet {
       if (toReplace-- > 0 && !(await this.#succeed(wanted))) {
         return 'A gateway with the new configuration did not answer; the earlier ones go on.';
       }
-      await this.#remove(member);
+      this.#dismiss(member);
     }
-    for (const member of fit.slice(wanted.count)) await this.#remove(member);
+    for (const member of fit.slice(wanted.count)) this.#dismiss(member);
     return undefined;
   }
 
@@ -81,7 +85,7 @@ export class RollingFleet {
       if (leftMs <= 0 || this.#stopping.signal.aborted) break;
       await changed.wait(this.#stopping.signal, seen, {clock, ms: leftMs});
     }
-    if (!this.#stopping.signal.aborted) await this.#remove(successor);
+    this.#dismiss(successor);
     return false;
   }
 
@@ -104,15 +108,19 @@ export class RollingFleet {
     return member;
   }
 
-  async #remove(member: Member): Promise<void> {
-    member.stop.abort();
-    await member.ended;
+  /** It ends when what it has accepted is answered: nobody waits for that. */
+  #dismiss(member: Member): void {
     this.#members = this.#members.filter(other => other !== member);
-    this.#parts.changed.raise();
+    this.#leaving.push(member);
+    member.stop.abort();
+    void member.ended.then(() => {
+      this.#leaving = this.#leaving.filter(other => other !== member);
+      this.#parts.changed.raise();
+    });
   }
 
   #freeNumber(): number {
-    const taken = new Set(this.#members.map(({number}) => number));
+    const taken = new Set([...this.#members, ...this.#leaving].map(({number}) => number));
     for (let number = 1; ; number++) if (!taken.has(number)) return number;
   }
 }

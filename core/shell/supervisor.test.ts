@@ -72,6 +72,7 @@ const limits = {
   memoryBytesMax: 1_000,
   unansweringAfterMs: 10_000,
   stalledAfterMs: 60_000,
+  graceMs: 10_000,
   pauseMsMax: 60_000,
   quarantine: {deaths: 4, windowMs: 600_000},
 };
@@ -294,8 +295,26 @@ test('gateways are replaced one after another, each when its successor answers',
   expect(fewest).toBe(2);
   expect(children.map(({asked}) => asked[0])).toEqual(['terminate', 'terminate', undefined, undefined]);
   expect(await fleet.apply(wanted('b', 1))).toBeUndefined();
-  expect(fleet.report()).toHaveLength(1);
+  await until(() => fleet.report().length === 1);
   await fleet.stop();
+});
+
+test('a gateway that still answers is waited for, but not when its shell ends', async () => {
+  const {clock, children, parts, partOf, onStart, until} = setUp({supervision: {...limits, graceMs: 600_000}});
+  const fleet = new RollingFleet(parts);
+  const wanted = (hash: string) => ({count: 1, hash, make: (n: number) => partOf(hash, `gateway-${n}`)});
+  onStart(child => {
+    child.endsWhenAsked = children.length > 0;
+  });
+  await fleet.apply(wanted('a'));
+  await until(() => fleet.report()[0]?.state === 'running');
+  expect(await fleet.apply(wanted('b'))).toBeUndefined();
+  await until(() => fleet.report().some(({state}) => state === 'stopping'));
+  expect(children[0]!.asked).toEqual(['terminate']);
+  const before = clock.now();
+  await fleet.stop();
+  expect(children[0]!.asked).toEqual(['terminate', 'kill']);
+  expect(clock.now() - before).toBeLessThan(600_000);
 });
 
 test('gateways whose successor does not answer go on', async () => {
@@ -307,6 +326,7 @@ test('gateways whose successor does not answer go on', async () => {
   const pidsBefore = fleet.report().map(({pid}) => pid);
   onStart(child => child.exit({code: 1, signal: null}));
   expect(await fleet.apply(wanted('b'))).toContain('did not answer');
+  await until(() => fleet.report().length === 2);
   expect(fleet.report().map(({pid}) => pid)).toEqual(pidsBefore);
   expect(children.slice(0, 2).map(({asked}) => asked)).toEqual([[], []]);
   await fleet.stop();

@@ -12,8 +12,8 @@ export type SupervisorParts = {clock: Clock; random: () => number; log: Log; cha
 /** Why a process is to end. */
 type Ending = {cause: DeathCause; detail: string; isHopeless: boolean};
 
-/** How long a part may take to end by itself. */
-const graceMs = 10_000;
+/** How long a part may take to end by itself when nobody has time to wait. */
+const shortGraceMs = 10_000;
 const observeMs = {starting: 100, running: 2_000};
 const heapExhausted = /heap out of memory|Reached heap limit/;
 
@@ -41,6 +41,7 @@ export class Supervisor {
   #memoryBytes: number | undefined;
   #health: unknown;
   #order: Ending | undefined;
+  #isHurried = false;
 
   constructor(part: Part, parts: SupervisorParts, survivor?: Survivor) {
     this.#part = part;
@@ -115,6 +116,12 @@ export class Supervisor {
     this.#orderEnd({cause: 'replaced', detail: 'It has a new configuration or executable.', isHopeless: false});
   }
 
+  /** The shell ends: whoever is asked to end already gets no more than a short grace from now on. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#wake.raise();
+  }
+
   /** Replaces the process though nothing has changed. */
   renew(): void {
     this.#orderEnd({cause: 'replaced', detail: 'Everything is started anew.', isHopeless: false});
@@ -170,6 +177,7 @@ export class Supervisor {
 
     let ending: Ending | undefined;
     let killAt = Number.POSITIVE_INFINITY;
+    let hurriedAt: number | undefined;
     let observedAt = clock.monotonic();
     while (!gone.signal.aborted) {
       const seen = this.#wake.count;
@@ -179,8 +187,12 @@ export class Supervisor {
         ending = wanted;
         killAt = this.#end(child, wanted, watchdog);
       }
+      if (this.#isHurried && ending && Number.isFinite(killAt)) {
+        hurriedAt ??= clock.monotonic();
+        killAt = Math.min(killAt, hurriedAt + shortGraceMs);
+      }
       if (clock.monotonic() >= killAt) {
-        log.warn({part: this.name, child: child.pid, graceMs}, 'a part did not end in time and is killed');
+        log.warn({part: this.name, child: child.pid}, 'a part did not end in time and is killed');
         child.kill();
         killAt = Number.POSITIVE_INFINITY;
       }
@@ -221,7 +233,7 @@ export class Supervisor {
       return Number.POSITIVE_INFINITY;
     }
     child.terminate();
-    return this.#parts.clock.monotonic() + graceMs;
+    return this.#parts.clock.monotonic() + this.#part.supervision.graceMs;
   }
 
   // ── When it is gone

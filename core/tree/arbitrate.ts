@@ -28,8 +28,8 @@ export type Arbitration = Pick<ArbitrationContext, 'storageClock' | 'observedUnt
  * Who is right: applies the events of one batch to the tree. Phases say nothing about the tree and are passed over.
  *
  * A realtime event was observed between two moments of the view's clock (`Observation`). Batches are delayed differently, so
- * two events of one session could seem to swap; its watcher told them in order, so `to` never goes back. `from` may: the bus
- * folds upserts, and so a younger observation may stand before an older one.
+ * two events of one session could seem to swap; its watcher told them in order, so `to` never goes back. `from` may:
+ * what was heard differs from batch to batch.
  */
 export function arbitrate(context: ArbitrationContext, events: readonly FsEvent[]): Arbitration {
   const storageClock = voteStorageClock(context.storageClock, differences(context, events));

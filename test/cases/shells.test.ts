@@ -1,6 +1,8 @@
 import {appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {get as httpGet, type IncomingMessage} from 'node:http';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {json} from 'node:stream/consumers';
 import {afterEach, expect, test} from 'vitest';
 import {readRecords} from '../../cmd/shell/part-record.ts';
 import {processState} from '../../cmd/shell/process-table.ts';
@@ -204,4 +206,28 @@ test('a frozen payload is ended by its shell', async () => {
   await until(() => isGone(before), {timeoutMs: 40_000, what: 'the end of the frozen payload'});
   expect(await deathOf(site, before)).toMatchObject({cause: 'frozen'});
   await site.same();
+});
+
+test('a slow download goes on to its end while its gateway is replaced', async () => {
+  const site = await startSite();
+  for (let i = 0; i < 30_000; i++) writeFileSync(join(site.directory, `${i}-${'x'.repeat(200)}`), '');
+  await site.same(60_000);
+  const before = partsOf(site, 'fusion');
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const headers = {authorization: 'Bearer key-of-the-scripts'};
+    httpGet(`${site.url}/api/v1/fs/tree?recursive=true`, {headers}, resolve).on('error', reject);
+  });
+  response.pause();
+  process.kill(site.pids('fusion')[0]!, 'SIGUSR2');
+  const isReplaced = async () => {
+    const parts = await report(site, 'fusion').catch(() => []);
+    const running = parts.filter(({state}) => state === 'running').map(({pid}) => pid);
+    return running.length === 3 && !running.some(pid => Object.values(before).includes(pid!));
+  };
+  await until(isReplaced, {what: 'successors'});
+  // One of the earlier gateways is still there for this answer, and for nothing else.
+  await until(() => Object.values(before).filter(pid => !isGone(pid)).length === 1, {what: 'the end of all others'});
+  const {data} = (await json(response)) as {data: {children: unknown[]}};
+  expect(data.children).toHaveLength(30_200);
+  await until(() => Object.values(before).every(isGone), {what: 'the end of the last gateway'});
 });

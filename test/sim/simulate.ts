@@ -1,5 +1,6 @@
 import {createHash} from 'node:crypto';
 import {kinds} from '../../core/entry/entry.ts';
+import {MemorySpool} from '../../core/pipe/memory-spool.ts';
 import {Pipe} from '../../core/pipe/pipe.ts';
 import type {TreeStore} from '../../core/tree/tree-store.ts';
 import {Prng} from '../lib/prng.ts';
@@ -223,6 +224,7 @@ class SimAgent {
       {
         source,
         sender: network,
+        spool: new MemorySpool(),
         clock: time.clock(this.#index * 1e9, () => 0),
         random: () => random.next(),
         log: quietLog,

@@ -19,8 +19,8 @@ import {WaitingClients} from './waiting-clients.ts';
 
 /** How long idle connections stay open after this gateway stopped accepting: a client that is just about to ask is answered. */
 const lingerMs = 2_000;
-/** How long a slow client may take to read the rest of its answer. */
-const drainMs = 8_000;
+/** How long a client may take to read the rest of its answer; one that makes no progress is disconnected before. */
+const drainMs = 600_000;
 
 /**
  * One gateway process: accepts from the inherited socket beside its siblings, and reads the stores. When `signal` aborts it
@@ -78,10 +78,11 @@ async function drain(server: Server): Promise<void> {
   const closed = new Promise<void>(resolve => server.once('close', () => resolve()));
   // Only stops accepting; http's own close would end idle connections that a request is already on its way to.
   NetServer.prototype.close.call(server);
-  const linger = setTimeout(() => server.closeIdleConnections(), lingerMs);
+  // Again and again: a connection is idle when its long answer is over.
+  const linger = setInterval(() => server.closeIdleConnections(), lingerMs);
   const deadline = setTimeout(() => server.closeAllConnections(), drainMs);
   await closed;
-  clearTimeout(linger);
+  clearInterval(linger);
   clearTimeout(deadline);
 }
 
