@@ -25,6 +25,7 @@ export type ChildOptions = {
 
 const answerTimeoutMs = 2_000;
 const lookForEndMs = 250;
+const passOnMs = 250;
 
 /** Where a part answers `/health`. */
 export function partSocket(runDirectory: string, name: string): string {
@@ -103,7 +104,9 @@ function asChild(
 ): Child {
   const {name, pid, startedAt} = record;
   let lastWords: string | undefined;
+  const passingOn = setInterval(() => log.passOn(stderr), passOnMs).unref();
   const ended = exited.then(exit => {
+    clearInterval(passingOn);
     log.passOn(stderr, {isLast: true});
     lastWords = log.tail();
     log.close();
@@ -128,7 +131,6 @@ function asChild(
     },
     kill: () => send('SIGKILL'),
     observe: async () => {
-      log.passOn(stderr);
       const health = await askHealth(partSocket(runDirectory, name), pid);
       return observation(record, health);
     },

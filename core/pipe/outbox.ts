@@ -14,6 +14,11 @@ export class Outbox {
     return this.#batches.length;
   }
 
+  /** Number of the first one. */
+  get first(): number | undefined {
+    return this.#batches[0]?.number;
+  }
+
   get eventCount(): number {
     return this.#batches.reduce((sum, {events}) => sum + events.length, 0);
   }

@@ -49,6 +49,46 @@ test('a view that does not know the session gets the same events again in a new 
   expect({sessions: view.sessions, scans: source.scans}).toEqual({sessions: 2, scans: ['snapshot']});
 });
 
+const outOfOrder = (number: number, expected: number) =>
+  new FustorError('BATCH_OUT_OF_ORDER', `Batch ${number} came before batch ${expected}.`, {details: {expected}});
+
+test('a batch that overtook a slow one is sent again behind it, and the slow one is not broken off', async () => {
+  const slow = Promise.withResolvers<void>();
+  const refused: number[] = [];
+  const {view, sender} = viewWith();
+  const send = sender.send;
+  sender.send = async (batch, signal) => {
+    if (batch.number === 5) await slow.promise;
+    if (signal.aborted) throw new FustorError('UNREACHABLE', 'it was broken off');
+    if (batch.number > 5 && !view.stored.includes(5)) {
+      refused.push(batch.number);
+      if (refused.length === 3) setTimeout(() => slow.resolve(), 5);
+      throw outOfOrder(batch.number, 5);
+    }
+    return send(batch, signal);
+  };
+  await run(sourceOf(10), sender, () => view.hasSnapshot);
+  expect(refused).toEqual([6, 7, 8]);
+  expect(view.stored.toSorted((a, b) => a - b)).toEqual(Array.from({length: 13}, (_, index) => index + 1));
+});
+
+test('a view that waits for a batch which it had confirmed gets a new session, and everything is read again', async () => {
+  const source = sourceOf(10);
+  const ended: string[] = [];
+  const {view, sender} = viewWith();
+  const send = sender.send;
+  sender.send = async (batch, signal) => {
+    if (view.sessions === 1 && batch.number > 8) throw outOfOrder(batch.number, 7);
+    return send(batch, signal);
+  };
+  sender.end = async session => {
+    ended.push(session);
+    view.stored.length = 0;
+  };
+  await run(source, sender, () => source.scans.includes('on_demand') && view.hasSnapshot);
+  expect({ended, sessions: view.sessions}).toEqual({ended: ['v.1'], sessions: 2});
+});
+
 test('a scan whose end was in a batch that the view rejects is told as failed', async () => {
   const {view, sender} = viewWith(async (number, progress) => {
     const end = view.phases('i-1').find(({phase}) => phase === 'scan_end');

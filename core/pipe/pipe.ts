@@ -264,22 +264,41 @@ export class Pipe {
   }
 
   async #send(session: string, batch: OutgoingBatch, signal: AbortSignal): Promise<void> {
-    const {sender, clock, log} = this.#parts;
     try {
-      const {number, bytes} = batch;
-      const progress = await sender.send({session, number, sentAt: clock.monotonic(), bytes}, signal);
-      this.#note(progress);
-      this.#confirmed(this.#outbox.confirm(batch.number));
+      await this.#sendInOrder(session, batch, signal);
     } catch (error) {
       if (!(error instanceof FustorError) || error.code !== 'BATCH_REJECTED') throw error;
       // The view kept it aside. What it said is looked at again instead.
-      log.error({batch: batch.number, events: batch.events.length, error: error.message}, 'a batch was rejected');
+      this.#parts.log.error(
+        {batch: batch.number, events: batch.events.length, error: error.message},
+        'a batch was rejected',
+      );
       this.#confirmed(this.#outbox.confirm(batch.number));
       this.#rescans.add(rootPath);
       for (const event of batch.events) {
         // A scan whose end is not heard would seem to run for ever. Told once more; what is wrong may be that very event.
         if (event.kind !== 'phase' || event.phase !== 'scan_end' || event.reason === rejectedReason) continue;
         await this.#offer({...event, isComplete: false, reason: rejectedReason});
+      }
+    }
+  }
+
+  /** One that overtook others for so long that the view gave up waiting for them is sent again behind them: they go on. */
+  async #sendInOrder(session: string, batch: OutgoingBatch, signal: AbortSignal): Promise<void> {
+    const {sender, clock} = this.#parts;
+    const {number, bytes} = batch;
+    for (;;) {
+      try {
+        const progress = await sender.send({session, number, sentAt: clock.monotonic(), bytes}, signal);
+        this.#note(progress);
+        this.#confirmed(this.#outbox.confirm(number));
+        return;
+      } catch (error) {
+        if (!isOutOfOrder(error) || this.#outbox.first === number) throw error;
+        while (this.#outbox.first !== number) {
+          if (signal.aborted) throw error;
+          await this.#wake.wait(signal, this.#wake.count);
+        }
       }
     }
   }
@@ -301,9 +320,26 @@ export class Pipe {
       this.#loseSession(failure.message);
       return;
     }
+    const {first} = this.#outbox;
+    if (isOutOfOrder(failure) && first !== undefined && Number(failure.details?.expected) < first) {
+      await this.#beginAnew(failure, signal);
+      return;
+    }
     this.#isRefused = true;
     this.#fail(failure);
     await this.#pause(0, signal, failure);
+  }
+
+  /**
+   * The view waits for a batch that it has confirmed: its store was put back, by whomever. Nobody has what was in it, so the
+   * session cannot go on, and everything is read again.
+   */
+  async #beginAnew({message}: FustorError, signal: AbortSignal): Promise<void> {
+    const session = this.#session!.session_id;
+    this.#parts.log.error({session, error: message}, 'the view has lost what it had confirmed: all is read again');
+    await this.#parts.sender.end(session, signal).catch(error => this.#fail(error));
+    this.#loseSession(message);
+    this.#rescans.add(rootPath);
   }
 
   // ── The session
@@ -542,4 +578,8 @@ async function opened(source: Source, sink: EventSink, signal: AbortSignal): Pro
   } finally {
     signal.removeEventListener('abort', stop);
   }
+}
+
+function isOutOfOrder(error: unknown): error is FustorError {
+  return error instanceof FustorError && error.code === 'BATCH_OUT_OF_ORDER';
 }

@@ -62,6 +62,12 @@ async function answers(): Promise<void> {
   }
 }
 
+/** As the agent's log has it. */
+async function openedSession(): Promise<string> {
+  const told = () => /"session":"(site\.\w+)"/.exec(site.log('agent'))?.[1];
+  return until(told, {what: 'a session'});
+}
+
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
 const lines = () => (['fusion', 'agent'] as const).map(role => site.log(role).split('\n').length);
 const scansBegun = () => site.log('agent').match(/scan begins/g)?.length;
@@ -78,7 +84,7 @@ async function recovers(session: string): Promise<void> {
 }
 
 test('a disk that fills during the first snapshot: the tree is answered all the time, agents wait, and then everything goes on', async () => {
-  const session = /"session":"(site\.\w+)"/.exec(site.log('agent'))![1]!;
+  const session = await openedSession();
   const before = lines();
   await throughout(pause(observedMs), answers);
   const after = lines();
@@ -89,7 +95,7 @@ test('a disk that fills during the first snapshot: the tree is answered all the 
 });
 
 test('everything killed and started again on a full disk: the tree is answered, and with room everything goes on', async () => {
-  const session = /"session":"(site\.\w+)"/.exec(site.log('agent'))![1]!;
+  const session = await openedSession();
   for (let round = 0; round < 2; round++) {
     await site.kill('fusion');
     fill();

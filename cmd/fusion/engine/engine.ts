@@ -331,7 +331,12 @@ export class Engine {
     const {session, number, bytes} = received;
     const {keepAside, metrics, log} = this.#parts;
     const message = error instanceof Error ? error.message : String(error);
-    await this.#write(txn => skipBatch(txn, {session, number, reason: message}, arrival));
+    await this.#write(txn => {
+      // Skipped while an earlier one is missing, that one would be missing for ever.
+      const expected = getSession(txn, session).lastBatch + 1;
+      if (number > expected) throw outOfOrder(number, expected);
+      skipBatch(txn, {session, number, reason: message}, arrival);
+    });
     const reason = error instanceof Error ? (error.stack ?? message) : message;
     const file = await keepAside({session, number, bytes, reason});
     metrics.rejected();
