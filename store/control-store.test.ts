@@ -31,7 +31,14 @@ test('a file whose making was cut off is made anew, one whose end is missing is 
   const store = await openControlStore(folder.path);
   for (let i = 0; i < 20; i++) {
     const state = 'done' as const;
-    const sent = {sentTo: undefined, sentAt: 0, endedAt: 1, message: 'x'.repeat(4_096)};
+    const sent = {
+      arguments: undefined,
+      data: undefined,
+      sentTo: undefined,
+      sentAt: 0,
+      endedAt: 1,
+      message: 'x'.repeat(4_096),
+    };
     const ordered = {part: 'payload-p', command: 'kill' as const, orderedBy: 'k', orderedAt: 1, deadlineAt: 2};
     await store.write(txn => txn.putCommand({agent: 'a', id: `c${i}`, number: i, state, ...ordered, ...sent}));
   }

@@ -6,6 +6,8 @@ import {
   type ControlWrite,
   endedCommandsMax,
   isOpen,
+  type RecordRange,
+  type RecordTable,
   type StoredAgent,
   type StoredCommand,
 } from '../core/control/control-store.ts';
@@ -29,9 +31,10 @@ const currentFormat = 1;
  * - `agents`: name → CBOR
  * - `open`, `ended`: name of the agent, NUL, id → CBOR of a command. It is in one of them.
  * - `endedOrder`: number (u48, in the order in which they ended) → key in `ended`
+ * - `records`: table, NUL, key → CBOR
  * - `meta`: name → f64: `format`, `nextCommand`, `nextEnded`
  */
-const tableNames = ['agents', 'open', 'ended', 'endedOrder', 'meta'] as const;
+const tableNames = ['agents', 'open', 'ended', 'endedOrder', 'records', 'meta'] as const;
 type ControlEnvironment = Environment<Tables, LmdbControl>;
 type Tables = NonNullable<ReturnType<typeof openTables<(typeof tableNames)[number]>>>;
 
@@ -175,6 +178,35 @@ class LmdbControl implements ControlWrite, Writing {
     return this.#next('nextCommand');
   }
 
+  record<T>(table: RecordTable, key: string): T | undefined {
+    return this.#get(this.#tables.records, recordKey(table, key));
+  }
+
+  records<T>(
+    table: RecordTable,
+    {after, limit = Infinity, isBackwards = false}: RecordRange = {},
+  ): {key: string; value: T}[] {
+    const prefix = table.length + 1;
+    // A name of a table is no prefix of another one's key: it ends with a NUL.
+    const [first, behind] = [Buffer.from(`${table}\0`), Buffer.from(`${table}\x01`)];
+    const from = after === undefined ? undefined : recordKey(table, after);
+    const range = isBackwards
+      ? {start: from ?? behind, end: first, reverse: true, exclusiveStart: from !== undefined}
+      : {start: from ?? first, end: behind, exclusiveStart: from !== undefined};
+    return Iterator.from(rowsOf(this.#tables.records, range))
+      .take(limit)
+      .map(({key, value}) => ({key: key.toString('utf8', prefix), value: stateCodec.decode(value) as T}))
+      .toArray();
+  }
+
+  putRecord(table: RecordTable, key: string, value: object): void {
+    void this.#tables.records.put(recordKey(table, key), encode(value));
+  }
+
+  removeRecord(table: RecordTable, key: string): void {
+    void this.#tables.records.remove(recordKey(table, key));
+  }
+
   /** Nothing is kept in memory. */
   flush(): void {}
 
@@ -198,6 +230,10 @@ class LmdbControl implements ControlWrite, Writing {
 /** No name has a NUL. */
 function commandKey(agent: string, id: string): Buffer {
   return Buffer.from(`${agent}\0${id}`);
+}
+
+function recordKey(table: RecordTable, key: string): Buffer {
+  return Buffer.from(`${table}\0${key}`);
 }
 
 function orderKey(number: number): Buffer {

@@ -84,9 +84,9 @@ function startLink() {
     report: () => [part],
     config: () => ({state: 'running'}),
     changed: [changed],
-    execute: async (command, name) => {
-      executed.push(`${command} ${name}`);
-      return 'It was done.';
+    execute: async ({command, part}) => {
+      executed.push(`${command} ${part}`);
+      return {message: 'It was done.'};
     },
     clock: systemClock,
     random: Math.random,

@@ -7,6 +7,7 @@ import type {Part} from '../../core/shell/part.ts';
 import {spawnArguments} from '../program.ts';
 import {partSocket, startChild} from '../shell/child-process.ts';
 import {partHash} from '../shell/executable.ts';
+import {executeOnParts} from '../shell/node-orders.ts';
 import {Shell, type ShellControls} from '../shell/shell.ts';
 import {claimDirectory, keepsDirectory} from '../shell/shell-directory.ts';
 import {withQuarantine} from '../shell/supervision.ts';
@@ -51,7 +52,7 @@ export async function runAgent(
     report: () => payloads.report(),
     config: () => configReport(shell.config),
     changed: [parts.changed, shell.changed],
-    execute: (command, part) => payloads.execute(command, part),
+    execute: order => executeOnParts(order, payloads),
   });
   log.info({agent: agent.id, pipes: pipes.map(({name}) => name)}, 'agent runs');
   await shell.run(config, signal);

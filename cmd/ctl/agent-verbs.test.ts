@@ -48,7 +48,7 @@ beforeEach(async () => {
       report: () => [part('alpha'), {...part('beta'), state: 'quarantined', pid: undefined, lastDeath: death}],
       config: () => ({state: 'running'}),
       changed: [new Signal()],
-      execute: (command, name) => execute(command, name),
+      execute: async ({command, part}) => ({message: await execute(command, part!)}),
       clock: systemClock,
       random: Math.random,
       log,

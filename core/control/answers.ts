@@ -10,9 +10,10 @@ export type CommandAnswer = ReturnType<typeof commandAnswer>;
  * those of commands are the controller's.
  */
 export function agentAnswer(agent: StoredAgent, {isOnline, silentMs}: {isOnline: boolean; silentMs: number}) {
-  const {id, shell, instance, config, parts, seenAt, onlineSince, key} = agent;
+  const {id, kind, shell, instance, config, parts, views, seenAt, onlineSince, key} = agent;
   return {
     id,
+    kind,
     state: isOnline ? ('online' as const) : ('silent' as const),
     /** `online` since, or last heard. */
     since: isoTime(isOnline ? onlineSince : seenAt),
@@ -23,6 +24,7 @@ export function agentAnswer(agent: StoredAgent, {isOnline, silentMs}: {isOnline:
     shell,
     config,
     parts: parts.map(part => ({...part, pipe: pipeOf(part.name) ?? null})),
+    ...(views && {views}),
   };
 }
 
@@ -37,10 +39,12 @@ export function commandAnswer(command: StoredCommand, nowMs: number) {
     id,
     agent,
     part,
-    pipe: pipeOf(part) ?? null,
+    pipe: part === null ? null : (pipeOf(part) ?? null),
     command: command.command,
+    ...(command.arguments && {arguments: command.arguments}),
     state,
     message: message ?? null,
+    ...(command.data && {data: command.data}),
     ordered_by: orderedBy,
     ordered_at: isoTime(orderedAt),
     sent_at: sentAt === 0 ? null : isoTime(sentAt),

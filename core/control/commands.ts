@@ -14,8 +14,9 @@ import type {Acknowledgement, PendingCommand} from './protocol.ts';
 export type CommandOrder = {
   id: string;
   agent: string;
-  part: string;
+  part: string | null;
   command: StoredCommand['command'];
+  arguments?: StoredCommand['arguments'];
   /** Name of the key. */
   key: string;
   deadlineMs: number;
@@ -32,12 +33,12 @@ export function orderCommand(txn: ControlWrite, order: CommandOrder): {command: 
   const agent = getAgent(txn, name);
   const known = txn.command(name, id);
   if (known) {
-    if (known.part === part && known.command === order.command) return {command: known, isNew: false};
+    if (isSame(known, order)) return {command: known, isNew: false};
     throw new FustorError('COMMAND_CONFLICT', `The agent ${name} has another command with the id ${id}.`, {
       hint: 'Choose another id, or none.',
     });
   }
-  if (!agent.parts.some(reported => reported.name === part)) throw partNotFound(agent, part);
+  if (part !== null && !agent.parts.some(reported => reported.name === part)) throw partNotFound(agent, part);
   if (txn.openCommands(name).length >= openMax) {
     throw new FustorError('TOO_MANY_COMMANDS', `${openMax} commands for the agent ${name} wait or run already.`, {
       hint: 'Order it again when some of them have ended.',
@@ -49,6 +50,7 @@ export function orderCommand(txn: ControlWrite, order: CommandOrder): {command: 
     number: txn.nextNumber(),
     part,
     command: order.command,
+    arguments: order.arguments,
     state: 'queued',
     orderedBy: order.key,
     orderedAt: nowMs,
@@ -57,6 +59,7 @@ export function orderCommand(txn: ControlWrite, order: CommandOrder): {command: 
     sentAt: 0,
     endedAt: 0,
     message: undefined,
+    data: undefined,
   };
   txn.putCommand(command);
   return {command, isNew: true};
@@ -85,10 +88,10 @@ export function acknowledge(
   agent: string,
   {acknowledgements, nowMs}: {acknowledgements: readonly Acknowledgement[]; nowMs: number},
 ): void {
-  for (const {id, outcome, message} of acknowledgements) {
+  for (const {id, outcome, message, data} of acknowledgements) {
     const command = txn.command(agent, id);
     if (!command || (!isOpen(command) && command.state !== 'expired')) continue;
-    if (command.state !== outcome) end(txn, command, {state: outcome, message, nowMs});
+    if (command.state !== outcome) end(txn, command, {state: outcome, message, data, nowMs});
   }
 }
 
@@ -117,7 +120,10 @@ export function tellCommands(txn: ControlWrite, {agent, instance, known, nowMs}:
   for (const command of told) {
     if (command.state === 'queued') txn.putCommand({...command, state: 'sent', sentTo: instance, sentAt: nowMs});
   }
-  return told.map(({id, part, command, deadlineAt}) => ({id, part, command, deadline_ms: deadlineAt - nowMs}));
+  return told.map(({id, part, command, arguments: given, deadlineAt}) => ({
+    ...{id, part, command, ...(given && {arguments: given})},
+    deadline_ms: deadlineAt - nowMs,
+  }));
 }
 
 export function hasOverdueCommands(txn: ControlRead, nowMs: number): boolean {
@@ -143,9 +149,23 @@ function isOverdue({state, deadlineAt}: StoredCommand, nowMs: number): boolean {
 function end(
   txn: ControlWrite,
   command: StoredCommand,
-  {state, message, nowMs}: {state: StoredCommand['state']; message: string; nowMs: number},
+  {
+    state,
+    message,
+    data,
+    nowMs,
+  }: Pick<StoredCommand, 'state' | 'message'> & {data?: StoredCommand['data']; nowMs: number},
 ): void {
-  txn.putCommand({...command, state, message, endedAt: nowMs});
+  txn.putCommand({...command, state, message, data, endedAt: nowMs});
+}
+
+function isSame(known: StoredCommand, {part, command, arguments: given}: CommandOrder): boolean {
+  return (
+    known.part === part &&
+    known.command === command &&
+    known.arguments?.path === given?.path &&
+    known.arguments?.lines === given?.lines
+  );
 }
 
 function partNotFound({id, parts}: StoredAgent, part: string): FustorError {

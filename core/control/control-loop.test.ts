@@ -72,7 +72,7 @@ function runLoop() {
       report: () => parts,
       config: () => ({state: 'running'}),
       changed: [changed],
-      execute: (command, name) => execute(command, name),
+      execute: async ({command, part}) => ({message: await execute(command, part!)}),
       clock,
       random: () => random(),
       log,

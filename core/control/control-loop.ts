@@ -1,10 +1,11 @@
 import type {Log} from '../log/log.ts';
 import {type Backoff, backoffMs} from '../pipe/backoff.ts';
 import {Signal} from '../pipe/signal.ts';
-import type {PartCommand, PartReport} from '../shell/part-report.ts';
+import type {PartReport} from '../shell/part-report.ts';
 import type {Clock} from '../time/clock.ts';
 import type {
   Acknowledgement,
+  CommandData,
   ConfigReport,
   ControlHeartbeat,
   ControlHeartbeatAnswer,
@@ -25,9 +26,14 @@ export type Controlled = {
   config(): ConfigReport;
   /** One of these is raised when either says something else. */
   changed: readonly Signal[];
-  /** Resolves to what was done, one sentence; rejects with why it was not. Those of several parts overlap. */
-  execute(command: PartCommand, part: string): Promise<string>;
+  /** Resolves to what was done; rejects with why it was not. Those of several parts overlap. */
+  execute(order: NodeOrder): Promise<CommandEnd>;
 };
+
+/** A command to a node's shell, or to one of its parts. */
+export type NodeOrder = Pick<PendingCommand, 'part' | 'command' | 'arguments'>;
+/** `message` is one sentence. */
+export type CommandEnd = {message: string; data?: CommandData | undefined};
 
 export type ControlLoopSettings = {
   agentId: string;
@@ -135,7 +141,7 @@ export class ControlLoop {
     };
   }
 
-  #take({id, part, command, deadline_ms}: PendingCommand, ageMs: number): void {
+  #take({id, deadline_ms, ...order}: PendingCommand, ageMs: number): void {
     const known = this.#commands.has(id);
     if (known && this.#commands.get(id)) this.#acknowledge(this.#commands.get(id)!);
     if (known) return;
@@ -144,16 +150,17 @@ export class ControlLoop {
       const message = `It was ${Math.round(ageMs)} ms on its way, longer than it had time.`;
       this.#acknowledge({id, outcome: 'expired', message});
     } else {
-      void this.#execute({id, part, command});
+      void this.#execute(id, order);
     }
   }
 
-  async #execute({id, part, command}: Pick<PendingCommand, 'id' | 'part' | 'command'>): Promise<void> {
+  async #execute(id: string, order: NodeOrder): Promise<void> {
     const {execute, log} = this.#parts;
+    const {command, part} = order;
     log.info({command: id, order: command, part}, 'a command of the controller');
     try {
-      const message = await execute(command, part);
-      this.#acknowledge({id, outcome: 'done', message: message.slice(0, messageMax)});
+      const {message, data} = await execute(order);
+      this.#acknowledge({id, outcome: 'done', message: message.slice(0, messageMax), ...(data && {data})});
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       log.warn({command: id, order: command, part, error: message}, 'a command failed');

@@ -1,5 +1,11 @@
 import {describe, expect, test} from 'vitest';
-import {type ControlStore, endedCommandsMax, type StoredAgent, type StoredCommand} from './control-store.ts';
+import {
+  type ControlStore,
+  endedCommandsMax,
+  type RecordRange,
+  type StoredAgent,
+  type StoredCommand,
+} from './control-store.ts';
 
 /** What every store of a controller does. `open` gives an empty one. */
 export function controlStoreContract(
@@ -26,6 +32,25 @@ export function controlStoreContract(
       });
       expect(store.read(txn => txn.agents())).toEqual([agent('a', 2), agent('b', 3)]);
       expect(store.read(txn => txn.agent('c'))).toBeUndefined();
+    });
+
+    tried('keeps records by table and key, and lists them both ways from any place', async store => {
+      await store.write(txn => {
+        for (const key of ['b', 'a', 'ä', 'c']) txn.putRecord('audit', key, {key, bytes: Buffer.from([0, 1])});
+        txn.putRecord('apiKeys', 'b', {other: true});
+        txn.putRecord('blobs', 'zz', {});
+        txn.removeRecord('audit', 'c');
+      });
+      const keys = (range?: RecordRange) => store.read(txn => txn.records('audit', range)).map(({key}) => key);
+      expect(keys()).toEqual(['a', 'b', 'ä']);
+      expect(keys({after: 'a', limit: 1})).toEqual(['b']);
+      expect(keys({isBackwards: true})).toEqual(['ä', 'b', 'a']);
+      expect(keys({isBackwards: true, after: 'ä', limit: 5})).toEqual(['b', 'a']);
+      expect(keys({after: 'ä'})).toEqual([]);
+      expect(store.read(txn => txn.records('identities', {isBackwards: true}))).toEqual([]);
+      const found = store.read(txn => txn.record<{key: string; bytes: Buffer}>('audit', 'b'));
+      expect([found?.key, [...(found?.bytes ?? [])]]).toEqual(['b', [0, 1]]);
+      expect(store.read(txn => [txn.record('audit', 'c'), txn.record('apiKeys', 'a')])).toEqual([undefined, undefined]);
     });
 
     tried('tells open commands of one agent and of all, oldest first', async store => {
@@ -76,11 +101,13 @@ export function controlStoreContract(
 function agent(id: string, sequence: number): StoredAgent {
   return {
     id,
+    kind: 'agent',
     instance: 'i',
     sequence,
     shell: {pid: 1, version: '1', started_at: '2026-01-01T00:00:00.000Z', host: 'h'},
     config: {state: 'running'},
     parts: [],
+    views: undefined,
     seenAt: 1,
     onlineSince: 1,
     timeoutMs: 1,
@@ -95,6 +122,8 @@ function command(name: string, id: string, number: number): StoredCommand {
     number,
     part: 'payload-p',
     command: 'restart',
+    arguments: undefined,
+    data: undefined,
     state: 'queued',
     orderedBy: 'k',
     orderedAt: 1,

@@ -140,7 +140,7 @@ export class Controller {
   /** Stores what was said. Returns whether a later heartbeat of this instance came before. */
   async #hear(request: ControlHeartbeat, {key, known}: {key: string; known: readonly string[]}): Promise<boolean> {
     const {store, clock, log} = this.#parts;
-    const {agent_id: id, instance, sequence, shell, config, parts, acknowledgements} = request;
+    const {agent_id: id, kind = 'agent', instance, sequence, shell, config, parts, views, acknowledgements} = request;
     const wanted = Math.min(timeoutMs.max, Math.max(timeoutMs.min, waitsUntilSilent * request.wait_ms));
     const wasOnline = this.#isOnline(id);
     const nowMs = clock.now();
@@ -149,7 +149,7 @@ export class Controller {
       acknowledge(txn, id, {acknowledgements, nowMs});
       if (before?.instance === instance && before.sequence > sequence) return true;
       const onlineSince = before && wasOnline ? before.onlineSince : nowMs;
-      const said = {instance, sequence, shell, config, parts, key};
+      const said = {kind, instance, sequence, shell, config, parts, views, key};
       txn.putAgent({id, ...said, seenAt: nowMs, onlineSince, timeoutMs: wanted});
       settleCommands(txn, {agent: id, instance, known, nowMs});
       return false;

@@ -56,19 +56,75 @@ export const shellReport = z.object({
   version: z.string().max(64),
   started_at: timeOfDay,
   host: z.string().max(256),
+  /** Of the operating system (`/etc/machine-id`, hashed): two hosts with one identity differ in it. */
+  machine_id: z.string().max(64).optional(),
 });
 export type ShellReport = z.output<typeof shellReport>;
+
+const hash = z.string().max(128);
+/** What was tried and is not used, and why; `hash` is missing where nothing with one was found. */
+const failure = z.object({hash: hash.optional(), reason: z.string().max(textMax), at: timeOfDay});
+
+/**
+ * - `applied`: it was healthy for the time of a soak on the hash that is wanted
+ * - `soaking`: it runs with the hash that is wanted, not yet for long enough
+ * - `pending`: it is being started or replaced
+ * - `rolled_back`: what is wanted failed; it runs what was applied last
+ * - `failed`: what is wanted failed, and nothing was ever applied
+ * - `invalid`: what is wanted does not validate here; what was applied last goes on, if there is any
+ */
+export const applyStates = ['applied', 'soaking', 'pending', 'rolled_back', 'failed', 'invalid'] as const;
+
+/** One pipe of an agent, or a part of a fusion that has a configuration of its own: what it runs, and what it should. */
+export const partConfigReport = z.object({
+  name: partName,
+  state: z.enum(applyStates),
+  running: hash.nullable(),
+  desired: hash.nullable(),
+  last_failed: failure.optional(),
+});
+export type PartConfigReport = z.output<typeof partConfigReport>;
+
+/** Where a node has its configuration from. */
+export const configOrigins = ['file', 'controller', 'cache'] as const;
 
 export const configReport = z.object({
   /** `refused`: the one that was read last is not used, an earlier one goes on. */
   state: z.enum(['running', 'refused']),
   /** Of the one in use. */
-  hash: z.string().max(128).optional(),
-  last_failed: z.object({reason: z.string().max(textMax), at: timeOfDay}).optional(),
+  hash: hash.optional(),
+  last_failed: failure.optional(),
+  origin: z.enum(configOrigins).optional(),
+  /** Signature of the manifest that this node has accepted last. */
+  desired: z.string().max(512).optional(),
+  /** Signature of the manifest of which every part is applied; `desired` when all is as it should be. */
+  running: z.string().max(512).optional(),
+  parts: z.array(partConfigReport).max(partsMax).optional(),
 });
 export type ConfigReport = z.output<typeof configReport>;
 
+export const nodeKinds = ['agent', 'fusion'] as const;
+export type NodeKind = (typeof nodeKinds)[number];
+
 export const partCommands = ['restart', 'kill'] as const;
+
+/**
+ * What a node's shell can be told to do.
+ *
+ * - `restart`, `kill`: to a part, which is started again
+ * - `scan`: to the payload of a pipe, with `arguments.path` (text below the root of the source): scans it now
+ * - `reload`: to the shell, as SIGHUP does
+ * - `logs`: tells the last `arguments.lines` lines of what a part wrote, or of the shell's own log, in `data.text`
+ */
+export const nodeCommands = [...partCommands, 'scan', 'reload', 'logs'] as const;
+export type NodeCommand = (typeof nodeCommands)[number];
+export const commandArguments = z
+  .strictObject({path: z.string().max(textMax), lines: z.number().int().min(1).max(1_000)})
+  .partial();
+export type CommandArguments = z.output<typeof commandArguments>;
+/** What a command brought back. */
+export const commandData = z.object({text: z.string().max(64 * 1024)}).partial();
+export type CommandData = z.output<typeof commandData>;
 
 /**
  * How a command ended.
@@ -82,12 +138,16 @@ export const acknowledgement = z.object({
   id: commandId,
   outcome: z.enum(commandOutcomes),
   message: z.string().max(textMax),
+  data: commandData.optional(),
 });
 export type Acknowledgement = z.output<typeof acknowledgement>;
 
 /** `POST /api/v1/control/heartbeat`. */
 export const controlHeartbeat = z.object({
+  /** Of the node; of a fusion too. */
   agent_id: id,
+  /** `agent` when it is not said. */
+  kind: z.enum(nodeKinds).optional(),
   /** New with each start of the shell. */
   instance: z.string().min(1).max(64),
   /** Grows with each heartbeat of an instance: one that was overtaken says nothing new. */
@@ -95,6 +155,8 @@ export const controlHeartbeat = z.object({
   shell: shellReport,
   config: configReport,
   parts: z.array(partReport).max(partsMax),
+  /** Of a fusion: how its views are, as `…/status` of each tells. */
+  views: z.array(z.record(z.string(), z.unknown())).max(partsMax).optional(),
   /** Of commands that have ended; told again until a heartbeat with them is answered. */
   acknowledgements: z.array(acknowledgement).max(commandsMax).default([]),
   /** The answer need not tell these: they are being executed. */
@@ -109,8 +171,10 @@ export type ControlHeartbeat = z.output<typeof controlHeartbeat>;
 
 export const pendingCommand = z.object({
   id: commandId,
-  part: partName,
-  command: z.enum(partCommands),
+  /** Null: the shell itself. */
+  part: partName.nullable(),
+  command: z.enum(nodeCommands),
+  arguments: commandArguments.optional(),
   /** What is left of its time: afterwards it must not begin. */
   deadline_ms: z.number().int().positive(),
 });
@@ -121,5 +185,7 @@ export const controlHeartbeatAnswer = z.object({
   commands: z.array(pendingCommand).max(commandsMax),
   /** How long it was kept back. What else it took was spent on the way, and on the commands' deadlines. */
   held_ms: length,
+  /** Signature of the manifest that the controller has for this node, if it has one: another one than `desired` is to be pulled. */
+  desired: z.string().max(512).optional(),
 });
 export type ControlHeartbeatAnswer = z.output<typeof controlHeartbeatAnswer>;

@@ -71,6 +71,21 @@ export const errorCodes = {
   COMMAND_CONFLICT: {status: 409, exit: 5, retry: false},
   /** A hundred commands for this agent wait or run already. */
   TOO_MANY_COMMANDS: {status: 429, exit: 1, retry: true},
+  /** There is no such revision, node, file or object in the desired state, or no such identity, key or credential. */
+  NOT_FOUND: {status: 404, exit: 1, retry: false},
+  /** What is to be changed is not what it was thought to be: somebody else was faster. `details` has the difference. */
+  REVISION_CONFLICT: {status: 409, exit: 5, retry: false},
+  /** The desired state comes from elsewhere (Git), or is pinned: it cannot be changed in this way. */
+  NOT_THE_AUTHORITY: {status: 409, exit: 5, retry: false},
+  /** The node's identity belongs to another key than the one that asks: another host has this id, or it was set up anew. */
+  IDENTITY_CONFLICT: {status: 409, exit: 5, retry: false},
+  /** A manifest is not what a trusted controller has signed for this node. What runs goes on. */
+  MANIFEST_REFUSED: {status: 422, exit: 18, retry: false},
+  /** Git cannot be reached, or what was found there is not used; the last good revision stays in force. */
+  GIT_FAILED: {status: 502, exit: 3, retry: true},
+  /** A condition that was waited for did not come in time. */
+  WAIT_TIMED_OUT: {status: 504, exit: 6, retry: false},
+
   /** The controller that this fusion embeds is not running or not answering now. Data and queries go on without it. */
   CONTROLLER_UNAVAILABLE: {status: 503, exit: 3, retry: true},
 

@@ -3,6 +3,8 @@ import {
   type ControlWrite,
   endedCommandsMax,
   isOpen,
+  type RecordRange,
+  type RecordTable,
   type StoredAgent,
   type StoredCommand,
 } from '../../core/control/control-store.ts';
@@ -22,12 +24,17 @@ export function openMemoryControl(): ControlStore {
   };
 }
 
-type MemoryTables = {agents: Map<string, StoredAgent>; commands: Map<string, StoredCommand>; next: number};
+type MemoryTables = {
+  agents: Map<string, StoredAgent>;
+  commands: Map<string, StoredCommand>;
+  next: number;
+  records: Map<string, unknown>;
+};
 
 class MemoryControl implements ControlWrite {
   readonly tables: MemoryTables;
 
-  constructor(tables: MemoryTables = {agents: new Map(), commands: new Map(), next: 0}) {
+  constructor(tables: MemoryTables = {agents: new Map(), commands: new Map(), next: 0, records: new Map()}) {
     this.tables = tables;
   }
 
@@ -66,5 +73,30 @@ class MemoryControl implements ControlWrite {
 
   nextNumber(): number {
     return this.tables.next++;
+  }
+
+  record<T>(table: RecordTable, key: string): T | undefined {
+    return structuredClone(this.tables.records.get(`${table}\0${key}`)) as T | undefined;
+  }
+
+  records<T>(
+    table: RecordTable,
+    {after, limit = Infinity, isBackwards = false}: RecordRange = {},
+  ): {key: string; value: T}[] {
+    const sign = isBackwards ? -1 : 1;
+    return [...this.tables.records]
+      .filter(([name]) => name.startsWith(`${table}\0`))
+      .map(([name, value]) => ({key: name.slice(table.length + 1), value: structuredClone(value) as T}))
+      .sort((a, b) => sign * Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
+      .filter(({key}) => after === undefined || sign * Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0)
+      .slice(0, limit);
+  }
+
+  putRecord(table: RecordTable, key: string, value: object): void {
+    this.tables.records.set(`${table}\0${key}`, structuredClone(value));
+  }
+
+  removeRecord(table: RecordTable, key: string): void {
+    this.tables.records.delete(`${table}\0${key}`);
   }
 }

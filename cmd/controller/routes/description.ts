@@ -1,10 +1,14 @@
 import {type OpenAPIHono, z} from '@hono/zod-openapi';
 import {
+  commandArguments,
+  commandData,
   commandId,
   commandOutcomes,
   configReport,
   controlHeartbeat,
   controlHeartbeatAnswer,
+  nodeCommands,
+  nodeKinds,
   partCommands,
   partReport,
   shellReport,
@@ -31,11 +35,13 @@ const command = z
   .object({
     id: z.string(),
     agent: z.string(),
-    part: z.string(),
+    part: z.string().nullable(),
     pipe: z.string().nullable(),
-    command: z.enum(partCommands),
+    command: z.enum(nodeCommands),
+    arguments: commandArguments.optional(),
     state: z.enum(['queued', 'sent', ...commandOutcomes]),
     message: z.string().nullable().describe('What was done, or why not.'),
+    data: commandData.optional().describe('What it brought back.'),
     ordered_by: z.string().describe('Name of the key.'),
     ordered_at: z.string(),
     sent_at: z.string().nullable(),
@@ -46,6 +52,7 @@ const command = z
 
 const common = {
   id: z.string(),
+  kind: z.enum(nodeKinds),
   state: z.enum(['online', 'silent']),
   since: z.string().describe('Online since; or, when it is silent, heard last.'),
   seen_at: z.string(),
