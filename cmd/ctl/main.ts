@@ -15,6 +15,10 @@ void runProgram({
       summary: 'show everything known about one file or directory',
       load: () => load(async () => (await import('./commands/stat.ts')).stat),
     },
+    du: {
+      summary: 'show how much is in a directory, and in which of its children',
+      load: () => load(async () => (await import('./commands/du.ts')).du),
+    },
     status: {
       summary: 'show how fresh and complete the views are',
       load: () => load(async () => (await import('./commands/status.ts')).status),
