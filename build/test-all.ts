@@ -6,10 +6,10 @@ import {join} from 'node:path';
 
 /**
  * `npm test`: all checks in the order in which a failure is cheapest to find, each as `npm run` would do it. Goes on
- * after a failure, so that one run tells everything. Ends with the line `N passed, N failed`: the tests of vitest and of
- * the NFS scenarios, and one for each other step.
+ * after a failure, so that one run tells everything. Ends with what failed, by name, and the line
+ * `N passed, N failed`: the tests of vitest and of the NFS scenarios, and one for each other step.
  */
-type Outcome = {passed: number; failed: number; skipped: number};
+type Outcome = {passed: number; failed: number; skipped: number; failures?: string[]};
 
 const reports = mkdtempSync(join(tmpdir(), 'fustor-test-'));
 const steps: {name: string; check: () => Promise<Outcome>}[] = [
@@ -37,17 +37,20 @@ const chaosInShort = [
 ];
 /** They would run against the executables of an earlier build, and mean nothing. */
 const onExecutables = ['cases', 'chaos', 'chaos:shell', 'nfs'];
+const failed: string[] = [];
 const rows: (Outcome & {step: string; seconds: number})[] = [];
 for (const {name, check} of steps) {
   console.log(`\n── ${name}`);
   const startedAt = performance.now();
   const isPointless = onExecutables.includes(name) && rows.some(({step, failed}) => step === 'build' && failed > 0);
-  const outcome = isPointless ? {passed: 0, failed: 1, skipped: 0} : await check();
+  const {failures = [], ...outcome} = isPointless ? {passed: 0, failed: 1, skipped: 0} : await check();
+  if (outcome.failed > 0) failed.push(name, ...failures.map(failure => failure.replace(/^/gm, '  ')));
   rows.push({step: name, ...outcome, seconds: Math.round((performance.now() - startedAt) / 100) / 10});
 }
 rmSync(reports, {recursive: true});
 
 console.table(rows);
+if (failed.length > 0) console.log(`\nfailed:\n${failed.join('\n')}\n`);
 const total = (key: 'passed' | 'failed') => rows.reduce((sum, row) => sum + row[key], 0);
 process.exitCode = total('failed') === 0 ? 0 : 1;
 console.log(`${total('passed')} passed, ${total('failed')} failed`);
@@ -84,11 +87,30 @@ function outcomeOf(report: string, isOk: boolean): Outcome {
 
 function readReport(path: string): Outcome {
   try {
-    const {numPassedTests, numFailedTests, numPendingTests} = JSON.parse(readFileSync(path, 'utf8'));
-    return {passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests};
+    const {numPassedTests, numFailedTests, numPendingTests, testResults = []} = JSON.parse(readFileSync(path, 'utf8'));
+    return {
+      ...{passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests},
+      failures: testResults.flatMap(failuresOf),
+    };
   } catch {
     return {passed: 0, failed: 1, skipped: 0}; // it died before it could report
   }
+}
+
+type FileReport = {
+  name: string;
+  status: string;
+  message?: string;
+  assertionResults: {status: string; fullName: string; failureMessages?: string[] | null}[];
+};
+
+/** The tests of a file that failed, each with the beginning of why. */
+function failuresOf({name, status, message = '', assertionResults}: FileReport): string[] {
+  const tests = assertionResults.filter(test => test.status === 'failed');
+  if (tests.length === 0 && status === 'failed') return [`${name}: ${message.slice(0, 1_000)}`];
+  return tests.map(({fullName, failureMessages}) => {
+    return `${name}: ${fullName}\n${(failureMessages ?? []).join('\n').slice(0, 1_500)}`;
+  });
 }
 
 async function succeeds(npmArguments: string[]): Promise<boolean> {

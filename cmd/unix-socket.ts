@@ -36,7 +36,7 @@ export type UnixRequest = {
   method: string;
   path: string;
   headers?: Record<string, string>;
-  body?: Uint8Array;
+  body?: Uint8Array | undefined;
   timeoutMs: number;
   signal?: AbortSignal;
 };

@@ -1,71 +1,104 @@
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
 import {describeControl} from '../../../controller/routes/description.ts';
-import {demandKey} from '../../../http/api.ts';
 import {requestUnix, type UnixRequest} from '../../../unix-socket.ts';
 import type {GatewayApp, GatewayContext, GatewayParts} from '../app.ts';
 
-const bodyBytesMax = 8 * 2 ** 20;
-const timeoutMs = {held: 60_000, other: 10_000};
-const passedOn = ['authorization', 'x-api-key', 'content-type'];
-const passedBack = ['content-type', 'retry-after', 'www-authenticate'];
+const bodyBytesMax = 16 * 2 ** 20;
+/** Some wait for news, or for Git. */
+const timeoutMs = {held: 90_000, other: 10_000};
+const heldPaths = ['/api/v1/control/heartbeat', '/api/v1/control/configs/pull', '/api/v1/git/sync'];
+const passedOn = [
+  'authorization',
+  'x-api-key',
+  'content-type',
+  'x-hub-signature-256',
+  'x-gitlab-token',
+  'x-github-event',
+];
+const passedBack = [
+  ...['content-type', 'content-disposition', 'retry-after', 'www-authenticate'],
+  ...['x-config-signature', 'x-config-revision'],
+];
+
+/** What below `/api/v1` is the controller's. */
+const prefixes = [
+  ...['control', 'agents', 'fusions', 'pipes', 'problems', 'backup', 'registry', 'manifests'],
+  ...['revisions', 'desired', 'apply', 'rollback', 'release', 'git'],
+  ...['keys', 'credentials', 'identities', 'enroll-tokens', 'audit'],
+];
 
 /**
- * `/control/…` and `/agents/…`: handed on to the controller that this fusion embeds, which looks at the key itself. Without it
- * all else is as it was.
+ * The routes of the controller that this fusion embeds: handed on to it, and it looks at the key itself, because it knows
+ * more of them. Without it all else is as it was.
  */
-export function controlRoutes(app: GatewayApp, {keys, bodies, leaving, controllerSocket: socket}: GatewayParts): void {
-  // The controller says what a key may; one that nobody knows need not come so far.
-  const known = demandKey(keys)(() => true, '');
-  for (const path of ['control/*', 'agents', 'agents/*']) app.use(`/api/v1/${path}`, known);
-  app.post('/api/v1/control/heartbeat', context =>
-    bodies.with(context, bodyBytesMax, body => handOnHeld(context, {socket, body, leaving})),
-  );
-  app.get('/api/v1/agents', context => handOn(context, socket));
-  app.get('/api/v1/agents/:id', context => handOn(context, socket));
-  app.post('/api/v1/agents/:id/commands', context =>
-    bodies.with(context, bodyBytesMax, body => handOn(context, socket, {body})),
-  );
-  app.get('/api/v1/agents/:id/commands/:command', context => handOn(context, socket));
+export function controlRoutes(app: GatewayApp, {bodies, leaving, controllerSocket: socket}: GatewayParts): void {
+  const handedOn = async (context: GatewayContext) => {
+    const {method} = context.req;
+    if (method === 'GET' || method === 'HEAD') return handOnHeld(context, {socket, leaving});
+    return bodies.with(context, bodyBytesMax, body => handOnHeld(context, {socket, leaving, body}));
+  };
+  for (const prefix of prefixes) {
+    app.all(`/api/v1/${prefix}`, handedOn);
+    app.all(`/api/v1/${prefix}/*`, handedOn);
+  }
   if (socket !== undefined) describeControl(app);
 }
 
 /**
- * A heartbeat may be held by the controller. A gateway that leaves asks for the answer at once, so that the shell's next one
- * goes to another gateway; a shell that hung up ends the question.
+ * The controller may hold a heartbeat or a pull. A gateway that leaves asks for the answer at once, so that the next one
+ * goes to another gateway; a node that hung up ends the question.
  */
 async function handOnHeld(
   context: GatewayContext,
-  {socket, body, leaving}: {socket: string | undefined; body: Uint8Array; leaving: AbortSignal},
+  {socket, body, leaving}: {socket: string | undefined; body?: Uint8Array; leaving: AbortSignal},
 ): Promise<Response> {
   const gone = context.req.raw.signal;
-  const held = {timeoutMs: timeoutMs.held};
+  const {pathname, search} = new URL(context.req.url);
+  const impatient = withoutWait(pathname, {search, body});
+  if (!impatient) return handOn(context, {socket, body, path: pathname + search, signal: gone});
   try {
-    return await handOn(context, socket, {...held, body, signal: AbortSignal.any([gone, leaving])});
+    return await handOn(context, {socket, body, path: pathname + search, signal: AbortSignal.any([gone, leaving])});
   } catch (error) {
     if (!leaving.aborted || gone.aborted) throw error;
-    return handOn(context, socket, {...held, body: withoutWait(body)});
+    return handOn(context, {socket, ...impatient, signal: gone});
   }
 }
 
-function withoutWait(body: Uint8Array): Uint8Array {
+/** The same question, to be answered at once; undefined for one that is not held. */
+function withoutWait(
+  path: string,
+  {search, body}: {search: string; body: Uint8Array | undefined},
+): {path: string; body: Uint8Array | undefined} | undefined {
+  if (path === '/api/v1/control/configs/pull') {
+    const query = new URLSearchParams(search);
+    if (!query.has('wait')) return undefined;
+    query.delete('wait');
+    return {path: `${path}?${query}`, body};
+  }
+  if (path !== '/api/v1/control/heartbeat' || !body) return undefined;
   try {
-    return Buffer.from(JSON.stringify({...JSON.parse(Buffer.from(body).toString()), wait_ms: 0}));
+    return {path, body: Buffer.from(JSON.stringify({...JSON.parse(Buffer.from(body).toString()), wait_ms: 0}))};
   } catch {
-    return body; // the controller says what is wrong with it
+    return undefined; // the controller says what is wrong with it
   }
 }
 
 async function handOn(
   context: GatewayContext,
-  socket: string | undefined,
-  question: Partial<Pick<UnixRequest, 'body' | 'signal' | 'timeoutMs'>> = {},
+  {
+    socket,
+    ...question
+  }: Pick<UnixRequest, 'path'> & {
+    socket: string | undefined;
+    body: Uint8Array | undefined;
+    signal: AbortSignal;
+  },
 ): Promise<Response> {
   if (socket === undefined) {
     throw new FustorError('ROUTE_NOT_FOUND', 'This fusion embeds no controller.', {
       hint: 'Ask the controller itself, or start this fusion with --embed-controller.',
     });
   }
-  const {pathname, search} = new URL(context.req.url);
   const headers = Object.fromEntries(
     passedOn.flatMap(name => {
       const value = context.req.header(name);
@@ -73,7 +106,11 @@ async function handOn(
     }),
   );
   const {method} = context.req;
-  const asked = {timeoutMs: timeoutMs.other, ...question, socket, method, path: pathname + search, headers};
+  // Who asks, for the audit log: behind a gateway the controller sees nobody.
+  const address = context.env?.incoming?.socket.remoteAddress;
+  if (address !== undefined) headers['x-forwarded-for'] = address;
+  const isHeld = heldPaths.some(path => question.path.startsWith(path));
+  const asked = {...question, timeoutMs: isHeld ? timeoutMs.held : timeoutMs.other, socket, method, headers};
   const answer = await requestUnix(asked).catch(cause => {
     throw new FustorError('CONTROLLER_UNAVAILABLE', 'The controller of this fusion does not answer now.', {
       cause,
@@ -84,5 +121,8 @@ async function handOn(
     const value = answer.headers[name];
     return typeof value === 'string' ? [[name, value] as [string, string]] : [];
   });
-  return new Response(new Uint8Array(answer.body), {status: answer.status, headers: back});
+  const {status} = answer;
+  // These must have none.
+  const body = status === 204 || status === 304 ? null : new Uint8Array(answer.body);
+  return new Response(body, {status, headers: back});
 }
