@@ -38,7 +38,7 @@ export type SenderConfig = Named<z.output<typeof sender>>;
 export type PipeConfig = Named<z.output<typeof pipe>>;
 export type FustorConfig = z.output<typeof configSchema>;
 
-const logLevel = choice('trace', 'debug', 'info', 'warn', 'error', 'fatal');
+export const logLevel = choice('trace', 'debug', 'info', 'warn', 'error', 'fatal');
 
 const limits = {
   memory_max: byteSize({min: '64MiB', max: '1024GiB'}).default(2 * 2 ** 30),
@@ -47,10 +47,10 @@ const limits = {
 };
 
 /** When a shell ends a part and starts it again. */
-const supervision = group(limits).transform(readLimits);
+export const supervision = group(limits).transform(readLimits);
 
 /** And when it gives up. */
-const supervisionOfPipes = group({
+export const supervisionOfPipes = group({
   ...limits,
   quarantine_deaths: integer({min: 1, max: 1_000_000}).default(5),
   quarantine_window: duration({min: '1s', max: '30d'}).default(600_000),
@@ -69,14 +69,18 @@ function readLimits(settings: {memory_max: number; unanswering_after: number; st
   };
 }
 
-const fusion = group({
-  listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
-  data: text,
+export const fusionLimits = {
   gateways: integer({min: 1, max: 64}).default(2),
   client_timeout: duration({min: '1s', max: '1d'}).default(120_000),
   supervision: supervision.prefault({}),
-  embed_controller: flag.default(false),
   log_level: logLevel.default('info'),
+};
+
+const fusion = group({
+  listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
+  data: text,
+  ...fusionLimits,
+  embed_controller: flag.default(false),
 }).transform(({client_timeout, embed_controller, log_level, ...rest}) => ({
   ...rest,
   clientTimeoutMs: client_timeout,
@@ -91,7 +95,7 @@ const controller = group({
 }).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
 
 /** The views that a key opens: `"*"` (or a list with it) is every view, also those that are added later. */
-const keyViews = z
+export const keyViews = z
   .preprocess(value => (value === '*' ? [value] : value), list(viewNameOrAll, 'a list of view names, or "*"'))
   .transform((views): readonly string[] | '*' => (views.includes('*') ? '*' : views));
 
@@ -102,22 +106,29 @@ const key = group({
   views: keyViews,
 });
 
-const view = group({
+export const viewSettings = {
   driver: choice('fs').default('fs'),
   hot_file_threshold: duration({min: '0s'}).default(30_000),
   cache_window: duration({min: '0s'}).default(120_000),
   session_timeout: duration({min: '1s'}).default(30_000),
   tombstone_retention: duration({min: '1s', max: '366d'}).default(3_600_000),
-})
-  .superRefine((settings, context) => {
-    if (settings.tombstone_retention >= settings.cache_window) return;
-    // A scan may be as old as the cache window: a deletion forgotten sooner could be undone by it.
-    context.addIssue({
-      code: 'custom',
-      path: ['tombstone_retention'],
-      message: 'a duration not shorter than cache_window',
-    });
-  })
+};
+
+export function checkView(
+  settings: {tombstone_retention: number; cache_window: number},
+  context: z.core.$RefinementCtx,
+): void {
+  if (settings.tombstone_retention >= settings.cache_window) return;
+  // A scan may be as old as the cache window: a deletion forgotten sooner could be undone by it.
+  context.addIssue({
+    code: 'custom',
+    path: ['tombstone_retention'],
+    message: 'a duration not shorter than cache_window',
+  });
+}
+
+const view = group(viewSettings)
+  .superRefine(checkView)
   .transform(settings => ({
     driver: settings.driver,
     hotFileThresholdMs: settings.hot_file_threshold,
@@ -126,20 +137,27 @@ const view = group({
     tombstoneRetentionMs: settings.tombstone_retention,
   }));
 
-const agent = group({
+export const agentSettings = {
   id: name,
   data: text,
   supervision: supervisionOfPipes.prefault({}),
   control_plane_uri: httpUrl.optional(),
   auth_token: apiKey.optional(),
   log_level: logLevel.default('info'),
-})
-  .superRefine(({control_plane_uri, auth_token}, context) => {
-    if ((control_plane_uri === undefined) === (auth_token === undefined)) return;
-    const [missing, given] =
-      auth_token === undefined ? ['auth_token', 'control_plane_uri'] : ['control_plane_uri', 'auth_token'];
-    context.addIssue({code: 'custom', path: [missing], message: `both or neither: ${given} is set`});
-  })
+};
+
+export function checkAgent(
+  {control_plane_uri, auth_token}: {control_plane_uri?: string | undefined; auth_token?: string | undefined},
+  context: z.core.$RefinementCtx,
+): void {
+  if ((control_plane_uri === undefined) === (auth_token === undefined)) return;
+  const [missing, given] =
+    auth_token === undefined ? ['auth_token', 'control_plane_uri'] : ['control_plane_uri', 'auth_token'];
+  context.addIssue({code: 'custom', path: [missing], message: `both or neither: ${given} is set`});
+}
+
+const agent = group(agentSettings)
+  .superRefine(checkAgent)
   .transform(({control_plane_uri: url, auth_token: key, log_level, ...rest}) => ({
     ...rest,
     /** Undefined: nobody is told how this agent is. */
@@ -147,7 +165,7 @@ const agent = group({
     logLevel: log_level,
   }));
 
-const source = group({
+export const source = group({
   driver: choice('fs').default('fs'),
   path: text,
   exclude: list(text, 'a list of patterns').default([]),
@@ -166,7 +184,7 @@ const source = group({
   watcher: settings.watcher,
 }));
 
-const sender = group({
+export const senderSettings = {
   driver: choice('fusion').default('fusion'),
   url: httpUrl,
   key: apiKey,
@@ -175,7 +193,9 @@ const sender = group({
   batch_delay: duration({min: '0ms', max: '1m'}).default(5),
   window: integer({min: 1, max: 64}).default(4),
   request_timeout: duration({min: '1s', max: '10m'}).default(30_000),
-}).transform(settings => ({
+};
+
+const sender = group(senderSettings).transform(settings => ({
   driver: settings.driver,
   url: settings.url,
   key: settings.key,
@@ -188,7 +208,7 @@ const sender = group({
   requestTimeoutMs: settings.request_timeout,
 }));
 
-const pipe = group({
+export const pipe = group({
   source: name,
   sender: name,
   view: name,
