@@ -12,11 +12,13 @@ import {createControllerApp} from '../controller/app.ts';
 import {ControllerMetrics} from '../controller/metrics.ts';
 import {hashKeys, KeyRing} from '../http/keys.ts';
 import {systemClock} from '../system-clock.ts';
-import {agentKill} from './commands/agent-kill.ts';
-import {agentList} from './commands/agent-list.ts';
-import {agentRestart} from './commands/agent-restart.ts';
-import {agentShow} from './commands/agent-show.ts';
+import {agentList} from './commands/lists.ts';
+import {nodeOrder} from './commands/node-order.ts';
+import {agentShow} from './commands/node-show.ts';
 import {runVerb, type Verb} from './verb.ts';
+
+const agentKill = nodeOrder('agent', 'kill');
+const agentRestart = nodeOrder('agent', 'restart');
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const keys = hashKeys([
