@@ -38,11 +38,19 @@ const tableNames = ['agents', 'open', 'ended', 'endedOrder', 'records', 'meta'] 
 type ControlEnvironment = Environment<Tables, LmdbControl>;
 type Tables = NonNullable<ReturnType<typeof openTables<(typeof tableNames)[number]>>>;
 
+export interface CopiedStore extends ControlStore {
+  /**
+   * Writes all that is stored at one moment, without free space in it, to a file that does not exist yet; reads and writes go
+   * on. As `control.mdb` of another directory it is the same store. What fails leaves a part of the file behind.
+   */
+  backup(file: string): Promise<void>;
+}
+
 /**
  * Opens the controller's own environment, and makes it when it is missing. Throws DATA_DIR_UNUSABLE (no access, a network file
  * system, another process has it) or STORE_FORMAT; nothing was changed then.
  */
-export async function openControlStore(directory: string): Promise<ControlStore> {
+export async function openControlStore(directory: string): Promise<CopiedStore> {
   prepareLocalDirectory(directory);
   const lock = tryLock(join(directory, 'writer.lock'));
   if (!lock) {
@@ -84,13 +92,15 @@ function checkFormat(tables: Tables, path: string): void {
   tables.root.transactionSync(() => putNumber(tables, 'format', currentFormat));
 }
 
-class LmdbControlStore implements ControlStore {
+class LmdbControlStore implements CopiedStore {
   readonly #environment: ControlEnvironment;
   readonly #directory: string;
   readonly #release: () => void;
   readonly #queue: CommitQueue<LmdbControl>;
   readonly #readerCheck: NodeJS.Timeout;
   #isClosed = false;
+  /** An environment must not be closed while it is copied. */
+  readonly #copies = new Set<Promise<unknown>>();
 
   constructor(environment: ControlEnvironment, directory: string, release: () => void) {
     this.#environment = environment;
@@ -114,11 +124,25 @@ class LmdbControlStore implements ControlStore {
     return this.#queue.write(body);
   }
 
+  async backup(file: string): Promise<void> {
+    if (this.#isClosed) throw storeFailed('it is closed', this.#directory);
+    const copy = this.#environment.db.root.backup(file, true);
+    this.#copies.add(copy);
+    try {
+      await copy;
+    } catch (error) {
+      throw storeError(error, this.#directory) ?? storeFailed(error, this.#directory);
+    } finally {
+      this.#copies.delete(copy);
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#readerCheck);
     this.#queue.drain();
+    await Promise.allSettled(this.#copies);
     await this.#environment.close();
     this.#release();
   }

@@ -1,5 +1,6 @@
 import {beforeEach, expect, test} from 'vitest';
 import {Controller} from '../../core/control/controller.ts';
+import {Health} from '../../core/control/health/health.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openMemoryControl} from '../../test/lib/memory-control.ts';
 import {hashKeys, KeyRing} from '../http/keys.ts';
@@ -14,10 +15,12 @@ const keys = hashKeys(roles.map(role => ({name: role, role, key: `key-of-${role}
 let app: ControllerApp;
 let leaving: AbortController;
 beforeEach(() => {
-  const controller = new Controller({store: openMemoryControl(), clock: systemClock, log, randomId: () => 'c1'});
+  const store = openMemoryControl();
+  const controller = new Controller({store, clock: systemClock, log, randomId: () => 'c1'});
   leaving = new AbortController();
+  const health = new Health({store, clock: systemClock, facts: () => ({version: '1', nodes: controller.nodes()})});
   const metrics = new ControllerMetrics(controller);
-  app = createControllerApp({controller, keys: new KeyRing(keys), log, metrics, leaving: leaving.signal});
+  app = createControllerApp({controller, health, keys: new KeyRing(keys), log, metrics, leaving: leaving.signal});
 });
 
 const part = {
@@ -125,6 +128,16 @@ test('it describes its routes, and counts agents and requests', async () => {
     '/api/v1/agents/{id}',
     '/api/v1/agents/{id}/commands',
     '/api/v1/agents/{id}/commands/{command}',
+    '/api/v1/fusions',
+    '/api/v1/fusions/{id}',
+    '/api/v1/fusions/{id}/commands',
+    '/api/v1/fusions/{id}/commands/{command}',
+    '/api/v1/pipes',
+    '/api/v1/pipes/{agent}/{pipe}',
+    '/api/v1/control/views',
+    '/api/v1/control/sessions',
+    '/api/v1/problems',
+    '/api/v1/backup',
   ]);
   await ask('/api/v1/agents/node-a/commands/none');
   const metrics = await (await app.request('/metrics')).text();

@@ -5,6 +5,7 @@ import {getRequestListener} from '@hono/node-server';
 import {z} from 'zod';
 import type {ControllerConfig, FustorConfig, ListenAddress} from '../../core/config/schema.ts';
 import {Controller} from '../../core/control/controller.ts';
+import {Health} from '../../core/control/health/health.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openControlStore} from '../../store/control-store.ts';
 import {hashedKey, hashKeys, KeyRing} from '../http/keys.ts';
@@ -13,12 +14,17 @@ import type {ShellControls} from '../shell/shell.ts';
 import {systemClock} from '../system-clock.ts';
 import {keepWatchdogCalm, Notifier} from '../systemd/notify.ts';
 import {listenUnix} from '../unix-socket.ts';
+import {version} from '../version.ts';
 import {createControllerApp} from './app.ts';
+import {backupOf, removeUnfinishedBackups} from './backup.ts';
+import {addHealthMetrics} from './health-metrics.ts';
 import {ControllerMetrics} from './metrics.ts';
 
 type RunParts = {log: Log; signal: AbortSignal};
 
 const tickMs = 1_000;
+/** How finely it is known since when something is as it is, when nobody asks. */
+const healthTickMs = 5_000;
 const drainMs = 2_000;
 const idleMs = 20;
 
@@ -99,21 +105,33 @@ async function serve(
   try {
     const randomId = () => randomBytes(8).toString('hex');
     const controller = new Controller({store, clock: systemClock, log, randomId});
+    let storeTrouble: string | undefined;
+    const facts = () => ({version, nodes: controller.nodes(), storeTrouble});
+    const health = new Health({store, clock: systemClock, facts});
     const metrics = new ControllerMetrics(controller);
-    const app = createControllerApp({controller, keys, log, metrics, leaving: signal});
+    addHealthMetrics(metrics.registry, health);
+    removeUnfinishedBackups(directory);
+    const backup = backupOf(store, directory, randomId);
+    const app = createControllerApp({controller, health, backup, keys, log, metrics, leaving: signal});
     const server = await listen({answer: getRequestListener(app.fetch), metrics});
-    await tickUntil(signal, controller, log);
+    await Promise.all([
+      tickUntil(signal, {ms: tickMs, tick: () => controller.tick()}, log),
+      tickUntil(signal, {ms: healthTickMs, tick: () => health.tick(), told: error => (storeTrouble = error)}, log),
+    ]);
     await drain(server);
   } finally {
     await store.close();
   }
 }
 
-async function tickUntil(signal: AbortSignal, controller: Controller, log: Log): Promise<void> {
+/** `told` hears what is wrong, or that nothing is. */
+type Ticking = {ms: number; tick: () => Promise<void>; told?: (error: string | undefined) => void};
+
+async function tickUntil(signal: AbortSignal, {ms, tick, told}: Ticking, log: Log): Promise<void> {
   let lastError: string | undefined;
   while (!signal.aborted) {
     try {
-      await controller.tick();
+      await tick();
       lastError = undefined;
     } catch (error) {
       // A full disk: what could not be written is tried again. Whoever is told of a command hears of it themselves.
@@ -121,7 +139,8 @@ async function tickUntil(signal: AbortSignal, controller: Controller, log: Log):
       if (message !== lastError) log.error({error: message}, 'what time brought could not be stored');
       lastError = message;
     }
-    await systemClock.sleep(tickMs, signal);
+    told?.(lastError);
+    await systemClock.sleep(ms, signal);
   }
 }
 

@@ -1,6 +1,7 @@
 import {afterEach, beforeEach, expect, test} from 'vitest';
 import {ControlLoop} from '../../core/control/control-loop.ts';
 import {Controller} from '../../core/control/controller.ts';
+import {Health} from '../../core/control/health/health.ts';
 import type {Log} from '../../core/log/log.ts';
 import {Signal} from '../../core/pipe/signal.ts';
 import type {PartReport} from '../../core/shell/part-report.ts';
@@ -31,10 +32,12 @@ let execute: (command: string, part: string) => Promise<string>;
 
 beforeEach(async () => {
   let ids = 0;
-  controller = new Controller({store: openMemoryControl(), clock: systemClock, log, randomId: () => `c${ids++}`});
+  const store = openMemoryControl();
+  controller = new Controller({store, clock: systemClock, log, randomId: () => `c${ids++}`});
   stop = new AbortController();
+  const health = new Health({store, clock: systemClock, facts: () => ({version: '1', nodes: controller.nodes()})});
   const metrics = new ControllerMetrics(controller);
-  const app = createControllerApp({controller, keys: new KeyRing(keys), log, metrics, leaving: stop.signal});
+  const app = createControllerApp({controller, health, keys: new KeyRing(keys), log, metrics, leaving: stop.signal});
   server = await listen(app.fetch);
   execute = async (command, part) => `${part}: ${command} done.`;
   const loop = new ControlLoop(

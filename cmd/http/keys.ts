@@ -62,6 +62,10 @@ export function mayOrder({role}: Key): boolean {
   return role === 'operator' || role === 'admin';
 }
 
+export function mayAdminister({role}: Key): boolean {
+  return role === 'admin';
+}
+
 export function opens({views}: Key, view: string): boolean {
   return views === '*' || views.includes(view);
 }
