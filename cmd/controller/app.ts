@@ -6,6 +6,7 @@ import type {ErrorCode} from '../../core/errors/codes.ts';
 import type {Log} from '../../core/log/log.ts';
 import {type ApiEnv, answerErrors, demandKey, describeApi, measure} from '../http/api.ts';
 import {type KeyRing, mayAdminister, mayFeed, mayOrder, mayQuery} from '../http/keys.ts';
+import {operationsRoutes} from '../http/operations.ts';
 import type {Backup} from './backup.ts';
 import type {ControllerMetrics} from './metrics.ts';
 import {backupRoutes} from './routes/backup.ts';
@@ -13,7 +14,6 @@ import {describeControl} from './routes/description.ts';
 import {healthRoutes} from './routes/health.ts';
 import {heartbeatRoutes} from './routes/heartbeat.ts';
 import {nodeRoutes} from './routes/nodes.ts';
-import {operationsRoutes} from './routes/operations.ts';
 
 /** Seconds. */
 const retryAfter: Partial<Record<ErrorCode, number>> = {TOO_MANY_COMMANDS: 5, STORE_FULL: 10};
@@ -41,7 +41,7 @@ export type ControllerContext = Context<ApiEnv>;
 
 /** The HTTP API of a controller, made from parts; it does not listen by itself. */
 export function createControllerApp(parts: ControllerAppParts): ControllerApp {
-  const {keys, log, metrics} = parts;
+  const {controller, keys, log, metrics, leaving} = parts;
   const app: ControllerApp = new OpenAPIHono<ApiEnv>();
   app.use('*', measure(metrics));
   const allow = demandKey(keys);
@@ -54,7 +54,11 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   nodeRoutes(app, parts);
   healthRoutes(app, parts);
   backupRoutes(app, parts);
-  operationsRoutes(app, parts);
+  operationsRoutes(app, {
+    facts: () => ({agents: controller.counts()}),
+    metrics: () => metrics.registry.metrics(),
+    leaving,
+  });
   describeControl(app);
   describeApi(app, 'How every agent is, and what operators have done to them.');
   answerErrors(app, {log, retryAfter, what: 'controller'});
