@@ -2,7 +2,7 @@ import {readFileSync} from 'node:fs';
 import {open} from 'node:fs/promises';
 import {dirname, resolve} from 'node:path';
 import {parseConfig} from '../core/config/parse.ts';
-import type {FustorConfig} from '../core/config/schema.ts';
+import type {ControllerConfig, FustorConfig} from '../core/config/schema.ts';
 import {FustorError, systemErrorCode} from '../core/errors/fustor-error.ts';
 
 /** A thousand times the size of the example; more than that is some other file. */
@@ -22,9 +22,19 @@ export async function loadConfig(file: string, env: NodeJS.ProcessEnv = process.
   return {
     ...config,
     ...(config.fusion && {fusion: {...config.fusion, data: resolve(folder, config.fusion.data)}}),
-    ...(config.controller && {controller: {...config.controller, data: resolve(folder, config.controller.data)}}),
+    ...(config.controller && {controller: atFolder(config.controller, folder)}),
     ...(config.agent && {agent: {...config.agent, data: resolve(folder, config.agent.data)}}),
     sources: config.sources.map(source => ({...source, path: resolve(folder, source.path)})),
+  };
+}
+
+function atFolder(controller: ControllerConfig, folder: string): ControllerConfig {
+  const {data, git} = controller;
+  const signers = git?.allowedSigners;
+  return {
+    ...controller,
+    data: resolve(folder, data),
+    ...(git && {git: {...git, allowedSigners: signers === undefined ? undefined : resolve(folder, signers)}}),
   };
 }
 

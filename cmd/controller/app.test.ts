@@ -125,6 +125,8 @@ test('it describes its routes, and counts agents and requests', async () => {
     '/api/v1/agents/{id}',
     '/api/v1/agents/{id}/commands',
     '/api/v1/agents/{id}/commands/{command}',
+    '/api/v1/git/sync',
+    '/api/v1/git/webhook',
   ]);
   await ask('/api/v1/agents/node-a/commands/none');
   const metrics = await (await app.request('/metrics')).text();

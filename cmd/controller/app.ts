@@ -8,6 +8,8 @@ import {type KeyRing, mayFeed, mayOrder, mayQuery} from '../http/keys.ts';
 import type {ControllerMetrics} from './metrics.ts';
 import {agentRoutes} from './routes/agents.ts';
 import {describeControl} from './routes/description.ts';
+import {type GitParts, gitRoutes} from './routes/git.ts';
+import {describeGit} from './routes/git-description.ts';
 import {heartbeatRoutes} from './routes/heartbeat.ts';
 import {operationsRoutes} from './routes/operations.ts';
 
@@ -19,6 +21,8 @@ export type ControllerAppParts = {
   keys: KeyRing;
   log: Log;
   metrics: ControllerMetrics;
+  /** Where the desired state comes from, if it comes from Git. */
+  git?: GitParts | undefined;
   /** Aborts when this controller is to end: held heartbeats are answered. */
   leaving: AbortSignal;
 };
@@ -35,11 +39,14 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   app.use('/api/v1/control/*', allow(mayFeed, 'report how an agent is'));
   for (const path of ['/api/v1/agents', '/api/v1/agents/*']) app.use(path, allow(mayQuery, 'look at agents'));
   app.on('POST', '/api/v1/agents/*', allow(mayOrder, 'order commands'));
+  app.use('/api/v1/git/sync', allow(mayOrder, 'have Git looked at'));
 
   heartbeatRoutes(app, parts);
   agentRoutes(app, parts);
+  gitRoutes(app, parts);
   operationsRoutes(app, parts);
   describeControl(app);
+  describeGit(app);
   describeApi(app, 'How every agent is, and what operators have done to them.');
   answerErrors(app, {log, retryAfter, what: 'controller'});
   return app;
