@@ -8,7 +8,12 @@ import {allSettings} from '../core/config/settings.ts';
 import {loadConfig} from './load-config.ts';
 
 const example = new URL('../fustor.example.yaml', import.meta.url).pathname;
-const env = {AGENT_KEY: 'agent-key-1', READER_KEY: 'reader-key-1', OPERATOR_KEY: 'operator-key-1', WEBHOOK_SECRET: 'webhook-secret-1'};
+const env = {
+  AGENT_KEY: 'agent-key-1',
+  READER_KEY: 'reader-key-1',
+  OPERATOR_KEY: 'operator-key-1',
+  WEBHOOK_SECRET: 'webhook-secret-1',
+};
 
 describe('the example file', () => {
   test('is a valid configuration', async () => {
