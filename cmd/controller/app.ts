@@ -5,13 +5,13 @@ import type {ErrorCode} from '../../core/errors/codes.ts';
 import type {Log} from '../../core/log/log.ts';
 import {type ApiEnv, answerErrors, demandKey, describeApi, measure} from '../http/api.ts';
 import {type KeyRing, mayFeed, mayOrder, mayQuery} from '../http/keys.ts';
+import {operationsRoutes} from '../http/operations.ts';
 import type {ControllerMetrics} from './metrics.ts';
 import {agentRoutes} from './routes/agents.ts';
 import {describeControl} from './routes/description.ts';
 import {type GitParts, gitRoutes} from './routes/git.ts';
 import {describeGit} from './routes/git-description.ts';
 import {heartbeatRoutes} from './routes/heartbeat.ts';
-import {operationsRoutes} from './routes/operations.ts';
 
 /** Seconds. */
 const retryAfter: Partial<Record<ErrorCode, number>> = {TOO_MANY_COMMANDS: 5, STORE_FULL: 10};
@@ -32,7 +32,7 @@ export type ControllerContext = Context<ApiEnv>;
 
 /** The HTTP API of a controller, made from parts; it does not listen by itself. */
 export function createControllerApp(parts: ControllerAppParts): ControllerApp {
-  const {keys, log, metrics} = parts;
+  const {controller, keys, log, metrics, leaving} = parts;
   const app: ControllerApp = new OpenAPIHono<ApiEnv>();
   app.use('*', measure(metrics));
   const allow = demandKey(keys);
@@ -44,7 +44,11 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   heartbeatRoutes(app, parts);
   agentRoutes(app, parts);
   gitRoutes(app, parts);
-  operationsRoutes(app, parts);
+  operationsRoutes(app, {
+    facts: () => ({agents: controller.counts()}),
+    metrics: () => metrics.registry.metrics(),
+    leaving,
+  });
   describeControl(app);
   describeGit(app);
   describeApi(app, 'How every agent is, and what operators have done to them.');

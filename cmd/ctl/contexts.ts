@@ -8,13 +8,23 @@ import {name, text} from '../../core/config/values.ts';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 
 /** Where to ask, as an administrator keeps it in `contexts.yaml`, with secrets put in. */
-export type Context = {endpoint?: string; key?: string; view?: string};
+export type Context = {endpoint?: string; controller?: string; key?: string; view?: string; ca?: string};
 
 type ContextsFile = z.output<typeof contextsSchema>;
 
 const contextsSchema = group({
   current: name.optional(),
-  contexts: named(group({endpoint: text, key: text.optional(), view: text.optional()})),
+  contexts: named(
+    group({
+      endpoint: text,
+      /** Where it is not embedded in the fusion. */
+      controller: text.optional(),
+      key: text.optional(),
+      view: text.optional(),
+      /** File with the certificates of authorities to trust besides the usual, from the folder of this file. */
+      ca: text.optional(),
+    }),
+  ),
 });
 
 export function contextsPath(env: NodeJS.ProcessEnv): string | undefined {
@@ -86,5 +96,6 @@ function withSecrets(
     if ('value' in secret) return [[setting, secret.value]];
     throw new FustorError('CONFIG_INVALID', `${path}: contexts.${name}.${setting}: ${secret.mistake}.`);
   });
-  return Object.fromEntries(resolved);
+  const context: Context = Object.fromEntries(resolved);
+  return {...context, ...(context.ca && {ca: resolve(dirname(path), context.ca)})};
 }

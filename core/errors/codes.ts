@@ -15,6 +15,8 @@ export const errorCodes = {
   DATA_DIR_UNUSABLE: {status: 500, exit: 12, retry: false},
   /** The store was written by a newer Fustor, or is not a Fustor store. Nothing was changed. */
   STORE_FORMAT: {status: 500, exit: 13, retry: false},
+  /** The controller's key file is missing, readable by others, or not the one of this store. Nothing was changed. */
+  SECRETS_UNREADABLE: {status: 500, exit: 19, retry: false},
   /** The disk under the store is full; nothing was half-written. Free space; the engine resumes by itself. */
   STORE_FULL: {status: 507, exit: 30, retry: true},
   /** The disk under the store, or what is on it, fails. Queries go on as far as they can; the engine tries again. */

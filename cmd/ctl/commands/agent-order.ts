@@ -34,10 +34,10 @@ export function agentOrder({order, summary}: {order: 'restart' | 'kill'; summary
           'only until the controller has taken it; --timeout is how long it may still reach the agent',
         ),
 
-    run: async ({client, args, flags, timeoutMs, isJson, io}) => {
+    run: async ({control, args, flags, timeoutMs, isJson, io}) => {
       const [agent, pipe] = [args[0]!, args[1]];
       const path = `agents/${encodeURIComponent(agent)}`;
-      const {data} = await client.get(path);
+      const {data} = await control.get(path);
       const pipes = pipe === undefined ? pipesOf(data) : [pipe];
       if (pipes.length === 0) throw new FustorError('PIPE_NOT_FOUND', `The agent ${agent} has no pipes.`);
       if (isObject(data) && data.state === 'silent') {
@@ -48,11 +48,11 @@ export function agentOrder({order, summary}: {order: 'restart' | 'kill'; summary
       const ordered = await Promise.all(
         pipes.map(async one => {
           const id = randomBytes(8).toString('hex');
-          const answer = await client.post(`${path}/commands`, {command: order, pipe: one, id, deadline_ms});
+          const answer = await control.post(`${path}/commands`, {command: order, pipe: one, id, deadline_ms});
           return isObject(answer.data) ? answer.data : {};
         }),
       );
-      const commands = flags.wait ? await untilEnded(ordered, {client, path, endsAt, io}) : ordered;
+      const commands = flags.wait ? await untilEnded(ordered, {client: control, path, endsAt, io}) : ordered;
       await io.write(isJson ? jsonDocument({data: commands}) : shown(commands));
       return flags.wait ? exitCode(commands) : 0;
     },

@@ -10,8 +10,8 @@ export const agentShow: Verb<object> = {
   summary: 'Show how an agent and the processes of its pipes are, and how they died last.',
   declare: command => command.argument('<agent>', 'name of the agent'),
 
-  run: async ({client, argument, isJson, io}) => {
-    const answer = await client.get(`agents/${encodeURIComponent(argument!)}`);
+  run: async ({control, argument, isJson, io}) => {
+    const answer = await control.get(`agents/${encodeURIComponent(argument!)}`);
     if (isJson) await io.write(jsonDocument(answer));
     else if (isObject(answer.data)) await io.write(shown(answer.data));
     return 0;
