@@ -104,6 +104,7 @@ async function serve(
     const server = await listen({answer: getRequestListener(app.fetch), metrics});
     await tickUntil(signal, controller, log);
     await drain(server);
+    await controller.save().catch(error => log.error({error: String(error)}, 'who was heard last could not be stored'));
   } finally {
     await store.close();
   }
