@@ -17,6 +17,8 @@ import {auditRoutes} from './routes/audit.ts';
 import {backupRoutes} from './routes/backup.ts';
 import {describeControl} from './routes/description.ts';
 import {enrolmentRoutes} from './routes/enrolment.ts';
+import {type GitParts, gitRoutes} from './routes/git.ts';
+import {describeGit} from './routes/git-description.ts';
 import {healthRoutes} from './routes/health.ts';
 import {heartbeatRoutes} from './routes/heartbeat.ts';
 import {identityRoutes} from './routes/identities.ts';
@@ -43,6 +45,8 @@ export type ControllerAppParts = {
   clock: Clock;
   log: Log;
   metrics: ControllerMetrics;
+  /** Where the desired state comes from, if it comes from Git. */
+  git?: GitParts | undefined;
   /** Aborts when this controller is to end: held heartbeats are answered. */
   leaving: AbortSignal;
 };
@@ -68,6 +72,7 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   for (const path of lookedAt) app.use(path, allow(mayQuery, 'look at agents'));
   app.on('POST', ['/api/v1/agents/*', '/api/v1/fusions/*'], allow(mayOrder, 'order commands'));
   app.use('/api/v1/backup', allow(mayAdminister, 'take a backup'));
+  app.use('/api/v1/git/sync', allow(mayOrder, 'have Git looked at'));
 
   heartbeatRoutes(app, parts);
   nodeRoutes(app, parts);
@@ -77,6 +82,7 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   identityRoutes(app, parts);
   keyRoutes(app, parts);
   auditRoutes(app, parts);
+  gitRoutes(app, parts);
   operationsRoutes(app, {
     facts: () => ({agents: controller.counts()}),
     metrics: () => metrics.registry.metrics(),
@@ -84,6 +90,7 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   });
   describeControl(app);
   describeIdentity(app);
+  describeGit(app);
   describeApi(app, 'How every agent is, and what operators have done to them.');
   answerErrors(app, {log, retryAfter, what: 'controller'});
   return app;

@@ -142,6 +142,7 @@ async function serve(
       tickUntil(signal, {ms: healthTickMs, tick: () => health.tick(), told: error => (storeTrouble = error)}, log),
     ]);
     await drain(server);
+    await controller.save().catch(error => log.error({error: String(error)}, 'who was heard last could not be stored'));
   } finally {
     await store.close();
   }
