@@ -124,7 +124,9 @@ async function serve(
     const randomId = () => randomBytes(8).toString('hex');
     const controller = new Controller({store, clock, log, randomId});
     let storeTrouble: string | undefined;
-    const facts = () => ({version, nodes: controller.nodes(), storeTrouble});
+    const clones = () =>
+      identity.clones.clones(clock.now()).map(({places, ...rest}) => ({...rest, hosts: places.map(({host}) => host)}));
+    const facts = () => ({version, nodes: controller.nodes(), clones: clones(), storeTrouble});
     const health = new Health({store, clock, facts});
     const metrics = new ControllerMetrics(controller);
     addHealthMetrics(metrics.registry, health);
