@@ -22,19 +22,21 @@ export async function loadConfig(file: string, env: NodeJS.ProcessEnv = process.
   return {
     ...config,
     ...(config.fusion && {fusion: {...config.fusion, data: resolve(folder, config.fusion.data)}}),
-    ...(config.controller && {controller: atFolder(config.controller, folder)}),
+    ...(config.controller && {controller: resolveController(config.controller, folder)}),
     ...(config.agent && {agent: {...config.agent, data: resolve(folder, config.agent.data)}}),
     sources: config.sources.map(source => ({...source, path: resolve(folder, source.path)})),
   };
 }
 
-function atFolder(controller: ControllerConfig, folder: string): ControllerConfig {
-  const {data, git} = controller;
-  const signers = git?.allowedSigners;
+function resolveController({data, git, tls, ...rest}: ControllerConfig, folder: string): ControllerConfig {
+  const {files} = tls ?? {};
+  const resolved = files && {certificate: resolve(folder, files.certificate), key: resolve(folder, files.key)};
+  const signers = git?.allowedSigners && resolve(folder, git.allowedSigners);
   return {
-    ...controller,
+    ...rest,
     data: resolve(folder, data),
-    ...(git && {git: {...git, allowedSigners: signers === undefined ? undefined : resolve(folder, signers)}}),
+    git: git && {...git, allowedSigners: signers},
+    tls: tls && {...tls, files: resolved},
   };
 }
 

@@ -15,7 +15,9 @@ import {
   tellCommands,
 } from './commands.ts';
 import type {ControlStore, StoredAgent} from './control-store.ts';
-import type {ControlHeartbeat, ControlHeartbeatAnswer} from './protocol.ts';
+import type {HeardNode} from './health/facts.ts';
+import {refuseOtherKind} from './node-kind.ts';
+import type {ControlHeartbeat, ControlHeartbeatAnswer, NodeKind} from './protocol.ts';
 import {isStillHere} from './still-here.ts';
 
 export type ControllerParts = {
@@ -116,22 +118,27 @@ export class Controller {
   }
 
   /** Throws AGENT_NOT_FOUND or COMMAND_NOT_FOUND. */
-  command(agent: string, id: string): CommandAnswer {
+  command(agent: string, id: string, kind?: NodeKind): CommandAnswer {
     const {store, clock} = this.#parts;
     return commandAnswer(
-      store.read(txn => getCommand(txn, agent, id)),
+      store.read(txn => getCommand(txn, agent, id, kind)),
       clock.now(),
     );
   }
 
   /** Throws AGENT_NOT_FOUND. */
-  agent(id: string): AgentAnswer {
-    return this.#answer(this.#nodes.get(id) ?? this.#parts.store.read(txn => getAgent(txn, id)));
+  agent(id: string, kind?: NodeKind): AgentAnswer {
+    const stored = this.#parts.store.read(txn => getAgent(txn, id, kind));
+    return this.#answer(this.#nodes.get(id) ?? stored);
   }
 
-  agents(): AgentAnswer[] {
-    const all = [...this.#nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    return all.map(agent => this.#answer(agent));
+  agents(kind: NodeKind = 'agent'): AgentAnswer[] {
+    return this.#inOrder().flatMap(agent => (agent.kind === kind ? [this.#answer(agent)] : []));
+  }
+
+  /** As they spoke last, in the order of their names. */
+  nodes(): HeardNode[] {
+    return this.#inOrder().map(stored => ({stored, isOnline: this.#isOnline(stored.id)}));
   }
 
   /** How many agents are online and silent, for metrics. */
@@ -193,6 +200,7 @@ export class Controller {
     let isOvertaken = isOvertakenBy(before);
     if (!saysOnlyHere) {
       isOvertaken = await store.write(txn => {
+        if (wasOnline) refuseOtherKind(txn.agent(id), kind);
         acknowledge(txn, id, {acknowledgements, nowMs});
         if (isOvertakenBy(txn.agent(id)) || isOvertakenBy(this.#nodes.get(id))) return true;
         txn.putAgent(nodeAfter(this.#nodes.get(id)));
@@ -208,6 +216,10 @@ export class Controller {
     this.#heard.set(id, {at: clock.monotonic(), timeoutMs: wanted, isOnline: true});
     if (!wasOnline) log.info({agent: id, host: shell.host, instance}, 'an agent is online');
     return isOvertaken;
+  }
+
+  #inOrder(): StoredAgent[] {
+    return [...this.#nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   #isOnline(id: string): boolean {

@@ -1,10 +1,12 @@
 import {createHmac} from 'node:crypto';
 import {beforeEach, expect, onTestFinished, test} from 'vitest';
 import {Controller} from '../../../core/control/controller.ts';
+import {Health} from '../../../core/control/health/health.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import {GitFollower} from '../../../core/git/git-follower.ts';
 import type {GitRepository} from '../../../core/git/git-repository.ts';
 import type {Log} from '../../../core/log/log.ts';
+import {openIdentityParts} from '../../../test/lib/identity-parts.ts';
 import {openMemoryControl} from '../../../test/lib/memory-control.ts';
 import {MemoryDesired} from '../../../test/lib/memory-desired.ts';
 import {until} from '../../../test/lib/until.ts';
@@ -42,7 +44,9 @@ beforeEach(() => {
 });
 
 function createApp({hasGit = true, hasWebhook = true} = {}): ControllerApp {
-  const controller = new Controller({store: openMemoryControl(), clock: systemClock, log, randomId: () => 'c1'});
+  const store = openMemoryControl();
+  const controller = new Controller({store, clock: systemClock, log, randomId: () => 'c1'});
+  const health = new Health({store, clock: systemClock, facts: () => ({version: '1', nodes: []})});
   const settings = {url: 'u', branch: 'main', intervalMs: 3_600_000, takesSignedOnly: false};
   const parts = {repository, desired: new MemoryDesired(), clock: systemClock, random: Math.random, log};
   const follower = new GitFollower(settings, parts);
@@ -54,7 +58,8 @@ function createApp({hasGit = true, hasWebhook = true} = {}): ControllerApp {
   });
   const keys = (['reader', 'operator'] as const).map(role => ({name: role, role, key: `key-of-${role}`, views: []}));
   return createControllerApp({
-    ...{controller, keys: new KeyRing(hashKeys(keys)), log, metrics: new ControllerMetrics(controller)},
+    ...{controller, health, identity: openIdentityParts(store), clock: systemClock, log},
+    ...{keys: new KeyRing(hashKeys(keys)), metrics: new ControllerMetrics(controller)},
     git: hasGit ? {follower, webhookSecret: hasWebhook ? webhookSecret : undefined} : undefined,
     leaving: stop.signal,
   });

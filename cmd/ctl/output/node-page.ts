@@ -1,28 +1,14 @@
 import {isObject, type Json, type JsonObject} from '../exact-json.ts';
-import {escapeName} from '../output/escape.ts';
-import {jsonDocument} from '../output/json.ts';
-import {bytesText, durationText} from '../output/quantity.ts';
-import {cell, fieldTable, table} from '../output/table.ts';
-import type {Verb} from '../verb.ts';
+import {escapeName} from './escape.ts';
+import {bytesText, durationText} from './quantity.ts';
+import {cell, fieldTable, table} from './table.ts';
 
-export const agentShow: Verb<object> = {
-  name: 'agent show',
-  summary: 'Show how an agent and the processes of its pipes are, and how they died last.',
-  declare: command => command.argument('<agent>', 'name of the agent'),
-
-  run: async ({control, argument, isJson, io}) => {
-    const answer = await control.get(`agents/${encodeURIComponent(argument!)}`);
-    if (isJson) await io.write(jsonDocument(answer));
-    else if (isObject(answer.data)) await io.write(shown(answer.data));
-    return 0;
-  },
-};
-
-function shown({parts, ...agent}: JsonObject): string {
+/** How a node and its processes are, and how they died last. */
+export function nodePage({parts, ...node}: JsonObject): string {
   const all = Array.isArray(parts) ? parts.filter(isObject) : [];
-  const {id, state, since, silent_ms, shell, config} = agent;
+  const {id, state, since, silent_ms, shell, config} = node;
   const heard = {id, state, since, silent: durationText(silent_ms)};
-  const sections = [fieldTable({...heard, shell, config}), partTable(all), ...all.map(death)];
+  const sections = [fieldTable({...heard, shell, config}), partTable(all), ...all.map(partDeath)];
   return sections.filter(section => section !== '').join('\n');
 }
 
@@ -50,7 +36,8 @@ function reason({cause, code, signal}: JsonObject): string {
   return isSaidByCause || which === null ? cell('cause', cause) : `${cell('cause', cause)} ${cell('which', which)}`;
 }
 
-function death({name, last_death: last}: JsonObject): string {
+/** How a part died last, and its last words. Empty for one that never has. */
+export function partDeath({name, last_death: last}: JsonObject): string {
   if (!isObject(last)) return '';
   const {at, uptime_ms, detail, pid, stderr} = last;
   const head = `${cell('name', name)} died at ${cell('at', at)} after ${durationText(uptime_ms)}, process ${cell('pid', pid)}`;
