@@ -28,10 +28,16 @@ export async function loadConfig(file: string, env: NodeJS.ProcessEnv = process.
   };
 }
 
-function resolveController({data, tls, ...rest}: ControllerConfig, folder: string): ControllerConfig {
+function resolveController({data, git, tls, ...rest}: ControllerConfig, folder: string): ControllerConfig {
   const {files} = tls ?? {};
   const resolved = files && {certificate: resolve(folder, files.certificate), key: resolve(folder, files.key)};
-  return {...rest, data: resolve(folder, data), tls: tls && {...tls, files: resolved}};
+  const signers = git?.allowedSigners && resolve(folder, git.allowedSigners);
+  return {
+    ...rest,
+    data: resolve(folder, data),
+    git: git && {...git, allowedSigners: signers},
+    tls: tls && {...tls, files: resolved},
+  };
 }
 
 async function readText(file: string): Promise<string> {

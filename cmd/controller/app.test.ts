@@ -1,5 +1,6 @@
 import {beforeEach, expect, test} from 'vitest';
 import {Controller} from '../../core/control/controller.ts';
+import {Health} from '../../core/control/health/health.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openIdentityParts} from '../../test/lib/identity-parts.ts';
 import {openMemoryControl} from '../../test/lib/memory-control.ts';
@@ -19,8 +20,9 @@ beforeEach(() => {
   const identity = openIdentityParts(store);
   const controller = new Controller({store, clock: systemClock, log, randomId: () => 'c1'});
   leaving = new AbortController();
+  const health = new Health({store, clock: systemClock, facts: () => ({version: '1', nodes: controller.nodes()})});
   const metrics = new ControllerMetrics(controller);
-  const parts = {controller, identity, clock: systemClock, log, metrics, leaving: leaving.signal};
+  const parts = {controller, health, identity, clock: systemClock, log, metrics, leaving: leaving.signal};
   app = createControllerApp({...parts, keys: new KeyRing(keys)});
 });
 
@@ -130,8 +132,13 @@ test('it describes its routes, and counts agents and requests', async () => {
       '/api/v1/agents/{id}',
       '/api/v1/agents/{id}/commands',
       '/api/v1/agents/{id}/commands/{command}',
+      '/api/v1/fusions',
+      '/api/v1/pipes/{agent}/{pipe}',
+      '/api/v1/problems',
       '/api/v1/control/enroll',
       '/api/v1/audit',
+      '/api/v1/git/sync',
+      '/api/v1/git/webhook',
     ]),
   );
   await ask('/api/v1/agents/node-a/commands/none');

@@ -1,6 +1,7 @@
 import {afterEach, beforeEach, expect, test} from 'vitest';
 import {ControlLoop} from '../../core/control/control-loop.ts';
 import {Controller} from '../../core/control/controller.ts';
+import {Health} from '../../core/control/health/health.ts';
 import type {Log} from '../../core/log/log.ts';
 import {Signal} from '../../core/pipe/signal.ts';
 import type {PartReport} from '../../core/shell/part-report.ts';
@@ -37,9 +38,11 @@ beforeEach(async () => {
   const store = openMemoryControl();
   controller = new Controller({store, clock: systemClock, log, randomId: () => `c${ids++}`});
   stop = new AbortController();
+  const health = new Health({store, clock: systemClock, facts: () => ({version: '1', nodes: controller.nodes()})});
   const metrics = new ControllerMetrics(controller);
   const parts = {
     controller,
+    health,
     identity: openIdentityParts(store),
     clock: systemClock,
     log,

@@ -6,6 +6,9 @@ import {
   choice,
   duration,
   flag,
+  folderInside,
+  gitBranch,
+  gitUrl,
   httpUrl,
   integer,
   type ListenAddress,
@@ -29,6 +32,7 @@ export type FusionConfig = z.output<typeof fusion>;
 export type KeyConfig = z.output<typeof key>;
 export type Role = KeyConfig['role'];
 export type ControllerConfig = z.output<typeof controller>;
+export type GitConfig = z.output<typeof git>;
 export type ControllerTlsConfig = z.output<typeof controllerTls>;
 export type ViewConfig = Named<z.output<typeof view>>;
 export type AgentConfig = z.output<typeof agent>;
@@ -89,6 +93,26 @@ const fusion = group({
   logLevel: log_level,
 }));
 
+const git = group({
+  url: gitUrl,
+  branch: gitBranch.default('main'),
+  path: folderInside.default(''),
+  interval: duration({min: '1s', max: '1d'}).default(30_000),
+  timeout: duration({min: '1s', max: '1h'}).default(60_000),
+  signed_only: flag.default(false),
+  allowed_signers: text.optional(),
+  webhook_secret: apiKey.optional(),
+}).transform(({interval, timeout, signed_only, allowed_signers, webhook_secret, ...rest}) => ({
+  ...rest,
+  intervalMs: interval,
+  timeoutMs: timeout,
+  takesSignedOnly: signed_only,
+  /** Undefined: those of git's own configuration. */
+  allowedSigners: allowed_signers,
+  /** Undefined: there is no webhook. */
+  webhookSecret: webhook_secret,
+}));
+
 /** `true` is the group with nothing in it. */
 const controllerTls = z.preprocess(
   value => (value === true ? {} : value),
@@ -115,6 +139,7 @@ const controllerTls = z.preprocess(
 const controller = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8101}),
   data: text,
+  git: git.optional(),
   tls: controllerTls.optional(),
   log_level: logLevel.default('info'),
 }).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
