@@ -72,6 +72,7 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   for (const path of lookedAt) app.use(path, allow(mayQuery, 'look at agents'));
   app.on('POST', ['/api/v1/agents/*', '/api/v1/fusions/*'], allow(mayOrder, 'order commands'));
   app.use('/api/v1/backup', allow(mayAdminister, 'take a backup'));
+  app.use('/api/v1/git/sync', allow(mayOrder, 'have Git looked at'));
 
   app.use('/api/v1/git/sync', allow(mayOrder, 'have Git looked at'));
 
@@ -84,14 +85,23 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   identityRoutes(app, parts);
   keyRoutes(app, parts);
   auditRoutes(app, parts);
+<<<<<<< HEAD
+=======
+  gitRoutes(app, parts);
+>>>>>>> main
   operationsRoutes(app, {
     facts: () => ({agents: controller.counts()}),
     metrics: () => metrics.registry.metrics(),
     leaving,
   });
   describeControl(app);
+<<<<<<< HEAD
   describeGit(app);
   describeIdentity(app);
+=======
+  describeIdentity(app);
+  describeGit(app);
+>>>>>>> main
   describeApi(app, 'How every agent is, and what operators have done to them.');
   answerErrors(app, {log, retryAfter, what: 'controller'});
   return app;

@@ -32,8 +32,13 @@ export type FusionConfig = z.output<typeof fusion>;
 export type KeyConfig = z.output<typeof key>;
 export type Role = KeyConfig['role'];
 export type ControllerConfig = z.output<typeof controller>;
+<<<<<<< HEAD
 export type GitConfig = z.output<typeof git>;
 export type ControllerTlsConfig = z.output<typeof controllerTls>;
+=======
+export type ControllerTlsConfig = z.output<typeof controllerTls>;
+export type GitConfig = z.output<typeof git>;
+>>>>>>> main
 export type ViewConfig = Named<z.output<typeof view>>;
 export type AgentConfig = z.output<typeof agent>;
 export type SupervisionConfig = z.output<typeof supervision>;
@@ -93,6 +98,7 @@ const fusion = group({
   logLevel: log_level,
 }));
 
+<<<<<<< HEAD
 const git = group({
   url: gitUrl,
   branch: gitBranch.default('main'),
@@ -113,6 +119,8 @@ const git = group({
   webhookSecret: webhook_secret,
 }));
 
+=======
+>>>>>>> main
 /** `true` is the group with nothing in it. */
 const controllerTls = z.preprocess(
   value => (value === true ? {} : value),
@@ -135,12 +143,40 @@ const controllerTls = z.preprocess(
       certificateLifetimeMs: certificate_lifetime,
     })),
 );
+<<<<<<< HEAD
+=======
+
+const git = group({
+  url: gitUrl,
+  branch: gitBranch.default('main'),
+  path: folderInside.default(''),
+  interval: duration({min: '1s', max: '1d'}).default(30_000),
+  timeout: duration({min: '1s', max: '1h'}).default(60_000),
+  signed_only: flag.default(false),
+  allowed_signers: text.optional(),
+  webhook_secret: apiKey.optional(),
+}).transform(({interval, timeout, signed_only, allowed_signers, webhook_secret, ...rest}) => ({
+  ...rest,
+  intervalMs: interval,
+  timeoutMs: timeout,
+  takesSignedOnly: signed_only,
+  /** Undefined: those of git's own configuration. */
+  allowedSigners: allowed_signers,
+  /** Undefined: there is no webhook. */
+  webhookSecret: webhook_secret,
+}));
+>>>>>>> main
 
 const controller = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8101}),
   data: text,
+<<<<<<< HEAD
   git: git.optional(),
   tls: controllerTls.optional(),
+=======
+  tls: controllerTls.optional(),
+  git: git.optional(),
+>>>>>>> main
   log_level: logLevel.default('info'),
 }).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
 

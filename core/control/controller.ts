@@ -128,17 +128,33 @@ export class Controller {
 
   /** Throws AGENT_NOT_FOUND. */
   agent(id: string, kind?: NodeKind): AgentAnswer {
+<<<<<<< HEAD
     const stored = this.#parts.store.read(txn => getAgent(txn, id, kind));
     return this.#answer(this.#nodes.get(id) ?? stored);
   }
 
   agents(kind: NodeKind = 'agent'): AgentAnswer[] {
     return this.#inOrder().flatMap(agent => (agent.kind === kind ? [this.#answer(agent)] : []));
+=======
+    const node = this.#nodes.get(id);
+    const isWanted = node && (kind === undefined || node.kind === kind);
+    return this.#answer(isWanted ? node : this.#parts.store.read(txn => getAgent(txn, id, kind)));
+  }
+
+  agents(kind: NodeKind = 'agent'): AgentAnswer[] {
+    return this.#byName()
+      .filter(node => node.kind === kind)
+      .map(node => this.#answer(node));
+>>>>>>> main
   }
 
   /** As they spoke last, in the order of their names. */
   nodes(): HeardNode[] {
+<<<<<<< HEAD
     return this.#inOrder().map(stored => ({stored, isOnline: this.#isOnline(stored.id)}));
+=======
+    return this.#byName().map(stored => ({stored, isOnline: this.#isOnline(stored.id)}));
+>>>>>>> main
   }
 
   /** How many agents are online and silent, for metrics. */
@@ -175,6 +191,10 @@ export class Controller {
       for (const id of ids) this.#unsaved.add(id);
       throw error;
     }
+  }
+
+  #byName(): StoredAgent[] {
+    return [...this.#nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   /** Takes note of what was said. Returns whether a later heartbeat of this instance came before. */
