@@ -42,7 +42,7 @@ export function formatPath(path: SettingPath): string {
     .join('');
 }
 
-function mistakeLine({file, line, column, path, message, found, wanted}: Mistake): string {
+export function mistakeLine({file, line, column, path, message, found, wanted}: Mistake): string {
   const subject = path === '' ? '' : `${path}: `;
   const parts = [
     message,
