@@ -2,7 +2,7 @@ import {readFileSync} from 'node:fs';
 import {open} from 'node:fs/promises';
 import {dirname, resolve} from 'node:path';
 import {parseConfig} from '../core/config/parse.ts';
-import type {FustorConfig} from '../core/config/schema.ts';
+import type {ControllerConfig, FustorConfig} from '../core/config/schema.ts';
 import type {SecretSources} from '../core/config/secrets.ts';
 import {FustorError, systemErrorCode} from '../core/errors/fustor-error.ts';
 
@@ -19,7 +19,7 @@ export async function loadConfig(file: string, env: NodeJS.ProcessEnv = process.
   return {
     ...config,
     ...(config.fusion && {fusion: {...config.fusion, data: resolve(folder, config.fusion.data)}}),
-    ...(config.controller && {controller: {...config.controller, data: resolve(folder, config.controller.data)}}),
+    ...(config.controller && {controller: resolveController(config.controller, folder)}),
     ...(config.agent && {agent: {...config.agent, data: resolve(folder, config.agent.data)}}),
     sources: config.sources.map(source => ({...source, path: resolve(folder, source.path)})),
   };
@@ -36,6 +36,12 @@ export async function readConfigFile(file: string, env: NodeJS.ProcessEnv = proc
 /** What `${env:…}` and `${file:…}` stand for in a file of this folder. */
 export function secretsFrom(folder: string, env: NodeJS.ProcessEnv = process.env): SecretSources {
   return {resolveEnv: name => env[name], readSecretFile: path => readSecretFile(resolve(folder, path))};
+}
+
+function resolveController({data, tls, ...rest}: ControllerConfig, folder: string): ControllerConfig {
+  const {files} = tls ?? {};
+  const resolved = files && {certificate: resolve(folder, files.certificate), key: resolve(folder, files.key)};
+  return {...rest, data: resolve(folder, data), tls: tls && {...tls, files: resolved}};
 }
 
 async function readText(file: string): Promise<string> {

@@ -1,7 +1,6 @@
 import {rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {
-  type ControlRead,
   type ControlStore,
   type ControlWrite,
   endedCommandsMax,
@@ -12,19 +11,18 @@ import {
   type StoredCommand,
 } from '../core/control/control-store.ts';
 import {FustorError} from '../core/errors/fustor-error.ts';
-import {CommitQueue} from './commit-queue.ts';
-import {getNumber, openTables, putNumber, readSnapshot, rowsOf, type Table} from './databases.ts';
+import {getNumber, openTables, putNumber, rowsOf, type Table} from './databases.ts';
 import {Environment, type Writing} from './environment.ts';
 import {fileKind} from './file-header.ts';
 import {tryLock} from './file-lock.ts';
 import {prepareLocalDirectory} from './local-disk.ts';
 import {cutOff, notOurs, unreadableFormat} from './migrations/migrate.ts';
 import {proveRoom} from './room.ts';
-import {storeError, storeFailed} from './store-error.ts';
+import {storeError} from './store-error.ts';
 import {stateCodec} from './tree-read.ts';
+import {WrittenStore} from './written-store.ts';
 
 const fileName = 'control.mdb';
-const readerCheckMs = 2_000;
 const currentFormat = 1;
 
 /**
@@ -38,11 +36,14 @@ const tableNames = ['agents', 'open', 'ended', 'endedOrder', 'records', 'meta'] 
 type ControlEnvironment = Environment<Tables, LmdbControl>;
 type Tables = NonNullable<ReturnType<typeof openTables<(typeof tableNames)[number]>>>;
 
+/** A copy by `backup` is the same store as `control.mdb` of another directory. */
+export type CopiedStore = ControlStore & Pick<WrittenStore<Tables, LmdbControl, LmdbControl>, 'backup'>;
+
 /**
  * Opens the controller's own environment, and makes it when it is missing. Throws DATA_DIR_UNUSABLE (no access, a network file
  * system, another process has it) or STORE_FORMAT; nothing was changed then.
  */
-export async function openControlStore(directory: string): Promise<ControlStore> {
+export async function openControlStore(directory: string): Promise<CopiedStore> {
   prepareLocalDirectory(directory);
   const lock = tryLock(join(directory, 'writer.lock'));
   if (!lock) {
@@ -66,7 +67,10 @@ export async function openControlStore(directory: string): Promise<ControlStore>
     });
     try {
       checkFormat(environment.db, path);
-      return new LmdbControlStore(environment, directory, () => lock.release());
+      return new WrittenStore(environment, tables => new LmdbControl(tables), {
+        directory,
+        release: () => lock.release(),
+      });
     } catch (error) {
       await environment.close();
       throw error;
@@ -82,46 +86,6 @@ function checkFormat(tables: Tables, path: string): void {
   if (found === currentFormat) return;
   if (found !== undefined) throw unreadableFormat(path, found, currentFormat);
   tables.root.transactionSync(() => putNumber(tables, 'format', currentFormat));
-}
-
-class LmdbControlStore implements ControlStore {
-  readonly #environment: ControlEnvironment;
-  readonly #directory: string;
-  readonly #release: () => void;
-  readonly #queue: CommitQueue<LmdbControl>;
-  readonly #readerCheck: NodeJS.Timeout;
-  #isClosed = false;
-
-  constructor(environment: ControlEnvironment, directory: string, release: () => void) {
-    this.#environment = environment;
-    this.#directory = directory;
-    this.#release = release;
-    this.#queue = new CommitQueue(environment, directory);
-    this.#readerCheck = setInterval(() => environment.db.root.readerCheck(), readerCheckMs).unref();
-  }
-
-  read<T>(body: (txn: ControlRead) => T): T {
-    const {db} = this.#environment;
-    try {
-      return readSnapshot(db, () => body(new LmdbControl(db)));
-    } catch (error) {
-      throw storeError(error, this.#directory) ?? error;
-    }
-  }
-
-  async write<T>(body: (txn: ControlWrite) => T): Promise<T> {
-    if (this.#isClosed) throw storeFailed('it is closed', this.#directory);
-    return this.#queue.write(body);
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    clearInterval(this.#readerCheck);
-    this.#queue.drain();
-    await this.#environment.close();
-    this.#release();
-  }
 }
 
 class LmdbControl implements ControlWrite, Writing {

@@ -2,24 +2,23 @@ import {rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {kinds, newEntryFrom, zeroTime} from '../core/entry/entry.ts';
 import {FustorError} from '../core/errors/fustor-error.ts';
-import {rootName, type TreeRead, type TreeReader, type TreeStore, type TreeWrite} from '../core/tree/tree-store.ts';
-import {CommitQueue} from './commit-queue.ts';
-import {type Databases, getNumber, openDatabases, readSnapshot} from './databases.ts';
+import {rootName, type TreeReader, type TreeStore} from '../core/tree/tree-store.ts';
+import {type Databases, getNumber, openDatabases} from './databases.ts';
 import {Environment} from './environment.ts';
 import {fileKind} from './file-header.ts';
 import {tryLock} from './file-lock.ts';
 import {prepareLocalDirectory} from './local-disk.ts';
 import {migrate, notOurs} from './migrations/migrate.ts';
 import {proveRoom} from './room.ts';
-import {storeError, storeFailed} from './store-error.ts';
+import {storeError} from './store-error.ts';
 import {LmdbTreeRead} from './tree-read.ts';
 import {LmdbTreeReader, type OnFault} from './tree-reader.ts';
 import {LmdbTreeWrite} from './tree-write.ts';
+import {WrittenStore} from './written-store.ts';
 
 type TreeEnvironment = Environment<Databases, LmdbTreeWrite>;
 
 const fileName = 'tree.mdb';
-const readerCheckMs = 2_000;
 
 /**
  * Opens a view's tree to write: makes it when it is missing, brings an older format up to date. Throws DATA_DIR_UNUSABLE (no
@@ -53,7 +52,7 @@ export async function openTreeStore(directory: string): Promise<TreeStore> {
     try {
       plant(environment);
       migrate(environment.db, path);
-      return new LmdbTreeStore(environment, directory, () => lock.release());
+      return new WrittenStore(environment, db => new LmdbTreeRead(db), {directory, release: () => lock.release()});
     } catch (error) {
       await environment.close();
       throw error;
@@ -70,47 +69,6 @@ export async function openTreeStore(directory: string): Promise<TreeStore> {
  */
 export function openTreeReader(directory: string, onFault?: OnFault): TreeReader {
   return new LmdbTreeReader(join(directory, fileName), onFault);
-}
-
-class LmdbTreeStore implements TreeStore {
-  readonly #environment: TreeEnvironment;
-  readonly #directory: string;
-  readonly #release: () => void;
-  readonly #queue: CommitQueue<LmdbTreeWrite>;
-  readonly #readerCheck: NodeJS.Timeout;
-  #isClosed = false;
-
-  constructor(environment: TreeEnvironment, directory: string, release: () => void) {
-    this.#environment = environment;
-    this.#directory = directory;
-    this.#release = release;
-    this.#queue = new CommitQueue(environment, directory);
-    // A reader that was killed would pin its snapshot, and the file would grow for good.
-    this.#readerCheck = setInterval(() => environment.db.root.readerCheck(), readerCheckMs).unref();
-  }
-
-  read<T>(body: (txn: TreeRead) => T): T {
-    const {db} = this.#environment;
-    try {
-      return readSnapshot(db, () => body(new LmdbTreeRead(db)));
-    } catch (error) {
-      throw storeError(error, this.#directory) ?? error;
-    }
-  }
-
-  async write<T>(body: (txn: TreeWrite) => T): Promise<T> {
-    if (this.#isClosed) throw storeFailed('it is closed', this.#directory);
-    return this.#queue.write(body);
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    clearInterval(this.#readerCheck);
-    this.#queue.drain();
-    await this.#environment.close();
-    this.#release();
-  }
 }
 
 /** A new store has a root of which nothing is known. Its format is written after it: a reader waits for that. */

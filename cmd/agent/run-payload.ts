@@ -78,13 +78,17 @@ export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log
     },
     {source, sender, spool, clock: systemClock, random: Math.random, log},
   );
-  const health = () => ({
-    part: 'payload',
-    pid: process.pid,
-    pipe: pipe.status(),
-    source: source.status(),
-    memory: process.memoryUsage(),
-  });
+  const health = () => {
+    const {work, ...status} = pipe.status();
+    return {
+      part: 'payload',
+      pid: process.pid,
+      work,
+      pipe: status,
+      source: source.status(),
+      memory: process.memoryUsage(),
+    };
+  };
   const control = createPayloadServer({pipe, health});
   await listenUnix(control, socket);
   try {

@@ -3,7 +3,7 @@ import {FustorError} from '../../core/errors/fustor-error.ts';
 import {AnswerError} from './answer-error.ts';
 import type {ErrorAnswer, Meta, TreeAnswer} from './api.ts';
 import {isObject, type Json, type JsonObject, parseJson} from './exact-json.ts';
-import {ask, type HttpAnswer} from './http-ask.ts';
+import {type AskOptions, ask, type HttpAnswer} from './http-ask.ts';
 
 export type Connection = {
   /** Without a slash at its end. */
@@ -11,16 +11,18 @@ export type Connection = {
   key: string | undefined;
   /** How long the server may be silent, before and while it answers. */
   timeoutMs: number;
+  /** Certificates (PEM) of authorities to trust besides the usual. */
+  ca?: string;
 };
 
 export type Parameters = Record<string, string | number | boolean | undefined>;
 
-/** Every answer 200 or 202 has `data`, most have `meta`. */
+/** Every good answer has `data`, most have `meta`. */
 export type Answer = JsonObject & {data: Json};
 
 export type RowPage = {rows: JsonObject[]; meta: Meta};
 
-/** Asks one fusion. All that it asks may be asked again when the connection broke: a scan asked for twice is one job. */
+/** Asks one fusion or controller. */
 export class Client {
   readonly #connection: Connection;
 
@@ -35,9 +37,18 @@ export class Client {
     return this.#ask(`${path}${query.size === 0 ? '' : `?${query}`}`);
   }
 
-  /** Sends JSON. Throws as `get` does. */
+  /** Sends JSON, again when the connection breaks: a scan that is asked for twice is one job. Throws as `get` does. */
   async post(path: string, body: object): Promise<Answer> {
-    return this.#ask(path, body);
+    return this.#ask(path, {body});
+  }
+
+  /** Sends what must not be done twice: a broken connection leaves open whether it was done. */
+  async postOnce(path: string, body: object): Promise<Answer> {
+    return this.#ask(path, {body, isRepeatable: false});
+  }
+
+  async delete(path: string): Promise<Answer> {
+    return this.#ask(path, {method: 'DELETE', isRepeatable: false});
   }
 
   /**
@@ -69,15 +80,18 @@ export class Client {
     } while (cursor !== undefined && limit === undefined);
   }
 
-  async #ask(rest: string, body?: object): Promise<Answer> {
-    const {endpoint, key, timeoutMs} = this.#connection;
+  async #ask(rest: string, form: Pick<AskOptions, 'method' | 'body' | 'isRepeatable'> = {}): Promise<Answer> {
+    const {endpoint, key, timeoutMs, ca} = this.#connection;
     const headers = {accept: 'application/json', ...(key === undefined ? {} : {authorization: `Bearer ${key}`})};
-    return this.#read(await ask(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(body && {body})}));
+    return this.#read(
+      await ask(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(ca !== undefined && {ca}), ...form}),
+    );
   }
 
   #read({status, location, text}: HttpAnswer): Answer {
     const body = parsed(text);
-    if ((status === 200 || status === 202) && isObject(body) && body.data !== undefined) return body as Answer;
+    if (status === 204) return {data: null};
+    if (status >= 200 && status < 300 && isObject(body) && body.data !== undefined) return body as Answer;
     if (isErrorAnswer(body)) throw new AnswerError(status, body);
     if (location !== undefined) throw this.#notFustor(`a redirection to ${location}`);
     throw this.#notFustor(`${status} ${STATUS_CODES[status] ?? ''} without an explanation`);
@@ -85,7 +99,7 @@ export class Client {
 
   #notFustor(answer: string): FustorError {
     return new FustorError('UNREACHABLE', `Asked ${this.#connection.endpoint} and got ${answer}.`, {
-      hint: 'Check that the endpoint is the address of a fusion, and any proxy before it.',
+      hint: 'Check that the endpoint is the address of a fusion or controller, and any proxy before it.',
     });
   }
 }

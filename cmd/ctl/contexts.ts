@@ -8,18 +8,34 @@ import {name, text} from '../../core/config/values.ts';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 
 /** Where to ask, as an administrator keeps it in `contexts.yaml`, with secrets put in. */
-export type Context = {endpoint?: string; key?: string; view?: string};
+export type Context = {endpoint?: string; controller?: string; key?: string; view?: string; ca?: string};
 
 type ContextsFile = z.output<typeof contextsSchema>;
 
 const contextsSchema = group({
   current: name.optional(),
-  contexts: named(group({endpoint: text, key: text.optional(), view: text.optional()})),
+  contexts: named(
+    group({
+      endpoint: text,
+      /** Where it is not embedded in the fusion. */
+      controller: text.optional(),
+      key: text.optional(),
+      view: text.optional(),
+      /** File with the certificates of authorities to trust besides the usual, from the folder of this file. */
+      ca: text.optional(),
+    }),
+  ),
 });
 
 export function contextsPath(env: NodeJS.ProcessEnv): string | undefined {
   const home = env.XDG_CONFIG_HOME || (env.HOME && join(env.HOME, '.config'));
   return home ? join(home, 'fustor', 'contexts.yaml') : undefined;
+}
+
+/** Their names, in the order of the file. */
+export function contextNames(env: NodeJS.ProcessEnv): string[] {
+  const path = contextsPath(env);
+  return (path === undefined ? undefined : readContextsFile(path))?.contexts.map(({name}) => name) ?? [];
 }
 
 /** The context with this name, or else the current one; nothing when no name is given and no file says any. */
@@ -86,5 +102,6 @@ function withSecrets(
     if ('value' in secret) return [[setting, secret.value]];
     throw new FustorError('CONFIG_INVALID', `${path}: contexts.${name}.${setting}: ${secret.mistake}.`);
   });
-  return Object.fromEntries(resolved);
+  const context: Context = Object.fromEntries(resolved);
+  return {...context, ...(context.ca && {ca: resolve(dirname(path), context.ca)})};
 }

@@ -47,18 +47,11 @@ test('a refused connection is told as unreachable', async () => {
   });
 });
 
-test('a connection that is refused for less than a second is tried until it is taken', async () => {
-  const url = await serve(socket => socket.end(answer));
-  const {port} = server!.address() as AddressInfo;
-  server!.close();
-  await once(server!, 'close');
-  const asked = ask(url);
-  setTimeout(() => server!.listen(port, '127.0.0.1'), 200);
-  await expect(asked).resolves.toMatchObject({status: 200, text: 'ok'});
-});
-
-test('a connection that breaks after one was refused is tried once more', async () => {
-  const url = await serve((socket, count) => (count === 1 ? socket.resetAndDestroy() : socket.end(answer)));
+test.each([
+  ['a connection that is refused for less than a second is tried until it is taken', 0],
+  ['a connection that breaks after one was refused is tried once more', 1],
+])('%s', async (_, broken) => {
+  const url = await serve((socket, count) => (count <= broken ? socket.resetAndDestroy() : socket.end(answer)));
   const {port} = server!.address() as AddressInfo;
   server!.close();
   await once(server!, 'close');

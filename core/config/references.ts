@@ -46,7 +46,13 @@ export function checkReferences(config: unknown): ReferenceProblem[] {
   ];
 }
 
-function checkName(kind: string, value: unknown, known: string[] | undefined, path: SettingPath): ReferenceProblem[] {
+/** A name that stands for something, or `"*"`. What is no text is told by the schema; nothing is known of `undefined`. */
+export function checkName(
+  kind: string,
+  value: unknown,
+  known: string[] | undefined,
+  path: SettingPath,
+): ReferenceProblem[] {
   if (typeof value !== 'string' || value === '*' || known === undefined || known.includes(value)) return [];
   const meant = nearest(value, known) ?? known.join(', ');
   return [{path, message: `no such ${kind}`, wanted: meant || `one that "${kind}s" defines; it defines none`}];

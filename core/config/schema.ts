@@ -29,6 +29,7 @@ export type FusionConfig = z.output<typeof fusion>;
 export type KeyConfig = z.output<typeof key>;
 export type Role = KeyConfig['role'];
 export type ControllerConfig = z.output<typeof controller>;
+export type ControllerTlsConfig = z.output<typeof controllerTls>;
 export type ViewConfig = Named<z.output<typeof view>>;
 export type AgentConfig = z.output<typeof agent>;
 export type SupervisionConfig = z.output<typeof supervision>;
@@ -38,7 +39,7 @@ export type SenderConfig = Named<z.output<typeof sender>>;
 export type PipeConfig = Named<z.output<typeof pipe>>;
 export type FustorConfig = z.output<typeof configSchema>;
 
-const logLevel = choice('trace', 'debug', 'info', 'warn', 'error', 'fatal');
+export const logLevel = choice('trace', 'debug', 'info', 'warn', 'error', 'fatal');
 
 const limits = {
   memory_max: byteSize({min: '64MiB', max: '1024GiB'}).default(2 * 2 ** 30),
@@ -48,10 +49,10 @@ const limits = {
 };
 
 /** When a shell ends a part and starts it again. */
-const supervision = group(limits).transform(readLimits);
+export const supervision = group(limits).transform(readLimits);
 
 /** And when it gives up. */
-const supervisionOfPipes = group({
+export const supervisionOfPipes = group({
   ...limits,
   quarantine_deaths: integer({min: 1, max: 1_000_000}).default(5),
   quarantine_window: duration({min: '1s', max: '30d'}).default(600_000),
@@ -78,7 +79,7 @@ const controlPlane = {
   auth_token: apiKey.optional(),
 };
 
-function checkControlPlane(
+export function checkControlPlane(
   {control_plane_uri, auth_token}: {control_plane_uri?: string | undefined; auth_token?: string | undefined},
   context: z.core.$RefinementCtx,
 ): void {
@@ -88,16 +89,20 @@ function checkControlPlane(
   context.addIssue({code: 'custom', path: [missing], message: `both or neither: ${given} is set`});
 }
 
+export const fusionLimits = {
+  gateways: integer({min: 1, max: 64}).default(2),
+  client_timeout: duration({min: '1s', max: '1d'}).default(120_000),
+  supervision: supervision.prefault({}),
+  log_level: logLevel.default('info'),
+};
+
 const fusion = group({
   id: name.optional(),
   ...controlPlane,
   listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
   data: text,
-  gateways: integer({min: 1, max: 64}).default(2),
-  client_timeout: duration({min: '1s', max: '1d'}).default(120_000),
-  supervision: supervision.prefault({}),
+  ...fusionLimits,
   embed_controller: flag.default(false),
-  log_level: logLevel.default('info'),
 })
   .superRefine((settings, context) => {
     checkControlPlane(settings, context);
@@ -113,14 +118,38 @@ const fusion = group({
     logLevel: log_level,
   }));
 
+/** `true` is the group with nothing in it. */
+const controllerTls = z.preprocess(
+  value => (value === true ? {} : value),
+  group({
+    certificate: text.optional(),
+    key: text.optional(),
+    names: list(text, 'a list of names and addresses').optional(),
+    certificate_lifetime: duration({min: '3s', max: '3650d'}).default(30 * 86_400_000),
+  })
+    .superRefine(({certificate, key}, context) => {
+      if ((certificate === undefined) === (key === undefined)) return;
+      const [missing, given] = key === undefined ? ['key', 'certificate'] : ['certificate', 'key'];
+      context.addIssue({code: 'custom', path: [missing], message: `both or neither: ${given} is set`});
+    })
+    .transform(({certificate, key, names, certificate_lifetime}) => ({
+      /** Of the server. Undefined: the controller makes it itself. */
+      files: certificate !== undefined && key !== undefined ? {certificate, key} : undefined,
+      /** Undefined: those of this host. */
+      names,
+      certificateLifetimeMs: certificate_lifetime,
+    })),
+);
+
 const controller = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8101}),
   data: text,
+  tls: controllerTls.optional(),
   log_level: logLevel.default('info'),
 }).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
 
 /** The views that a key opens: `"*"` (or a list with it) is every view, also those that are added later. */
-const keyViews = z
+export const keyViews = z
   .preprocess(value => (value === '*' ? [value] : value), list(viewNameOrAll, 'a list of view names, or "*"'))
   .transform((views): readonly string[] | '*' => (views.includes('*') ? '*' : views));
 
@@ -131,22 +160,29 @@ const key = group({
   views: keyViews,
 });
 
-const view = group({
+export const viewSettings = {
   driver: choice('fs').default('fs'),
   hot_file_threshold: duration({min: '0s'}).default(30_000),
   cache_window: duration({min: '0s'}).default(120_000),
   session_timeout: duration({min: '1s'}).default(30_000),
   tombstone_retention: duration({min: '1s', max: '366d'}).default(3_600_000),
-})
-  .superRefine((settings, context) => {
-    if (settings.tombstone_retention >= settings.cache_window) return;
-    // A scan may be as old as the cache window: a deletion forgotten sooner could be undone by it.
-    context.addIssue({
-      code: 'custom',
-      path: ['tombstone_retention'],
-      message: 'a duration not shorter than cache_window',
-    });
-  })
+};
+
+export function checkView(
+  settings: {tombstone_retention: number; cache_window: number},
+  context: z.core.$RefinementCtx,
+): void {
+  if (settings.tombstone_retention >= settings.cache_window) return;
+  // A scan may be as old as the cache window: a deletion forgotten sooner could be undone by it.
+  context.addIssue({
+    code: 'custom',
+    path: ['tombstone_retention'],
+    message: 'a duration not shorter than cache_window',
+  });
+}
+
+const view = group(viewSettings)
+  .superRefine(checkView)
   .transform(settings => ({
     driver: settings.driver,
     hotFileThresholdMs: settings.hot_file_threshold,
@@ -155,13 +191,15 @@ const view = group({
     tombstoneRetentionMs: settings.tombstone_retention,
   }));
 
-const agent = group({
+export const agentSettings = {
   id: name,
   data: text,
   supervision: supervisionOfPipes.prefault({}),
   ...controlPlane,
   log_level: logLevel.default('info'),
-})
+};
+
+const agent = group(agentSettings)
   .superRefine(checkControlPlane)
   .transform(({control_plane_uri: url, auth_token: key, log_level, ...rest}) => ({
     ...rest,
@@ -170,7 +208,7 @@ const agent = group({
     logLevel: log_level,
   }));
 
-const source = group({
+export const source = group({
   driver: choice('fs').default('fs'),
   path: text,
   exclude: list(text, 'a list of patterns').default([]),
@@ -189,7 +227,7 @@ const source = group({
   watcher: settings.watcher,
 }));
 
-const sender = group({
+export const senderSettings = {
   driver: choice('fusion').default('fusion'),
   url: httpUrl,
   key: apiKey.optional(),
@@ -198,7 +236,9 @@ const sender = group({
   batch_delay: duration({min: '0ms', max: '1m'}).default(5),
   window: integer({min: 1, max: 64}).default(4),
   request_timeout: duration({min: '1s', max: '10m'}).default(30_000),
-}).transform(settings => ({
+};
+
+const sender = group(senderSettings).transform(settings => ({
   driver: settings.driver,
   url: settings.url,
   /** Undefined: the agent's own token. */
@@ -212,7 +252,7 @@ const sender = group({
   requestTimeoutMs: settings.request_timeout,
 }));
 
-const pipe = group({
+export const pipe = group({
   source: name,
   sender: name,
   view: name,

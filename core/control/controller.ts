@@ -16,7 +16,9 @@ import {
   tellCommands,
 } from './commands.ts';
 import type {ControlStore, StoredAgent} from './control-store.ts';
-import type {ControlHeartbeat, ControlHeartbeatAnswer} from './protocol.ts';
+import type {HeardNode} from './health/facts.ts';
+import {refuseOtherKind} from './node-kind.ts';
+import type {ControlHeartbeat, ControlHeartbeatAnswer, NodeKind} from './protocol.ts';
 
 export type ControllerParts = {
   store: ControlStore;
@@ -102,21 +104,28 @@ export class Controller {
   }
 
   /** Throws AGENT_NOT_FOUND or COMMAND_NOT_FOUND. */
-  command(agent: string, id: string): CommandAnswer {
+  command(agent: string, id: string, kind?: NodeKind): CommandAnswer {
     const {store, clock} = this.#parts;
     return commandAnswer(
-      store.read(txn => getCommand(txn, agent, id)),
+      store.read(txn => getCommand(txn, agent, id, kind)),
       clock.now(),
     );
   }
 
   /** Throws AGENT_NOT_FOUND. */
-  agent(id: string): AgentAnswer {
-    return this.#answer(this.#parts.store.read(txn => getAgent(txn, id)));
+  agent(id: string, kind?: NodeKind): AgentAnswer {
+    return this.#answer(this.#parts.store.read(txn => getAgent(txn, id, kind)));
   }
 
-  agents(): AgentAnswer[] {
-    return this.#parts.store.read(txn => txn.agents()).map(agent => this.#answer(agent));
+  agents(kind: NodeKind = 'agent'): AgentAnswer[] {
+    const all = this.#parts.store.read(txn => txn.agents());
+    return all.filter(agent => agent.kind === kind).map(agent => this.#answer(agent));
+  }
+
+  /** As they spoke last, in the order of their names. */
+  nodes(): HeardNode[] {
+    const all = this.#parts.store.read(txn => txn.agents());
+    return all.map(stored => ({stored, isOnline: this.#isOnline(stored.id)}));
   }
 
   /** How many agents are online and silent, for metrics. */
@@ -146,6 +155,7 @@ export class Controller {
     const nowMs = clock.now();
     const isOvertaken = await store.write(txn => {
       const before = txn.agent(id);
+      if (wasOnline) refuseOtherKind(before, kind);
       acknowledge(txn, id, {acknowledgements, nowMs});
       if (before?.instance === instance && before.sequence > sequence) return true;
       const onlineSince = before && wasOnline ? before.onlineSince : nowMs;

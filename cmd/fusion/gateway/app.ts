@@ -5,14 +5,16 @@ import type {Log} from '../../../core/log/log.ts';
 import type {Clock} from '../../../core/time/clock.ts';
 import {type ApiEnv, answerErrors, demandKey, describeApi, measure} from '../../http/api.ts';
 import {type KeyRing, mayFeed, mayQuery} from '../../http/keys.ts';
+import {operationsRoutes} from '../../http/operations.ts';
 import type {Bodies} from './bodies.ts';
 import type {GatewayMetrics} from './metrics.ts';
+import {readyFacts} from './ready-facts.ts';
 import {controlRoutes} from './routes/control.ts';
 import {jobRoutes} from './routes/jobs.ts';
 import {listRoutes} from './routes/lists.ts';
-import {operationsRoutes} from './routes/operations.ts';
 import {pipeRoutes} from './routes/pipe.ts';
 import {statRoutes} from './routes/stat.ts';
+import {statsRoutes} from './routes/stats.ts';
 import {statusRoutes} from './routes/status.ts';
 import {treeRoutes} from './routes/tree.ts';
 import {viewsRoutes} from './routes/views.ts';
@@ -66,12 +68,17 @@ export function createApp(parts: GatewayParts): GatewayApp {
   viewsRoutes(app, parts);
   treeRoutes(app, parts);
   statRoutes(app, parts);
+  statsRoutes(app, parts);
   statusRoutes(app, parts);
   listRoutes(app, parts);
   jobRoutes(app, parts);
   pipeRoutes(app, parts);
   controlRoutes(app, parts);
-  operationsRoutes(app, parts);
+  operationsRoutes(app, {
+    facts: () => readyFacts(parts),
+    metrics: () => metrics.gather(parts.runDirectory),
+    leaving: parts.leaving,
+  });
 
   describeApi(app, 'One consistent, queryable tree of a storage that many hosts mount.');
   answerErrors(app, {log, retryAfter, what: 'gateway'});

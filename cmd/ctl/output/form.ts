@@ -1,0 +1,55 @@
+import {type Json, parseJson} from '../exact-json.ts';
+import type {Io} from '../io.ts';
+import {type NameOf, nameLines} from './names.ts';
+import {yamlDocument} from './yaml.ts';
+
+/**
+ * - `table`: for eyes; `wide`: the same with more columns
+ * - `json`, `yaml`: the whole answer; errors too
+ * - `name`: what an answer is about, a line each, for `xargs`
+ */
+export const outputForms = ['table', 'wide', 'json', 'yaml', 'name'] as const;
+export type OutputForm = (typeof outputForms)[number];
+
+/** What a command line asks for, looked up before it is understood: a mistake in it is told in the form that was asked for. */
+export function formIn(args: string[]): OutputForm | undefined {
+  const words = args.slice(0, args.includes('--') ? args.indexOf('--') : args.length);
+  const found = words.flatMap((word, at) => {
+    if (word === '-o' || word === '--output') return [words[at + 1]];
+    return /^(?:-o=?|--output=)(.+)$/.exec(word)?.[1] ?? [];
+  });
+  return outputForms.find(form => form === found.at(-1));
+}
+
+/** Where a verb writes its JSON documents when YAML or names are wanted. */
+export function formed(io: Io, form: OutputForm, nameOf: NameOf | undefined): Io {
+  const convert =
+    form === 'yaml'
+      ? (document: Json, isFirst: boolean) => `${isFirst ? '' : '---\n'}${yamlDocument(document)}`
+      : (document: Json) => nameLines(document, {nameOf, isTerminal: io.isTerminal});
+  let text = '';
+  let isFirst = true;
+  return {
+    ...io,
+    write: async data => {
+      text += Buffer.from(data as string).toString();
+      // No document has a line break at the end of a write but behind its end.
+      if (!text.endsWith('\n')) return;
+      const documents = documentsIn(text);
+      text = '';
+      for (const document of documents) {
+        await io.write(convert(document, isFirst));
+        isFirst = false;
+      }
+    },
+  };
+}
+
+/** One, over any number of lines, or one a line. */
+function documentsIn(text: string): Json[] {
+  try {
+    return [parseJson(text)];
+  } catch {
+    return text.trimEnd().split('\n').map(parseJson);
+  }
+}

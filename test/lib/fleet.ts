@@ -1,0 +1,267 @@
+import {type ChildProcess, execFileSync, spawn} from 'node:child_process';
+import {hash} from 'node:crypto';
+import {once} from 'node:events';
+import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {dirname, join} from 'node:path';
+import {readRecords} from '../../cmd/shell/part-record.ts';
+import {ClientMount} from './client-mount.ts';
+import {freePort} from './site.ts';
+import {difference, linesOfFind, linesOfTree} from './tree-lines.ts';
+import {until} from './until.ts';
+
+const dist = join(import.meta.dirname, '../../dist');
+const adminKey = 'key-of-the-administrator';
+const readerKey = 'key-of-the-scripts';
+
+export type Ended = {status: number | null; stdout: string; stderr: string};
+/** Which storage an agent sees, and through a mount of its own or not. */
+export type AgentPlan = {storage: string; isMounted?: boolean};
+export type FleetPlan = {
+  /** Each serves the view that is called as its storage. */
+  fusions: Record<string, {storage: string}>;
+  agents: Record<string, AgentPlan>;
+};
+
+/**
+ * A controller that takes its configuration from Git, fusions and agents, as built. Nodes know three lines: who they are, where the
+ * controller is, and what to show it. Everything else is ordered by commits and by `fustorctl`, as an administrator does it.
+ */
+export class Fleet {
+  readonly folder = mkdtempSync(join(tmpdir(), 'fustor-fleet-'));
+  readonly #plan: FleetPlan;
+  readonly #ports = new Map<string, number>();
+  readonly #processes = new Map<string, ChildProcess>();
+  readonly #mounts = new Map<string, ClientMount>();
+  #controllerPort = 0;
+
+  constructor(plan: FleetPlan) {
+    this.#plan = plan;
+  }
+
+  /** The administrator's clone of the repository. */
+  get repository(): string {
+    return join(this.folder, 'clone');
+  }
+
+  get controllerUrl(): string {
+    return `http://127.0.0.1:${this.#controllerPort}`;
+  }
+
+  /** Makes the repository, the storages and the mounts, starts the controller, and brings the first commit to it. */
+  async prepare(): Promise<void> {
+    this.#controllerPort = await freePort();
+    for (const name of Object.keys(this.#plan.fusions)) this.#ports.set(name, await freePort());
+    for (const storage of this.#storages()) mkdirSync(this.storage(storage), {recursive: true});
+    for (const [name, {storage, isMounted}] of Object.entries(this.#plan.agents)) {
+      if (!isMounted) continue;
+      const mount = new ClientMount(this.storage(storage), join(this.folder, 'mounts', name));
+      this.#mounts.set(name, await mount.mount());
+    }
+    this.#git('init', '--quiet', '--bare', '--initial-branch=main', join(this.folder, 'origin.git'));
+    this.#git('clone', '--quiet', join(this.folder, 'origin.git'), this.repository);
+    this.#git('-C', this.repository, 'switch', '--quiet', '--orphan', 'main');
+    this.commit('The whole site', {...this.#siteFiles(), ...this.#agentFiles()});
+    writeFileSync(
+      join(this.folder, 'controller.yaml'),
+      `controller:
+  listen: 127.0.0.1:${this.#controllerPort}
+  data: ./controller
+  git: { url: ${JSON.stringify(join(this.folder, 'origin.git'))}, branch: main, interval: 1h }
+keys:
+  - { name: root, role: admin, key: ${adminKey}, views: "*" }
+`,
+    );
+    await this.startController();
+  }
+
+  async startController(): Promise<void> {
+    this.#spawn('controller', ['fustor-controller', '--config', join(this.folder, 'controller.yaml')]);
+    await until(
+      () =>
+        fetch(`${this.controllerUrl}/livez`).then(
+          ({ok}) => ok,
+          () => false,
+        ),
+      {what: 'an answer of the controller'},
+    );
+  }
+
+  /** Enrols all fusions and agents with tokens from `fustorctl`, and starts them. */
+  async enrolAll(): Promise<void> {
+    const token = async (role: string, uses: number) => {
+      const {data} = await this.ask('enroll-token', 'create', '--role', role, '--ttl', '1h', '--uses', String(uses));
+      return (data as {token: string}).token;
+    };
+    const {fusions, agents} = this.#plan;
+    const ofFusions = await token('fusion', Object.keys(fusions).length);
+    const ofAgents = await token('agent', Object.keys(agents).length);
+    for (const name of Object.keys(fusions)) {
+      const listen = `listen: 127.0.0.1:${this.#ports.get(name)}\n`;
+      this.#bootstrap(name, `fusion_id: ${name}\nauth_token: ${ofFusions}\n${listen}`);
+      this.start(name);
+    }
+    for (const name of Object.keys(agents)) {
+      this.#bootstrap(name, `agent_id: ${name}\nauth_token: ${ofAgents}\n`);
+      this.start(name);
+    }
+  }
+
+  /** Starts a node. */
+  start(name: string): void {
+    const program = name in this.#plan.fusions ? 'fustor-fusion' : 'fustor-agent';
+    this.#spawn(name, [program, '--bootstrap', join(this.folder, 'nodes', name, 'bootstrap.yaml')]);
+  }
+
+  storage(name: string): string {
+    return join(this.folder, 'storages', name);
+  }
+
+  /** The data directory of a node. */
+  data(name: string): string {
+    return join(this.folder, 'nodes', name, 'data');
+  }
+
+  log(name: string): string {
+    return readFileSync(join(this.folder, `${name}.log`), 'utf8');
+  }
+
+  /** Numbers of a node's processes: `shell` and its parts by name. */
+  pids(name: string): Record<string, number> {
+    const parts = readRecords(join(this.data(name), 'run')).map(({name, pid}) => [name, pid] as const);
+    return {shell: this.#processes.get(name)!.pid!, ...Object.fromEntries(parts)};
+  }
+
+  /** What an agent's own file says; `source` and `pipe` add settings. */
+  agentFile(
+    name: string,
+    {path, source = '', pipe = ''}: {path?: string; source?: string; pipe?: string} = {},
+  ): string {
+    const {storage} = this.#plan.agents[name]!;
+    const root = path ?? this.#mounts.get(name)?.path ?? this.storage(storage);
+    const fusion = Object.entries(this.#plan.fusions).find(([, one]) => one.storage === storage)![0];
+    return `agent: { id: ${name}, supervision: { soak: 2s } }
+sources: { mount: { path: ${JSON.stringify(root)} ${source} } }
+senders: { main: { fusion: ${fusion} } }
+pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
+`;
+  }
+
+  /** Writes files (null: removes), commits and pushes. Returns the commit. */
+  commit(message: string, files: Record<string, string | null>): string {
+    for (const [path, text] of Object.entries(files)) {
+      const file = join(this.repository, path);
+      mkdirSync(dirname(file), {recursive: true});
+      if (text === null) rmSync(file);
+      else writeFileSync(file, text);
+    }
+    this.#git('-C', this.repository, 'add', '--all');
+    this.#git('-C', this.repository, 'commit', '--quiet', '--message', message);
+    this.#git('-C', this.repository, 'push', '--quiet', 'origin', 'main');
+    return this.#git('-C', this.repository, 'rev-parse', 'HEAD').trim();
+  }
+
+  /** As the administrator; asks the controller, or with `fusion` that fusion. */
+  async fustorctl(args: readonly string[], {fusion}: {fusion?: string} = {}): Promise<Ended> {
+    const env =
+      fusion === undefined
+        ? {FUSTOR_CONTROLLER: this.controllerUrl, FUSTOR_ENDPOINT: this.controllerUrl, FUSTOR_KEY: adminKey}
+        : {FUSTOR_ENDPOINT: this.url(fusion), FUSTOR_KEY: readerKey};
+    const child = spawn(join(dist, 'fustorctl'), args, {env, stdio: ['ignore', 'pipe', 'pipe']});
+    const ended: Ended = {status: null, stdout: '', stderr: ''};
+    child.stdout.on('data', chunk => (ended.stdout += chunk));
+    child.stderr.on('data', chunk => (ended.stderr += chunk));
+    await once(child, 'close');
+    return {...ended, status: child.exitCode};
+  }
+
+  /** The JSON that a command prints; rejects when it fails. */
+  async ask(...args: string[]): Promise<{data: unknown}> {
+    const {status, stdout, stderr} = await this.fustorctl([...args, '-o', 'json']);
+    if (status !== 0) throw new Error(`fustorctl ${args.join(' ')} ended with ${status}: ${stdout}${stderr}`);
+    return JSON.parse(stdout);
+  }
+
+  url(fusion: string): string {
+    return `http://127.0.0.1:${this.#ports.get(fusion)}`;
+  }
+
+  /** One question to a fusion, as a script asks it. */
+  async get(fusion: string, path: string, key = readerKey): Promise<{status: number; text: string}> {
+    const response = await fetch(`${this.url(fusion)}${path}`, {headers: {authorization: `Bearer ${key}`}});
+    return {status: response.status, text: await response.text()};
+  }
+
+  /** Waits until a fusion's view equals its storage. */
+  async same(fusion: string, timeoutMs = 30_000): Promise<void> {
+    const {storage} = this.#plan.fusions[fusion]!;
+    const wanted = await linesOfFind(this.storage(storage));
+    let last: unknown;
+    const isSame = async () => {
+      const {status, text} = await this.get(fusion, `/api/v1/views/${storage}/fs/tree?recursive=true`);
+      const different = status === 200 ? difference(linesOfTree(text).lines, wanted) : undefined;
+      last = different ?? {status, text};
+      return different?.count === 0;
+    };
+    await until(isSame, {timeoutMs, everyMs: 100, what: `the view of ${fusion} to be as its storage`}).catch(error => {
+      throw new Error(`${error.message}: ${JSON.stringify(last)}`);
+    });
+  }
+
+  /** Ends one node or the controller; resolves to its exit code. */
+  async end(name: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.#processes.get(name);
+    if (!child) return null;
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      await once(child, 'exit');
+    }
+    return child.exitCode;
+  }
+
+  async dispose(): Promise<void> {
+    for (const name of [...this.#processes.keys()].reverse()) await this.end(name);
+    for (const mount of this.#mounts.values()) await mount.dispose();
+    rmSync(this.folder, {recursive: true, force: true});
+  }
+
+  #siteFiles(): Record<string, string> {
+    const fusions = Object.keys(this.#plan.fusions).map(name => `  ${name}: { url: "${this.url(name)}", gateways: 1 }`);
+    const views = Object.entries(this.#plan.fusions).map(
+      ([name, {storage}]) => `  ${storage}: { datastore: ${storage}, fusion: ${name}, session_timeout: 5s }`,
+    );
+    const datastores = [...this.#storages()].map(storage => `  ${storage}: { description: "Storage ${storage}" }`);
+    const sha256 = hash('sha256', readerKey);
+    return {
+      'site/fusions.yaml': `fusions:\n${fusions.join('\n')}\n`,
+      'site/views.yaml': `datastores:\n${datastores.join('\n')}\nviews:\n${views.join('\n')}\n`,
+      'site/keys.yaml': `keys:\n  scripts: { role: reader, views: "*", sha256: ${sha256} }\n`,
+    };
+  }
+
+  #agentFiles(): Record<string, string> {
+    const names = Object.keys(this.#plan.agents);
+    return Object.fromEntries(names.map(name => [`agents/${name}.yaml`, this.agentFile(name)]));
+  }
+
+  #storages(): Set<string> {
+    return new Set(Object.values(this.#plan.fusions).map(({storage}) => storage));
+  }
+
+  #bootstrap(name: string, text: string): void {
+    const folder = join(this.folder, 'nodes', name);
+    mkdirSync(folder, {recursive: true});
+    writeFileSync(join(folder, 'bootstrap.yaml'), `${text}control_plane_uri: ${this.controllerUrl}\ndata: ./data\n`);
+  }
+
+  #spawn(name: string, [program, ...args]: string[]): void {
+    const log = join(this.folder, `${name}.log`);
+    const command = ['-c', 'exec 2>>"$0"; exec "$@"', log, join(dist, program!), ...args];
+    this.#processes.set(name, spawn('/bin/sh', command, {stdio: 'ignore'}));
+  }
+
+  #git(...args: string[]): string {
+    const who = ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.org'];
+    return execFileSync('git', [...who, ...args], {encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit']});
+  }
+}
