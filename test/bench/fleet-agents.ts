@@ -1,7 +1,7 @@
 import {channel} from 'node:diagnostics_channel';
 import {Agent, request as httpRequest} from 'node:http';
 import type {Socket} from 'node:net';
-import {HttpControlChannel} from '../../cmd/agent/control-channel.ts';
+import {HttpControlChannel} from '../../cmd/node/control-channel.ts';
 import {systemClock} from '../../cmd/system-clock.ts';
 import {ControlLoop} from '../../core/control/control-loop.ts';
 import type {ControlHeartbeat} from '../../core/control/protocol.ts';
@@ -84,11 +84,12 @@ function simulate(id: string, {url, key}: {url: string; key: string}): void {
     log: silent,
   });
   void loop.run(never);
-  void pull(id, {url, key}, next => {
-    signature = next;
-    told.pulledAt.push(Date.now());
-    changed.raise();
-  });
+  if (!process.env.NO_APPLY)
+    void pull(id, {url, key}, next => {
+      signature = next;
+      told.pulledAt.push(Date.now());
+      changed.raise();
+    });
 }
 
 async function pull(
