@@ -2,7 +2,7 @@ import {beforeEach, expect, test} from 'vitest';
 import {Controller} from '../../core/control/controller.ts';
 import {Health} from '../../core/control/health/health.ts';
 import type {Log} from '../../core/log/log.ts';
-import {openIdentityParts} from '../../test/lib/identity-parts.ts';
+import {openTestDesired} from '../../test/lib/desired-parts.ts';
 import {openMemoryControl} from '../../test/lib/memory-control.ts';
 import {hashKeys, KeyRing} from '../http/keys.ts';
 import {systemClock} from '../system-clock.ts';
@@ -15,14 +15,21 @@ const keys = hashKeys(roles.map(role => ({name: role, role, key: `key-of-${role}
 
 let app: ControllerApp;
 let leaving: AbortController;
-beforeEach(() => {
+beforeEach(async () => {
   const store = openMemoryControl();
-  const identity = openIdentityParts(store);
   const controller = new Controller({store, clock: systemClock, log, randomId: () => 'c1'});
   leaving = new AbortController();
   const health = new Health({store, clock: systemClock, facts: () => ({version: '1', nodes: controller.nodes()})});
   const metrics = new ControllerMetrics(controller);
-  const parts = {controller, health, identity, clock: systemClock, log, metrics, leaving: leaving.signal};
+  const parts = {
+    controller,
+    health,
+    ...(await openTestDesired(store)),
+    clock: systemClock,
+    log,
+    metrics,
+    leaving: leaving.signal,
+  };
   app = createControllerApp({...parts, keys: new KeyRing(keys)});
 });
 

@@ -6,8 +6,8 @@ import {Controller} from '../../core/control/controller.ts';
 import {Health} from '../../core/control/health/health.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openControlStore} from '../../store/control-store.ts';
+import {openTestDesired} from '../../test/lib/desired-parts.ts';
 import {type FleetFacts, healthyFleet} from '../../test/lib/healthy-fleet.ts';
-import {openIdentityParts} from '../../test/lib/identity-parts.ts';
 import {openMemoryControl} from '../../test/lib/memory-control.ts';
 import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
 import {hashKeys, KeyRing} from '../http/keys.ts';
@@ -42,8 +42,8 @@ async function start(opened: ControlStore, backup?: Backup): Promise<void> {
   metrics = new ControllerMetrics(controller);
   addHealthMetrics(metrics.registry, health);
   const leaving = new AbortController().signal;
-  const identity = openIdentityParts(store);
-  const parts = {controller, health, backup, identity, clock: systemClock, log, metrics, leaving};
+  const identified = await openTestDesired(store);
+  const parts = {controller, health, backup, ...identified, clock: systemClock, log, metrics, leaving};
   app = createControllerApp({...parts, keys: new KeyRing(keys)});
 }
 

@@ -6,7 +6,7 @@ import type {Log} from '../../core/log/log.ts';
 import {Signal} from '../../core/pipe/signal.ts';
 import type {PartReport} from '../../core/shell/part-report.ts';
 import {type Listening, listen} from '../../test/lib/canned-fusion.ts';
-import {openIdentityParts} from '../../test/lib/identity-parts.ts';
+import {openTestDesired} from '../../test/lib/desired-parts.ts';
 import {openMemoryControl} from '../../test/lib/memory-control.ts';
 import {until} from '../../test/lib/until.ts';
 import {createControllerApp} from '../controller/app.ts';
@@ -43,7 +43,7 @@ beforeEach(async () => {
   const parts = {
     controller,
     health,
-    identity: openIdentityParts(store),
+    ...(await openTestDesired(store)),
     clock: systemClock,
     log,
     metrics,

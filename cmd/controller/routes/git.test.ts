@@ -6,7 +6,7 @@ import {FustorError} from '../../../core/errors/fustor-error.ts';
 import {GitFollower} from '../../../core/git/git-follower.ts';
 import type {GitRepository} from '../../../core/git/git-repository.ts';
 import type {Log} from '../../../core/log/log.ts';
-import {openIdentityParts} from '../../../test/lib/identity-parts.ts';
+import {openTestDesired} from '../../../test/lib/desired-parts.ts';
 import {openMemoryControl} from '../../../test/lib/memory-control.ts';
 import {MemoryDesired} from '../../../test/lib/memory-desired.ts';
 import {until} from '../../../test/lib/until.ts';
@@ -43,7 +43,7 @@ beforeEach(() => {
   repository = new MemoryRepository();
 });
 
-function createApp({hasGit = true, hasWebhook = true} = {}): ControllerApp {
+async function createApp({hasGit = true, hasWebhook = true} = {}): Promise<ControllerApp> {
   const store = openMemoryControl();
   const controller = new Controller({store, clock: systemClock, log, randomId: () => 'c1'});
   const health = new Health({store, clock: systemClock, facts: () => ({version: '1', nodes: []})});
@@ -58,7 +58,7 @@ function createApp({hasGit = true, hasWebhook = true} = {}): ControllerApp {
   });
   const keys = (['reader', 'operator'] as const).map(role => ({name: role, role, key: `key-of-${role}`, views: []}));
   return createControllerApp({
-    ...{controller, health, identity: openIdentityParts(store), clock: systemClock, log},
+    ...{controller, health, ...(await openTestDesired(store)), clock: systemClock, log},
     ...{keys: new KeyRing(hashKeys(keys)), metrics: new ControllerMetrics(controller)},
     git: hasGit ? {follower, webhookSecret: hasWebhook ? webhookSecret : undefined} : undefined,
     leaving: stop.signal,
@@ -76,7 +76,7 @@ async function post(app: ControllerApp, path: string, {headers = {}, body}: {hea
 const operator = {authorization: 'Bearer key-of-operator'};
 
 test('a sync waits for its outcome: what is in force, or why it is not', async () => {
-  const app = createApp();
+  const app = await createApp();
   expect(await post(app, 'sync', {headers: operator})).toMatchObject({status: 200, body: {data: {revision: 1}}});
   repository.head = 'c2';
   expect(await post(app, 'sync', {headers: operator, body: '{}'})).toEqual({
@@ -94,7 +94,7 @@ test('a sync waits for its outcome: what is in force, or why it is not', async (
 });
 
 test('operators sync, readers and strangers do not, and a body that is not meant is refused', async () => {
-  const app = createApp();
+  const app = await createApp();
   expect(await post(app, 'sync', {headers: {authorization: 'Bearer key-of-reader'}})).toMatchObject({status: 403});
   expect(await post(app, 'sync')).toMatchObject({status: 401});
   expect(await post(app, 'sync', {headers: operator, body: '{"accept": true}'})).toMatchObject({status: 400});
@@ -108,7 +108,7 @@ test.each([
   ['X-Hub-Signature-256', 'sha256=', 401],
   ['Authorization', 'Bearer key-of-operator', 401],
 ])('a webhook with %s: %s is %i', async (name, value, status) => {
-  const app = createApp();
+  const app = await createApp();
   await until(() => repository.fetches === 1);
   expect(await post(app, 'webhook', {headers: {[name]: value}, body: '{"a":1}'})).toMatchObject({status});
   if (status === 202) await until(() => repository.fetches === 2);
@@ -118,9 +118,9 @@ test.each([
 
 test('without Git or without a secret there is nothing to sync and no webhook', async () => {
   const headers = {'x-gitlab-token': webhookSecret};
-  expect(await post(createApp({hasGit: false}), 'sync', {headers: operator})).toMatchObject({
+  expect(await post(await createApp({hasGit: false}), 'sync', {headers: operator})).toMatchObject({
     ...{status: 409, body: {error: {code: 'NOT_THE_AUTHORITY'}}},
   });
-  expect(await post(createApp({hasGit: false}), 'webhook', {headers})).toMatchObject({status: 404});
-  expect(await post(createApp({hasWebhook: false}), 'webhook', {headers})).toMatchObject({status: 404});
+  expect(await post(await createApp({hasGit: false}), 'webhook', {headers})).toMatchObject({status: 404});
+  expect(await post(await createApp({hasWebhook: false}), 'webhook', {headers})).toMatchObject({status: 404});
 });
