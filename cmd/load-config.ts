@@ -2,7 +2,7 @@ import {readFileSync} from 'node:fs';
 import {open} from 'node:fs/promises';
 import {dirname, resolve} from 'node:path';
 import {parseConfig} from '../core/config/parse.ts';
-import type {FustorConfig} from '../core/config/schema.ts';
+import type {ControllerConfig, FustorConfig} from '../core/config/schema.ts';
 import {FustorError, systemErrorCode} from '../core/errors/fustor-error.ts';
 
 /** A thousand times the size of the example; more than that is some other file. */
@@ -22,10 +22,16 @@ export async function loadConfig(file: string, env: NodeJS.ProcessEnv = process.
   return {
     ...config,
     ...(config.fusion && {fusion: {...config.fusion, data: resolve(folder, config.fusion.data)}}),
-    ...(config.controller && {controller: {...config.controller, data: resolve(folder, config.controller.data)}}),
+    ...(config.controller && {controller: resolveController(config.controller, folder)}),
     ...(config.agent && {agent: {...config.agent, data: resolve(folder, config.agent.data)}}),
     sources: config.sources.map(source => ({...source, path: resolve(folder, source.path)})),
   };
+}
+
+function resolveController({data, tls, ...rest}: ControllerConfig, folder: string): ControllerConfig {
+  const {files} = tls ?? {};
+  const resolved = files && {certificate: resolve(folder, files.certificate), key: resolve(folder, files.key)};
+  return {...rest, data: resolve(folder, data), tls: tls && {...tls, files: resolved}};
 }
 
 async function readText(file: string): Promise<string> {

@@ -1,19 +1,24 @@
 import {randomBytes} from 'node:crypto';
 import {createServer, type RequestListener, type Server} from 'node:http';
+import {createServer as createTlsServer} from 'node:https';
 import type {AddressInfo} from 'node:net';
 import {getRequestListener} from '@hono/node-server';
 import {z} from 'zod';
-import type {ControllerConfig, FustorConfig, ListenAddress} from '../../core/config/schema.ts';
+import type {ControllerConfig, ControllerTlsConfig, FustorConfig, ListenAddress} from '../../core/config/schema.ts';
 import {Controller} from '../../core/control/controller.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openControlStore} from '../../store/control-store.ts';
-import {hashedKey, hashKeys, KeyRing} from '../http/keys.ts';
+import {hashedKey, hashKeys, type Key, KeyRing} from '../http/keys.ts';
 import {listenFailed, urlOf} from '../shell/listening-socket.ts';
 import type {ShellControls} from '../shell/shell.ts';
 import {systemClock} from '../system-clock.ts';
 import {keepWatchdogCalm, Notifier} from '../systemd/notify.ts';
 import {listenUnix} from '../unix-socket.ts';
 import {createControllerApp} from './app.ts';
+import {Authority} from './identity/authority.ts';
+import {createIdentityParts} from './identity/identity-parts.ts';
+import {openSealing} from './identity/key-file.ts';
+import {ServerCertificate} from './identity/server-certificate.ts';
 import {ControllerMetrics} from './metrics.ts';
 
 type RunParts = {log: Log; signal: AbortSignal};
@@ -25,21 +30,27 @@ const idleMs = 20;
 type Config = FustorConfig & {controller: ControllerConfig};
 
 /**
- * A controller of its own. SIGHUP has it read the keys again; the rest of its configuration is for its next start. Resolves
- * when `signal` aborts and held heartbeats are answered; rejects with LISTEN_FAILED, DATA_DIR_UNUSABLE or STORE_FORMAT.
+ * A controller of its own. SIGHUP has it read the keys and its certificate again; the rest of its configuration is for its
+ * next start. Resolves when `signal` aborts and held heartbeats are answered; rejects with LISTEN_FAILED, DATA_DIR_UNUSABLE,
+ * STORE_FORMAT, SECRETS_UNREADABLE or CONFIG_INVALID.
  */
 export async function runController(
-  {controller: {listen, data}, keys}: Config,
+  {controller: {listen, data, tls}, keys}: Config,
   {log, signal, controls}: RunParts & {controls: ShellControls<Config>},
 ): Promise<void> {
-  const ring = new KeyRing(hashKeys(keys));
   const notifier = new Notifier();
   keepWatchdogCalm(notifier, signal);
   signal.addEventListener('abort', () => notifier.stopping(), {once: true});
-  process.on('SIGHUP', () => void readKeys(ring, controls, log));
-  await serve({directory: data, keys: ring}, {log, signal}, async ({answer}) => {
-    const server = createServer(answer);
-    const url = await listenTcp(server, listen);
+  await serve({directory: data, keys: hashKeys(keys), tls}, {log, signal}, async ({answer, ring, authority}) => {
+    const certificate = tls && authority && new ServerCertificate({tls, listen}, {authority, clock: systemClock, log});
+    const secure = certificate && createTlsServer(await certificate.obtain(), answer);
+    const server = secure ?? createServer(answer);
+    const url = await listenTcp(server, listen, secure ? 'https' : 'http');
+    if (secure) void certificate.keep(secure, signal);
+    process.on('SIGHUP', () => {
+      void readKeys(ring, controls, log);
+      if (secure) void certificate.renew(secure);
+    });
     log.info({url, data}, 'controller listens');
     notifier.ready();
     return server;
@@ -72,7 +83,7 @@ export async function runEmbeddedController(
   {directory, socket, keys}: EmbeddedControllerConfig,
   {log, signal}: RunParts,
 ): Promise<void> {
-  await serve({directory, keys: new KeyRing(keys)}, {log, signal}, async ({answer, metrics}) => {
+  await serve({directory, keys, tls: undefined}, {log, signal}, async ({answer, metrics}) => {
     const own = new Map<string | undefined, () => Promise<unknown>>([
       ['/health', async () => ({data: {part: 'controller', pid: process.pid, work: {done: 0, pending: 0}}})],
       ['/metrics', () => metrics.registry.getMetricsAsJSON()],
@@ -88,32 +99,43 @@ export async function runEmbeddedController(
   });
 }
 
-type Served = {answer: RequestListener; metrics: ControllerMetrics};
+type Served = {answer: RequestListener; metrics: ControllerMetrics; ring: KeyRing; authority: Authority | undefined};
 
 async function serve(
-  {directory, keys}: {directory: string; keys: KeyRing},
+  {directory, keys, tls}: {directory: string; keys: readonly Key[]; tls: ControllerTlsConfig | undefined},
   {log, signal}: RunParts,
   listen: (served: Served) => Promise<Server>,
 ): Promise<void> {
   const store = await openControlStore(directory);
+  const clock = systemClock;
   try {
+    const sealing = await openSealing(directory, store);
+    const authority = tls && (await Authority.open({store, sealing, clock, lifetimeMs: tls.certificateLifetimeMs}));
+    const signingKeys = () => [];
+    const usersOfCredential = () => [];
+    const identity = createIdentityParts({store, sealing, clock, log, authority, signingKeys, usersOfCredential});
+    const ring = new KeyRing(keys, [identity.identities, identity.apiKeys]);
     const randomId = () => randomBytes(8).toString('hex');
-    const controller = new Controller({store, clock: systemClock, log, randomId});
+    const controller = new Controller({store, clock, log, randomId});
     const metrics = new ControllerMetrics(controller);
-    const app = createControllerApp({controller, keys, log, metrics, leaving: signal});
-    const server = await listen({answer: getRequestListener(app.fetch), metrics});
-    await tickUntil(signal, controller, log);
+    const app = createControllerApp({controller, keys: ring, identity, clock, log, metrics, leaving: signal});
+    const server = await listen({answer: getRequestListener(app.fetch), metrics, ring, authority});
+    const tick = async () => {
+      identity.apiKeys.tick();
+      await controller.tick();
+    };
+    await tickUntil(signal, tick, log);
     await drain(server);
   } finally {
     await store.close();
   }
 }
 
-async function tickUntil(signal: AbortSignal, controller: Controller, log: Log): Promise<void> {
+async function tickUntil(signal: AbortSignal, tick: () => Promise<void>, log: Log): Promise<void> {
   let lastError: string | undefined;
   while (!signal.aborted) {
     try {
-      await controller.tick();
+      await tick();
       lastError = undefined;
     } catch (error) {
       // A full disk: what could not be written is tried again. Whoever is told of a command hears of it themselves.
@@ -135,7 +157,7 @@ async function drain(server: Server): Promise<void> {
   clearTimeout(deadline);
 }
 
-async function listenTcp(server: Server, listen: ListenAddress): Promise<string> {
+async function listenTcp(server: Server, listen: ListenAddress, scheme: 'http' | 'https'): Promise<string> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -145,5 +167,5 @@ async function listenTcp(server: Server, listen: ListenAddress): Promise<string>
     throw listenFailed(listen, cause);
   }
   const {address, port} = server.address() as AddressInfo;
-  return urlOf(address, port);
+  return urlOf(address, port, scheme);
 }

@@ -5,6 +5,7 @@ import type {Log} from '../../core/log/log.ts';
 import {Signal} from '../../core/pipe/signal.ts';
 import type {PartReport} from '../../core/shell/part-report.ts';
 import {type Listening, listen} from '../../test/lib/canned-fusion.ts';
+import {openIdentityParts} from '../../test/lib/identity-parts.ts';
 import {openMemoryControl} from '../../test/lib/memory-control.ts';
 import {until} from '../../test/lib/until.ts';
 import {createControllerApp} from '../controller/app.ts';
@@ -33,10 +34,19 @@ let execute: (command: string, part: string) => Promise<string>;
 
 beforeEach(async () => {
   let ids = 0;
-  controller = new Controller({store: openMemoryControl(), clock: systemClock, log, randomId: () => `c${ids++}`});
+  const store = openMemoryControl();
+  controller = new Controller({store, clock: systemClock, log, randomId: () => `c${ids++}`});
   stop = new AbortController();
   const metrics = new ControllerMetrics(controller);
-  const app = createControllerApp({controller, keys: new KeyRing(keys), log, metrics, leaving: stop.signal});
+  const parts = {
+    controller,
+    identity: openIdentityParts(store),
+    clock: systemClock,
+    log,
+    metrics,
+    leaving: stop.signal,
+  };
+  const app = createControllerApp({...parts, keys: new KeyRing(keys)});
   server = await listen(app.fetch);
   execute = async (command, part) => `${part}: ${command} done.`;
   const loop = new ControlLoop(

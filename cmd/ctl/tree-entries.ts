@@ -17,6 +17,7 @@ function* below(node: TreeNode, path: Buffer): Generator<TreeEntry> {
 
 const slash = 0x2f;
 
-function nameBytes(name: string, base64: string | undefined): Buffer {
+/** The bytes of a name or path as an answer has it. */
+export function nameBytes(name: string, base64: string | undefined): Buffer {
   return base64 === undefined ? Buffer.from(name) : Buffer.from(base64, 'base64url');
 }

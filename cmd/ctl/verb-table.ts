@@ -30,6 +30,10 @@ export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>>
       summary: 'show everything known about one file or directory',
       load: async () => (await import('./commands/stat.ts')).stat,
     },
+    du: {
+      summary: 'show how much is in a directory, and in which of its children',
+      load: async () => (await import('./commands/du.ts')).du,
+    },
     scan: {
       summary: 'have a path scanned now',
       load: async () => (await import('./commands/scan.ts')).scan,

@@ -29,6 +29,7 @@ export type FusionConfig = z.output<typeof fusion>;
 export type KeyConfig = z.output<typeof key>;
 export type Role = KeyConfig['role'];
 export type ControllerConfig = z.output<typeof controller>;
+export type ControllerTlsConfig = z.output<typeof controllerTls>;
 export type ViewConfig = Named<z.output<typeof view>>;
 export type AgentConfig = z.output<typeof agent>;
 export type SupervisionConfig = z.output<typeof supervision>;
@@ -88,9 +89,33 @@ const fusion = group({
   logLevel: log_level,
 }));
 
+/** `true` is the group with nothing in it. */
+const controllerTls = z.preprocess(
+  value => (value === true ? {} : value),
+  group({
+    certificate: text.optional(),
+    key: text.optional(),
+    names: list(text, 'a list of names and addresses').optional(),
+    certificate_lifetime: duration({min: '3s', max: '3650d'}).default(30 * 86_400_000),
+  })
+    .superRefine(({certificate, key}, context) => {
+      if ((certificate === undefined) === (key === undefined)) return;
+      const [missing, given] = key === undefined ? ['key', 'certificate'] : ['certificate', 'key'];
+      context.addIssue({code: 'custom', path: [missing], message: `both or neither: ${given} is set`});
+    })
+    .transform(({certificate, key, names, certificate_lifetime}) => ({
+      /** Of the server. Undefined: the controller makes it itself. */
+      files: certificate !== undefined && key !== undefined ? {certificate, key} : undefined,
+      /** Undefined: those of this host. */
+      names,
+      certificateLifetimeMs: certificate_lifetime,
+    })),
+);
+
 const controller = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8101}),
   data: text,
+  tls: controllerTls.optional(),
   log_level: logLevel.default('info'),
 }).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
 

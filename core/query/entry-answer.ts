@@ -3,9 +3,11 @@ import {type Path, splitPath} from '../entry/path.ts';
 import {hlcToMs} from '../time/hlc.ts';
 import type {TreeRead} from '../tree/tree-store.ts';
 import {readViewStatus} from '../view/view-status.ts';
-import {nameFields, timeText} from './json-values.ts';
+import {exactObject, exactTime} from './exact-object.ts';
+import {nameFields} from './json-values.ts';
 import {isoTime, readMeta} from './meta.ts';
 import {resolve} from './resolve.ts';
+import {totalsFields} from './totals-fields.ts';
 
 /**
  * `fs/stat`: one entry with everything known about it, as JSON text; `isKnown` is false for a path that is not in the tree,
@@ -21,12 +23,15 @@ export function entryAnswer(
   if (!entry) return {isKnown: false, json: JSON.stringify(meta)};
   const {agents} = readViewStatus(txn, nowMs).state;
   const name = path === '/' ? path : splitPath(path).name;
-  const time = ({seconds, nanos}: {seconds: number; nanos: number}) => new ExactNumber(timeText(seconds, nanos));
   const data = {
     ...nameFields('name', name),
     ...nameFields('path', path),
     content_type: kindNames[entry.kind],
-    ...(entry.hasAttributes && {size: entry.size, modified_time: time(entry.mtime), changed_time: time(entry.ctime)}),
+    ...(entry.hasAttributes && {
+      size: entry.size,
+      modified_time: exactTime(entry.mtime),
+      changed_time: exactTime(entry.ctime),
+    }),
     integrity_suspect: entry.isSuspect,
     blind_spot: entry.isBlindSpot,
     realtime_at: entry.realtimeAt === 0 ? null : isoTime(hlcToMs(entry.realtimeAt)),
@@ -35,34 +40,8 @@ export function entryAnswer(
       complete: found.isComplete,
       listed_at: record.listedAt === 0 ? null : isoTime(hlcToMs(record.listedAt)),
       unreadable: record.unreadable ?? null,
-      totals: {
-        files: record.totals.files,
-        directories: record.totals.directories,
-        others: record.totals.others,
-        bytes: record.totals.bytes,
-        unlisted: record.totals.unlisted,
-        unreadable: record.totals.unreadable,
-        suspects: record.totals.suspects,
-        blind_spots: record.totals.blindSpots,
-        newest_change: time(record.totals.newestChange),
-      },
+      totals: totalsFields(record.totals),
     }),
   };
-  return {isKnown: true, json: `{"data":${stringify(data)},"meta":${JSON.stringify(meta)}}`};
-}
-
-/** A number whose text is already exact; a JavaScript number could not hold it. */
-class ExactNumber {
-  readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
-}
-
-function stringify(value: object): string {
-  const fields = Object.entries(value).map(([key, item]) => {
-    if (item instanceof ExactNumber) return `"${key}":${item.text}`;
-    return `"${key}":${item !== null && typeof item === 'object' ? stringify(item) : JSON.stringify(item)}`;
-  });
-  return `{${fields.join(',')}}`;
+  return {isKnown: true, json: `{"data":${exactObject(data)},"meta":${JSON.stringify(meta)}}`};
 }

@@ -77,6 +77,7 @@ function cannedApp(asked: string[]) {
       return c.json({data: isFirst ? blindSpots : [], meta: {...live, next_cursor}});
     })
     .get('/api/v1/views/research/fs/suspects', c => c.body(suspects))
+    .get('/api/v1/views/research/fs/stats', c => c.body(stats))
     .get('/proxy/*', c => c.html('<h1>Welcome</h1>'))
     .get('/moved/*', c => c.redirect('https://elsewhere/'));
 }
@@ -121,6 +122,14 @@ const blindSpots = [
 const suspects = `{"data": [
   {"path": "/f", "size": 12, "expires_at": "2026-01-01T00:00:00.000Z", "modified_time": 1700000000.000000001}],
   "meta": {"view": "research", "complete": true, "sync": "live", "next_cursor": null}}`;
+
+const stats = `{
+  "data": {"path": "/data", "content_type": "directory", "files": 4, "bytes": 4096, "newest_change": 1700000000.5,
+    "children": [
+      {"name": "a\\nb", "content_type": "directory", "files": 3, "bytes": 3072, "newest_change": 1700000000.5},
+      {"name": "\ufffd", "name_b64": "_w", "content_type": "file", "files": 1, "bytes": 1024, "newest_change": 5}],
+    "children_count": 12},
+  "meta": {"view": "research", "complete": true, "sync": "live"}}`;
 
 const entry = `{
   "data": {"path": "/a", "content_type": "file", "size": 7, "modified_time": 1700000000.123456789, "totals": {"files": 1}},

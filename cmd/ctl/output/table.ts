@@ -31,7 +31,7 @@ function rowTable(rows: JsonObject[]): string {
 export function cell(name: string, value: Json | undefined): string {
   if (value === undefined || value === null) return '-';
   if (typeof value === 'number' || isExactNumber(value)) {
-    return /_(time|at)$/.test(name) ? formatTime(value) : numberText(value);
+    return /_(time|at|change)$/.test(name) ? formatTime(value) : numberText(value);
   }
   if (typeof value === 'object') return escapeName(Buffer.from(JSON.stringify(value)));
   return typeof value === 'string' ? escapeName(Buffer.from(value)) : String(value);

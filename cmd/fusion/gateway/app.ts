@@ -14,6 +14,7 @@ import {jobRoutes} from './routes/jobs.ts';
 import {listRoutes} from './routes/lists.ts';
 import {pipeRoutes} from './routes/pipe.ts';
 import {statRoutes} from './routes/stat.ts';
+import {statsRoutes} from './routes/stats.ts';
 import {statusRoutes} from './routes/status.ts';
 import {treeRoutes} from './routes/tree.ts';
 import {viewsRoutes} from './routes/views.ts';
@@ -67,6 +68,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
   viewsRoutes(app, parts);
   treeRoutes(app, parts);
   statRoutes(app, parts);
+  statsRoutes(app, parts);
   statusRoutes(app, parts);
   listRoutes(app, parts);
   jobRoutes(app, parts);

@@ -1,4 +1,3 @@
-import type {HttpBindings} from '@hono/node-server';
 import {z} from '@hono/zod-openapi';
 import type {Path} from '../../../../core/entry/path.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
@@ -15,6 +14,7 @@ import {
   requestedPath,
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {isGone} from '../is-gone.ts';
 import {errorAnswers, json, meta} from './schemas.ts';
 
 const parameters = z.object({
@@ -98,9 +98,4 @@ function pageBehind<Place>(
     });
   }
   return place => new Page({...place, after});
-}
-
-/** The client hung up, so nobody needs the rest. */
-function isGone({env}: GatewayContext): boolean {
-  return (env as Partial<HttpBindings> | undefined)?.outgoing?.destroyed === true;
 }
