@@ -79,10 +79,12 @@ export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log
     {source, sender, spool, clock: systemClock, random: Math.random, log},
   );
   const control = createServer((_, response) => {
+    const {work, ...status} = pipe.status();
     const body = {
       part: 'payload',
       pid: process.pid,
-      pipe: pipe.status(),
+      work,
+      pipe: status,
       source: source.status(),
       memory: process.memoryUsage(),
     };

@@ -1,6 +1,7 @@
 import {OpenAPIHono} from '@hono/zod-openapi';
 import type {Context} from 'hono';
 import type {Controller} from '../../core/control/controller.ts';
+import type {Health} from '../../core/control/health/health.ts';
 import type {ErrorCode} from '../../core/errors/codes.ts';
 import type {Log} from '../../core/log/log.ts';
 import type {Clock} from '../../core/time/clock.ts';
@@ -8,28 +9,44 @@ import {type ApiEnv, answerErrors, demandKey, describeApi, measure} from '../htt
 import {type KeyRing, mayAdminister, mayOrder, mayQuery, mayReport} from '../http/keys.ts';
 import {operationsRoutes} from '../http/operations.ts';
 import {auditRequests} from './audit.ts';
+import type {Backup} from './backup.ts';
 import {checkClientCertificate} from './identity/client-certificate.ts';
 import type {IdentityParts} from './identity/identity-parts.ts';
 import type {ControllerMetrics} from './metrics.ts';
-import {agentRoutes} from './routes/agents.ts';
 import {auditRoutes} from './routes/audit.ts';
+import {backupRoutes} from './routes/backup.ts';
 import {describeControl} from './routes/description.ts';
 import {enrolmentRoutes} from './routes/enrolment.ts';
+import {type GitParts, gitRoutes} from './routes/git.ts';
+import {describeGit} from './routes/git-description.ts';
+import {healthRoutes} from './routes/health.ts';
 import {heartbeatRoutes} from './routes/heartbeat.ts';
 import {identityRoutes} from './routes/identities.ts';
 import {describeIdentity} from './routes/identity-description.ts';
 import {keyRoutes} from './routes/keys.ts';
+import {nodeRoutes} from './routes/nodes.ts';
 
 /** Seconds. */
 const retryAfter: Partial<Record<ErrorCode, number>> = {TOO_MANY_COMMANDS: 5, STORE_FULL: 10};
 
+/** What readers may see. */
+const lookedAt = [
+  ...['/api/v1/agents', '/api/v1/agents/*', '/api/v1/fusions', '/api/v1/fusions/*', '/api/v1/pipes', '/api/v1/pipes/*'],
+  ...['/api/v1/control/views', '/api/v1/control/sessions', '/api/v1/problems'],
+];
+
 export type ControllerAppParts = {
   controller: Controller;
+  health: Health;
+  /** Undefined: it keeps everything in memory. */
+  backup?: Backup | undefined;
   keys: KeyRing;
   identity: IdentityParts;
   clock: Clock;
   log: Log;
   metrics: ControllerMetrics;
+  /** Where the desired state comes from, if it comes from Git. */
+  git?: GitParts | undefined;
   /** Aborts when this controller is to end: held heartbeats are answered. */
   leaving: AbortSignal;
 };
@@ -52,15 +69,20 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
       app.on(['POST', 'DELETE'], path, allow(mayAdminister, 'say who may do what'));
     }
   }
-  for (const path of ['/api/v1/agents', '/api/v1/agents/*']) app.use(path, allow(mayQuery, 'look at agents'));
-  app.on('POST', '/api/v1/agents/*', allow(mayOrder, 'order commands'));
+  for (const path of lookedAt) app.use(path, allow(mayQuery, 'look at agents'));
+  app.on('POST', ['/api/v1/agents/*', '/api/v1/fusions/*'], allow(mayOrder, 'order commands'));
+  app.use('/api/v1/backup', allow(mayAdminister, 'take a backup'));
+  app.use('/api/v1/git/sync', allow(mayOrder, 'have Git looked at'));
 
   heartbeatRoutes(app, parts);
-  agentRoutes(app, parts);
+  nodeRoutes(app, parts);
+  healthRoutes(app, parts);
+  backupRoutes(app, parts);
   enrolmentRoutes(app, parts);
   identityRoutes(app, parts);
   keyRoutes(app, parts);
   auditRoutes(app, parts);
+  gitRoutes(app, parts);
   operationsRoutes(app, {
     facts: () => ({agents: controller.counts()}),
     metrics: () => metrics.registry.metrics(),
@@ -68,6 +90,7 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   });
   describeControl(app);
   describeIdentity(app);
+  describeGit(app);
   describeApi(app, 'How every agent is, and what operators have done to them.');
   answerErrors(app, {log, retryAfter, what: 'controller'});
   return app;

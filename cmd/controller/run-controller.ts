@@ -6,6 +6,7 @@ import {getRequestListener} from '@hono/node-server';
 import {z} from 'zod';
 import type {ControllerConfig, ControllerTlsConfig, FustorConfig, ListenAddress} from '../../core/config/schema.ts';
 import {Controller} from '../../core/control/controller.ts';
+import {Health} from '../../core/control/health/health.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openControlStore} from '../../store/control-store.ts';
 import {hashedKey, hashKeys, type Key, KeyRing} from '../http/keys.ts';
@@ -14,7 +15,10 @@ import type {ShellControls} from '../shell/shell.ts';
 import {systemClock} from '../system-clock.ts';
 import {keepWatchdogCalm, Notifier} from '../systemd/notify.ts';
 import {listenUnix} from '../unix-socket.ts';
+import {version} from '../version.ts';
 import {createControllerApp} from './app.ts';
+import {backupOf, removeUnfinishedBackups} from './backup.ts';
+import {addHealthMetrics} from './health-metrics.ts';
 import {Authority} from './identity/authority.ts';
 import {createIdentityParts} from './identity/identity-parts.ts';
 import {openSealing} from './identity/key-file.ts';
@@ -24,6 +28,8 @@ import {ControllerMetrics} from './metrics.ts';
 type RunParts = {log: Log; signal: AbortSignal};
 
 const tickMs = 1_000;
+/** How finely it is known since when something is as it is, when nobody asks. */
+const healthTickMs = 5_000;
 const drainMs = 2_000;
 const idleMs = 20;
 
@@ -117,21 +123,35 @@ async function serve(
     const ring = new KeyRing(keys, [identity.identities, identity.apiKeys]);
     const randomId = () => randomBytes(8).toString('hex');
     const controller = new Controller({store, clock, log, randomId});
+    let storeTrouble: string | undefined;
+    const facts = () => ({version, nodes: controller.nodes(), storeTrouble});
+    const health = new Health({store, clock, facts});
     const metrics = new ControllerMetrics(controller);
-    const app = createControllerApp({controller, keys: ring, identity, clock, log, metrics, leaving: signal});
+    addHealthMetrics(metrics.registry, health);
+    removeUnfinishedBackups(directory);
+    const backup = backupOf(store, directory, randomId);
+    const served = {controller, health, backup, identity, clock, log, metrics, leaving: signal};
+    const app = createControllerApp({...served, keys: ring});
     const server = await listen({answer: getRequestListener(app.fetch), metrics, ring, authority});
     const tick = async () => {
       identity.apiKeys.tick();
       await controller.tick();
     };
-    await tickUntil(signal, tick, log);
+    await Promise.all([
+      tickUntil(signal, {ms: tickMs, tick}, log),
+      tickUntil(signal, {ms: healthTickMs, tick: () => health.tick(), told: error => (storeTrouble = error)}, log),
+    ]);
     await drain(server);
+    await controller.save().catch(error => log.error({error: String(error)}, 'who was heard last could not be stored'));
   } finally {
     await store.close();
   }
 }
 
-async function tickUntil(signal: AbortSignal, tick: () => Promise<void>, log: Log): Promise<void> {
+/** `told` hears what is wrong, or that nothing is. */
+type Ticking = {ms: number; tick: () => Promise<void>; told?: (error: string | undefined) => void};
+
+async function tickUntil(signal: AbortSignal, {ms, tick, told}: Ticking, log: Log): Promise<void> {
   let lastError: string | undefined;
   while (!signal.aborted) {
     try {
@@ -143,7 +163,8 @@ async function tickUntil(signal: AbortSignal, tick: () => Promise<void>, log: Lo
       if (message !== lastError) log.error({error: message}, 'what time brought could not be stored');
       lastError = message;
     }
-    await systemClock.sleep(tickMs, signal);
+    told?.(lastError);
+    await systemClock.sleep(ms, signal);
   }
 }
 
