@@ -1,4 +1,4 @@
-import {X509Certificate} from 'node:crypto';
+import {createPrivateKey, X509Certificate} from 'node:crypto';
 import {readdirSync, readFileSync} from 'node:fs';
 import {isIP} from 'node:net';
 import {join} from 'node:path';
@@ -14,6 +14,7 @@ export const checkCertificate: Check = {
   name: 'certificate',
   find: ({homes, servers}, facts) => [
     ...homes.flatMap(home => ownCertificates(home).flatMap(one => judge(one, facts.nowMs()))),
+    ...homes.flatMap(ofAnother),
     ...servers.flatMap(server => ofServer(server, facts.nowMs())),
   ],
 };
@@ -53,9 +54,30 @@ function ownCertificates({role, data, id}: Home): Found[] {
   );
 }
 
+/** The certificate of the node beside its name and its key: a data directory that was copied from another host has others. */
+function ofAnother({role, data}: Home): Finding[] {
+  const folder = join(data, 'identity');
+  try {
+    const {id, certificate: pem} = JSON.parse(readFileSync(join(folder, 'identity.json'), 'utf8'));
+    const certificate = new X509Certificate(pem);
+    const isNamed = certificate.subject.split('\n').includes(`CN=${id}`);
+    const key = createPrivateKey(readFileSync(join(folder, 'node.key')));
+    if (isNamed && certificate.checkPrivateKey(key)) return [];
+    const is = isNamed
+      ? 'for another key than node.key'
+      : `for ${certificate.subject.replaceAll('\n', ', ')}, not for ${id}`;
+    const remedy = `Put ${folder} back as it was; or remove it and enrol: fustorctl enroll-token create --role ${role} --node ${id}`;
+    return [{subject: join(folder, 'identity.json'), problem: `Its certificate is ${is}.`, remedy}];
+  } catch {
+    return []; // there is none
+  }
+}
+
 function filesIn(folder: string): string[] {
   try {
-    return readdirSync(folder, {withFileTypes: true}).flatMap(entry => (entry.isFile() ? join(folder, entry.name) : []));
+    return readdirSync(folder, {withFileTypes: true}).flatMap(entry =>
+      entry.isFile() ? join(folder, entry.name) : [],
+    );
   } catch {
     return [];
   }

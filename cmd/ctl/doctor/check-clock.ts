@@ -24,7 +24,9 @@ function offline({homes}: Place, facts: HostFacts): Finding[] {
   const nowMs = facts.nowMs();
   const subject = 'the clock of this host';
   if (nowMs < earliestMs) {
-    return [{subject, problem: `It shows ${new Date(nowMs).toISOString()}, before this program was made.`, remedy: setIt}];
+    return [
+      {subject, problem: `It shows ${new Date(nowMs).toISOString()}, before this program was made.`, remedy: setIt},
+    ];
   }
   const newestMs = Math.max(0, ...homes.flatMap(({data}) => modificationTimes(data)));
   if (newestMs <= nowMs + futureMaxMs) return [];

@@ -1,6 +1,6 @@
-import {RememberedStorage} from '../../../drivers/source-fs/remembered-storage.ts';
-import {FustorError} from '../../../core/errors/fustor-error.ts';
 import {existsSync} from 'node:fs';
+import {FustorError} from '../../../core/errors/fustor-error.ts';
+import {RememberedStorage} from '../../../drivers/source-fs/remembered-storage.ts';
 import type {Check, Finding} from './finding.ts';
 import type {SourcePlace} from './place.ts';
 
@@ -24,7 +24,9 @@ function ofSource({path, look, rememberedAt}: SourcePlace): Finding[] {
   }
   if (look.is === 'failed') {
     const isStale = /ESTALE|ENOTCONN|EIO/.test(look.message) || /ESTALE|ENOTCONN|EIO/.test(look.code);
-    const remedy = isStale ? `Mount it again: umount -l ${path} && mount ${path}` : `Mount it (mount ${path}), or mend "path" of the source.`;
+    const remedy = isStale
+      ? `Mount it again: umount -l ${path} && mount ${path}`
+      : `Mount it (mount ${path}), or mend "path" of the source.`;
     return [{subject: path, problem: isStale ? `The mount is stale: ${look.message}` : look.message, remedy}];
   }
   return rememberedAt.filter(existsSync).flatMap(file => {

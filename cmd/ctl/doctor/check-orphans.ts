@@ -25,7 +25,7 @@ function orphan(pid: number): Finding[] {
   const subject = `${name}, pid ${pid}`;
   if (lockHolder(join(data, `${role}.lock`)) === undefined) {
     const problem = `It works for a ${role} on ${data} whose shell is gone: nobody starts it again when it dies.`;
-    const remedy = `Start the ${role} again, which takes it over; or end it: fustor-${role} end-parts ${data}`;
+    const remedy = `Start the ${role} again, which takes it over; or end it: fustor-${role} end-parts --config FILE`;
     return [{subject, problem, remedy}];
   }
   if (record?.pid === pid) return [];
@@ -42,7 +42,15 @@ function roleOfPart(words: string[]): 'agent' | 'fusion' | undefined {
 }
 
 /** A host that lost its power leaves them. */
-function recordsOfTheDead({data, shellPid, records}: {data: string; shellPid: number | undefined; records: {name: string; pid: number; startTime: string}[]}): Finding[] {
+function recordsOfTheDead({
+  data,
+  shellPid,
+  records,
+}: {
+  data: string;
+  shellPid: number | undefined;
+  records: {name: string; pid: number; startTime: string}[];
+}): Finding[] {
   if (shellPid !== undefined) return [];
   return records
     .filter(record => !isRunning(record))

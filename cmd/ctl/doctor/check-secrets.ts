@@ -1,5 +1,5 @@
 import {lstatSync, readdirSync, type Stats} from 'node:fs';
-import {dirname, join} from 'node:path';
+import {join} from 'node:path';
 import type {Check, Finding} from './finding.ts';
 import type {Home} from './place.ts';
 
@@ -25,13 +25,21 @@ function inHome({data}: Home): Finding[] {
     const uid = statsOf(path)?.uid;
     return uid !== undefined && uid !== home.uid;
   });
-  const keys = entries.filter(path => /\.key$|identity\.json$/.test(path) && dirname(path) !== data || /\/[^/]*\.key$/.test(path));
+  const secrets = entries.filter(path => /\.key$|\/identity\.json$/.test(path));
   return [
-    ...((home.mode & 0o007) === 0 ? [] : [{subject: data, problem: `It is open to everybody (mode ${modeText(home)}).`, remedy: `chmod 700 ${data}`}]),
-    ...keys.flatMap(path => {
+    ...((home.mode & 0o007) === 0
+      ? []
+      : [{subject: data, problem: `It is open to everybody (mode ${modeText(home)}).`, remedy: `chmod 700 ${data}`}]),
+    ...secrets.flatMap(path => {
       const stats = statsOf(path)!;
       if ((stats.mode & 0o077) === 0) return [];
-      return [{subject: path, problem: `It is a secret and open to others (mode ${modeText(stats)}).`, remedy: `chmod 600 ${path}`}];
+      return [
+        {
+          subject: path,
+          problem: `It is a secret and open to others (mode ${modeText(stats)}).`,
+          remedy: `chmod 600 ${path}`,
+        },
+      ];
     }),
     ...(foreign.length === 0
       ? []

@@ -17,13 +17,16 @@ function judge(file: string): Finding[] {
   try {
     const kind = fileKind(file);
     if (kind === 'lmdb' || kind === 'new') return [];
-    const problem = kind === 'cut' ? 'The end of the store is missing.' : 'It is no store, or its beginning is damaged.';
+    const problem =
+      kind === 'cut' ? 'The end of the store is missing.' : 'It is no store, or its beginning is damaged.';
     const remedy = `Put it back from a backup; or, as a view is scanned anew: stop the program and move it away (mv ${file} ${file}.damaged).`;
     return [{subject: file, problem, remedy}];
   } catch (error) {
     const code = systemErrorCode(error) ?? String(error);
     const isOurs = code === 'EACCES' || code === 'EPERM';
-    const remedy = isOurs ? 'Run this as root or as the user of the service.' : 'See what the kernel says of the disk: dmesg -T | tail';
+    const remedy = isOurs
+      ? 'Run this as root or as the user of the service.'
+      : 'See what the kernel says of the disk: dmesg -T | tail';
     return [{subject: file, problem: `The store cannot be read: ${code}.`, remedy, ...(isOurs && {isNotice: true})}];
   }
 }

@@ -11,7 +11,9 @@ export const checkVersion: Check = {
     ...servers.flatMap(({url, purpose, version}) => {
       if (version === undefined || version === ownVersion) return [];
       const problem = `The ${purpose} runs version ${version}; this fustorctl is ${ownVersion}.`;
-      return [{subject: url, problem, remedy: 'Bring all to one version: first the controller, then fusions, then agents.'}];
+      return [
+        {subject: url, problem, remedy: 'Bring all to one version: first the controller, then fusions, then agents.'},
+      ];
     }),
   ],
 };

@@ -1,7 +1,7 @@
 import {spawn} from 'node:child_process';
 import {readdirSync} from 'node:fs';
-import {mountOf} from '../../../drivers/source-fs/mount.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
+import {mountOf} from '../../../drivers/source-fs/mount.ts';
 import {spawnArguments} from '../../program.ts';
 
 /** What stands at a path. `hung`: its server does not answer. */
@@ -41,7 +41,8 @@ export function tellLook(path: string): string {
     const {type, origin} = mountOf(path);
     return JSON.stringify({is: 'there', type, origin, isEmpty: readdirSync(path).length === 0} satisfies Look);
   } catch (error) {
-    const code = error instanceof FustorError ? 'SOURCE_UNUSABLE' : ((error as NodeJS.ErrnoException).code ?? 'UNKNOWN');
+    const code =
+      error instanceof FustorError ? 'SOURCE_UNUSABLE' : ((error as NodeJS.ErrnoException).code ?? 'UNKNOWN');
     return JSON.stringify({is: 'failed', code, message: (error as Error).message} satisfies Look);
   }
 }

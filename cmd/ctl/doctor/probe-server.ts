@@ -1,7 +1,7 @@
+import type {X509Certificate} from 'node:crypto';
 import {lookup} from 'node:dns/promises';
 import {get as httpGet, type IncomingMessage} from 'node:http';
 import {get as httpsGet} from 'node:https';
-import type {X509Certificate} from 'node:crypto';
 import type {TLSSocket} from 'node:tls';
 import {systemErrorCode} from '../../../core/errors/fustor-error.ts';
 
