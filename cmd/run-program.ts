@@ -8,9 +8,9 @@ export type ProgramDefinition = {
   name: string;
   /**
    * One line each for `--help`, and the command, imported only when it is called so that `--version` stays fast. Commands of
-   * one section stand together below its heading.
+   * one section stand together below its heading; one without a summary is for programs, and not listed.
    */
-  commands: Record<string, {summary: string; load: () => Promise<Command>; section?: string}>;
+  commands: Record<string, {summary?: string; load: () => Promise<Command>; section?: string}>;
   /**
    * Handles a command line that begins with an option, or with anything where there are no commands. An unknown command is
    * always refused, which matters: an executable that starts itself with wrong arguments must not become a second service.
@@ -51,7 +51,9 @@ async function dispatch(definition: ProgramDefinition, argv: string[]): Promise<
 
 function help({name, commands, otherwise, notes}: ProgramDefinition): string {
   const rows: {command: string; summary: string; section?: string}[] = [
-    ...Object.entries(commands).map(([command, one]) => ({command, ...one})),
+    ...Object.entries(commands).flatMap(([command, {summary, section}]) =>
+      summary === undefined ? [] : {command, summary, ...(section !== undefined && {section})},
+    ),
     {command: '--version', summary: 'print the version'},
     {command: '--help', summary: 'print this'},
   ];

@@ -1,14 +1,15 @@
 import {randomBytes} from 'node:crypto';
 import {createServer, type RequestListener, type Server} from 'node:http';
+import {createServer as createTlsServer} from 'node:https';
 import type {AddressInfo} from 'node:net';
 import {getRequestListener} from '@hono/node-server';
 import {z} from 'zod';
-import type {ControllerConfig, FustorConfig, ListenAddress} from '../../core/config/schema.ts';
+import type {ControllerConfig, ControllerTlsConfig, FustorConfig, ListenAddress} from '../../core/config/schema.ts';
 import {Controller} from '../../core/control/controller.ts';
 import {Health} from '../../core/control/health/health.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openControlStore} from '../../store/control-store.ts';
-import {hashedKey, hashKeys, KeyRing} from '../http/keys.ts';
+import {hashedKey, hashKeys, type Key, KeyRing} from '../http/keys.ts';
 import {listenFailed, urlOf} from '../shell/listening-socket.ts';
 import type {ShellControls} from '../shell/shell.ts';
 import {systemClock} from '../system-clock.ts';
@@ -18,6 +19,10 @@ import {version} from '../version.ts';
 import {createControllerApp} from './app.ts';
 import {backupOf, removeUnfinishedBackups} from './backup.ts';
 import {addHealthMetrics} from './health-metrics.ts';
+import {Authority} from './identity/authority.ts';
+import {createIdentityParts} from './identity/identity-parts.ts';
+import {openSealing} from './identity/key-file.ts';
+import {ServerCertificate} from './identity/server-certificate.ts';
 import {ControllerMetrics} from './metrics.ts';
 
 type RunParts = {log: Log; signal: AbortSignal};
@@ -31,21 +36,27 @@ const idleMs = 20;
 type Config = FustorConfig & {controller: ControllerConfig};
 
 /**
- * A controller of its own. SIGHUP has it read the keys again; the rest of its configuration is for its next start. Resolves
- * when `signal` aborts and held heartbeats are answered; rejects with LISTEN_FAILED, DATA_DIR_UNUSABLE or STORE_FORMAT.
+ * A controller of its own. SIGHUP has it read the keys and its certificate again; the rest of its configuration is for its
+ * next start. Resolves when `signal` aborts and held heartbeats are answered; rejects with LISTEN_FAILED, DATA_DIR_UNUSABLE,
+ * STORE_FORMAT, SECRETS_UNREADABLE or CONFIG_INVALID.
  */
 export async function runController(
-  {controller: {listen, data}, keys}: Config,
+  {controller: {listen, data, tls}, keys}: Config,
   {log, signal, controls}: RunParts & {controls: ShellControls<Config>},
 ): Promise<void> {
-  const ring = new KeyRing(hashKeys(keys));
   const notifier = new Notifier();
   keepWatchdogCalm(notifier, signal);
   signal.addEventListener('abort', () => notifier.stopping(), {once: true});
-  process.on('SIGHUP', () => void readKeys(ring, controls, log));
-  await serve({directory: data, keys: ring}, {log, signal}, async ({answer}) => {
-    const server = createServer(answer);
-    const url = await listenTcp(server, listen);
+  await serve({directory: data, keys: hashKeys(keys), tls}, {log, signal}, async ({answer, ring, authority}) => {
+    const certificate = tls && authority && new ServerCertificate({tls, listen}, {authority, clock: systemClock, log});
+    const secure = certificate && createTlsServer(await certificate.obtain(), answer);
+    const server = secure ?? createServer(answer);
+    const url = await listenTcp(server, listen, secure ? 'https' : 'http');
+    if (secure) void certificate.keep(secure, signal);
+    process.on('SIGHUP', () => {
+      void readKeys(ring, controls, log);
+      if (secure) void certificate.renew(secure);
+    });
     log.info({url, data}, 'controller listens');
     notifier.ready();
     return server;
@@ -78,7 +89,7 @@ export async function runEmbeddedController(
   {directory, socket, keys}: EmbeddedControllerConfig,
   {log, signal}: RunParts,
 ): Promise<void> {
-  await serve({directory, keys: new KeyRing(keys)}, {log, signal}, async ({answer, metrics}) => {
+  await serve({directory, keys, tls: undefined}, {log, signal}, async ({answer, metrics}) => {
     const own = new Map<string | undefined, () => Promise<unknown>>([
       ['/health', async () => ({data: {part: 'controller', pid: process.pid, work: {done: 0, pending: 0}}})],
       ['/metrics', () => metrics.registry.getMetricsAsJSON()],
@@ -94,31 +105,44 @@ export async function runEmbeddedController(
   });
 }
 
-type Served = {answer: RequestListener; metrics: ControllerMetrics};
+type Served = {answer: RequestListener; metrics: ControllerMetrics; ring: KeyRing; authority: Authority | undefined};
 
 async function serve(
-  {directory, keys}: {directory: string; keys: KeyRing},
+  {directory, keys, tls}: {directory: string; keys: readonly Key[]; tls: ControllerTlsConfig | undefined},
   {log, signal}: RunParts,
   listen: (served: Served) => Promise<Server>,
 ): Promise<void> {
   const store = await openControlStore(directory);
+  const clock = systemClock;
   try {
+    const sealing = await openSealing(directory, store);
+    const authority = tls && (await Authority.open({store, sealing, clock, lifetimeMs: tls.certificateLifetimeMs}));
+    const signingKeys = () => [];
+    const usersOfCredential = () => [];
+    const identity = createIdentityParts({store, sealing, clock, log, authority, signingKeys, usersOfCredential});
+    const ring = new KeyRing(keys, [identity.identities, identity.apiKeys]);
     const randomId = () => randomBytes(8).toString('hex');
-    const controller = new Controller({store, clock: systemClock, log, randomId});
+    const controller = new Controller({store, clock, log, randomId});
     let storeTrouble: string | undefined;
     const facts = () => ({version, nodes: controller.nodes(), storeTrouble});
-    const health = new Health({store, clock: systemClock, facts});
+    const health = new Health({store, clock, facts});
     const metrics = new ControllerMetrics(controller);
     addHealthMetrics(metrics.registry, health);
     removeUnfinishedBackups(directory);
     const backup = backupOf(store, directory, randomId);
-    const app = createControllerApp({controller, health, backup, keys, log, metrics, leaving: signal});
-    const server = await listen({answer: getRequestListener(app.fetch), metrics});
+    const served = {controller, health, backup, identity, clock, log, metrics, leaving: signal};
+    const app = createControllerApp({...served, keys: ring});
+    const server = await listen({answer: getRequestListener(app.fetch), metrics, ring, authority});
+    const tick = async () => {
+      identity.apiKeys.tick();
+      await controller.tick();
+    };
     await Promise.all([
-      tickUntil(signal, {ms: tickMs, tick: () => controller.tick()}, log),
+      tickUntil(signal, {ms: tickMs, tick}, log),
       tickUntil(signal, {ms: healthTickMs, tick: () => health.tick(), told: error => (storeTrouble = error)}, log),
     ]);
     await drain(server);
+    await controller.save().catch(error => log.error({error: String(error)}, 'who was heard last could not be stored'));
   } finally {
     await store.close();
   }
@@ -154,7 +178,7 @@ async function drain(server: Server): Promise<void> {
   clearTimeout(deadline);
 }
 
-async function listenTcp(server: Server, listen: ListenAddress): Promise<string> {
+async function listenTcp(server: Server, listen: ListenAddress, scheme: 'http' | 'https'): Promise<string> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -164,5 +188,5 @@ async function listenTcp(server: Server, listen: ListenAddress): Promise<string>
     throw listenFailed(listen, cause);
   }
   const {address, port} = server.address() as AddressInfo;
-  return urlOf(address, port);
+  return urlOf(address, port, scheme);
 }

@@ -6,5 +6,7 @@ export type Completion =
   | {kind: KindName}
   /** The name of the kind that the word before it says. */
   | 'name of kind'
+  /** A pipe of the agent, or a part of the fusion, that the word before it names. */
+  | 'part of node'
   | 'file'
   | 'nothing';

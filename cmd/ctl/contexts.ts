@@ -32,6 +32,12 @@ export function contextsPath(env: NodeJS.ProcessEnv): string | undefined {
   return home ? join(home, 'fustor', 'contexts.yaml') : undefined;
 }
 
+/** Their names, in the order of the file. */
+export function contextNames(env: NodeJS.ProcessEnv): string[] {
+  const path = contextsPath(env);
+  return (path === undefined ? undefined : readContextsFile(path))?.contexts.map(({name}) => name) ?? [];
+}
+
 /** The context with this name, or else the current one; nothing when no name is given and no file says any. */
 export function readContext(wanted: string | undefined, env: NodeJS.ProcessEnv): Context {
   const path = contextsPath(env);

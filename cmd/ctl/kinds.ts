@@ -1,6 +1,6 @@
 import type {Column} from './columns.ts';
 import {isObject, type JsonObject} from './exact-json.ts';
-import {ownName} from './output/names.ts';
+import {bytesText} from './output/quantity.ts';
 import {cell} from './output/table.ts';
 
 /** Something that there are several of, as the controller tells of them. */
@@ -12,6 +12,8 @@ export type Kind = {
   hasOwnPages: boolean;
   /** Whether what should be of one stands below `registry/`. */
   isDesired?: boolean;
+  /** The fields that make the name of one, with slashes between them. */
+  nameFields: readonly string[];
   /** Whether the list comes in pages. */
   isPaged?: boolean;
   columns: readonly Column[];
@@ -21,115 +23,138 @@ export type Kind = {
 
 export type KindName = keyof typeof kinds;
 
-const name: Column = ['NAME', ownName];
+const name: Column = ['NAME', 'name'];
 const inFile: Column = ['FILE', 'file'];
+
+const nodeColumns: readonly Column[] = [
+  ['STATE', 'state'],
+  ['SINCE', 'since'],
+  ['HOST', 'shell.host'],
+  ['VERSION', 'shell.version'],
+  ['RUNNING', runningParts],
+  ['CONFIG', 'config.state'],
+];
+const nodeWide: readonly Column[] = [
+  ['APPLY', 'apply'],
+  ['WANTED', 'wanted'],
+  ['KEY', 'key'],
+  ['PID', 'shell.pid'],
+  ['STARTED', 'shell.started_at'],
+  ['SILENT', 'silent_ms'],
+  ['ORIGIN', 'config.origin'],
+  ['LAST FAILURE', 'config.last_failed.reason'],
+];
 
 export const kinds = {
   agents: {
     singular: 'agent',
     path: 'agents',
+    nameFields: ['id'],
     hasOwnPages: true,
     isDesired: true,
-    columns: [
-      ['AGENT', 'id'],
-      ['STATE', 'state'],
-      ['SINCE', 'since'],
-      ['HOST', 'shell.host'],
-      ['VERSION', 'shell.version'],
-      ['RUNNING', runningParts],
-      ['CONFIG', 'config.state'],
-    ],
-    wide: [
-      ['KEY', 'key'],
-      ['PID', 'shell.pid'],
-      ['STARTED', 'shell.started_at'],
-      ['SILENT', 'silent_ms'],
-      ['ORIGIN', 'config.origin'],
-      ['LAST FAILURE', 'config.last_failed.reason'],
-    ],
+    columns: [['AGENT', 'id'], ...nodeColumns],
+    wide: nodeWide,
   },
   fusions: {
     singular: 'fusion',
     path: 'fusions',
+    nameFields: ['id'],
     hasOwnPages: true,
     isDesired: true,
-    columns: [
-      ['FUSION', 'id'],
-      ['STATE', 'state'],
-      ['SINCE', 'since'],
-      ['HOST', 'shell.host'],
-      ['VERSION', 'shell.version'],
-      ['RUNNING', runningParts],
-      ['CONFIG', 'config.state'],
-    ],
-    wide: [
-      ['KEY', 'key'],
-      ['PID', 'shell.pid'],
-      ['STARTED', 'shell.started_at'],
-      ['SILENT', 'silent_ms'],
-      ['ORIGIN', 'config.origin'],
-      ['LAST FAILURE', 'config.last_failed.reason'],
-    ],
+    columns: [['FUSION', 'id'], ...nodeColumns],
+    wide: nodeWide,
   },
   pipes: {
     singular: 'pipe',
     path: 'pipes',
-    hasOwnPages: false,
+    nameFields: ['agent', 'pipe'],
+    hasOwnPages: true,
     isDesired: true,
     columns: [
-      name,
       ['AGENT', 'agent'],
-      ['STATE', 'state'],
-      ['CONFIG', 'config.state'],
+      ['PIPE', 'pipe'],
       ['VIEW', 'view'],
+      ['STATE', 'state'],
+      ['SINCE', 'since'],
       ['ROLE', 'role'],
+      ['APPLY', 'apply'],
+      ['LAG', 'lag_ms'],
     ],
     wide: [
-      ['SOURCE', 'source'],
-      ['SENDER', 'sender'],
-      ['DESIRED', 'config.desired'],
-      ['RUNNING', 'config.running'],
-      ['LAST FAILURE', 'config.last_failed.reason'],
+      ['WANTED', 'wanted'],
+      ['PID', 'pid'],
+      ['UPTIME', 'uptime_ms'],
+      ['MEMORY', memory],
+      ['STARTS', 'starts'],
+      ['QUEUED', 'queued'],
+      ['LAST DEATH', 'last_death.detail'],
+      ['LAST FAILURE', 'last_failed.reason'],
     ],
   },
   views: {
     singular: 'view',
     path: 'control/views',
+    nameFields: ['view'],
     hasOwnPages: false,
     isDesired: true,
-    columns: [name, ['FUSION', 'fusion'], ['SYNC', 'sync'], ['COMPLETE', 'complete'], ['LEADER', 'leader']],
+    columns: [
+      ['VIEW', 'view'],
+      ['FUSION', 'fusion'],
+      ['STATE', 'state'],
+      ['SINCE', 'since'],
+      ['COMPLETE', 'complete'],
+      ['LEADER', 'leader'],
+      ['AGENTS', 'agents'],
+    ],
     wide: [
+      ['WANTED', 'wanted'],
+      ['COVERAGE', 'coverage'],
       ['LAST EVENT AT', 'last_event_at'],
-      ['SUSPECT', 'suspect'],
-      ['BLIND SPOT', 'blind_spot'],
-      ['DATASTORE', 'datastore'],
+      ['REJECTED', 'rejected'],
+      ['PROBLEM', 'problem'],
     ],
   },
   sessions: {
     singular: 'session',
     path: 'control/sessions',
+    nameFields: ['view', 'agent', 'pipe'],
     hasOwnPages: false,
-    columns: [name, ['VIEW', 'view'], ['AGENT', 'agent'], ['ROLE', 'role'], ['HEARD AT', 'heard_at']],
+    columns: [
+      ['VIEW', 'view'],
+      ['AGENT', 'agent'],
+      ['PIPE', 'pipe'],
+      ['STATE', 'state'],
+      ['SINCE', 'since'],
+      ['ROLE', 'role'],
+      ['LAG', 'lag_ms'],
+    ],
     wide: [
       ['FUSION', 'fusion'],
-      ['LAG', 'lag'],
-      ['OPENED AT', 'opened_at'],
+      ['SESSION', 'session'],
+      ['SEEN AT', 'seen_at'],
+      ['QUEUED', 'queued'],
+      ['WATCHED', 'watched'],
+      ['KNOWN', 'known'],
+      ['GAPS', 'gaps'],
+      ['UNAVAILABLE', 'unavailable'],
     ],
   },
   keys: {
     singular: 'key',
     path: 'keys',
+    nameFields: ['name'],
     hasOwnPages: false,
-    columns: [name, ['ROLE', 'role'], ['VIEWS', 'views'], ['USER', 'user'], ['CREATED AT', 'created_at']],
+    columns: [name, ['ROLE', 'role'], ['VIEWS', 'views'], ['USER', 'user'], ['EXPIRES AT', 'expires_at']],
     wide: [
+      ['CREATED AT', 'created_at'],
       ['CREATED BY', 'created_by'],
       ['ORIGIN', 'origin'],
-      ['LAST USED', 'last_used_at'],
     ],
   },
   revisions: {
     singular: 'revision',
     path: 'revisions',
+    nameFields: ['revision'],
     hasOwnPages: true,
     isPaged: true,
     columns: [
@@ -144,6 +169,7 @@ export const kinds = {
   sources: {
     singular: 'source',
     path: 'registry/sources',
+    nameFields: ['name'],
     hasOwnPages: true,
     columns: [name, ['DRIVER', 'driver'], ['PATH', 'path']],
     wide: [['AGENT', 'agent'], inFile],
@@ -151,6 +177,7 @@ export const kinds = {
   senders: {
     singular: 'sender',
     path: 'registry/senders',
+    nameFields: ['name'],
     hasOwnPages: true,
     columns: [name, ['DRIVER', 'driver'], ['FUSION', 'fusion'], ['URL', 'url']],
     wide: [['AGENT', 'agent'], inFile],
@@ -158,6 +185,7 @@ export const kinds = {
   datastores: {
     singular: 'datastore',
     path: 'registry/datastores',
+    nameFields: ['name'],
     hasOwnPages: true,
     columns: [name, ['DESCRIPTION', 'description']],
     wide: [inFile],
@@ -165,6 +193,7 @@ export const kinds = {
   users: {
     singular: 'user',
     path: 'registry/users',
+    nameFields: ['name'],
     hasOwnPages: true,
     columns: [name, ['ROLE', 'role'], ['DESCRIPTION', 'description']],
     wide: [inFile],
@@ -172,23 +201,27 @@ export const kinds = {
   identities: {
     singular: 'identity',
     path: 'identities',
+    nameFields: ['kind', 'id'],
     hasOwnPages: false,
     columns: [
       ['KIND', 'kind'],
       ['ID', 'id'],
       ['STATE', 'state'],
-      ['ENROLLED AT', 'enrolled_at'],
       ['HOST', 'host'],
+      ['ENROLLED AT', 'enrolled_at'],
     ],
     wide: [
-      ['EXPIRES AT', 'expires_at'],
+      ['CERTIFICATE UNTIL', 'certificate_expires_at'],
       ['REVOKED AT', 'revoked_at'],
+      ['REVOKED BY', 'revoked_by'],
+      ['TOKEN', 'enrolled_with'],
       ['MACHINE', 'machine_id'],
     ],
   },
   credentials: {
     singular: 'credential',
     path: 'credentials',
+    nameFields: ['name'],
     hasOwnPages: false,
     columns: [name, ['CHANGED AT', 'changed_at'], ['CHANGED BY', 'changed_by']],
     wide: [],
@@ -196,14 +229,19 @@ export const kinds = {
   'enroll-tokens': {
     singular: 'enroll-token',
     path: 'enroll-tokens',
+    nameFields: ['id'],
     hasOwnPages: false,
     columns: [
       ['ID', 'id'],
       ['ROLE', 'role'],
+      ['STATE', 'state'],
       ['USES LEFT', 'uses_left'],
       ['EXPIRES AT', 'expires_at'],
     ],
     wide: [
+      ['USES', 'uses'],
+      ['NODE', 'node'],
+      ['REPLACE', 'replace'],
       ['CREATED AT', 'created_at'],
       ['CREATED BY', 'created_by'],
     ],
@@ -211,6 +249,7 @@ export const kinds = {
   audit: {
     singular: 'audit',
     path: 'audit',
+    nameFields: ['number'],
     hasOwnPages: false,
     isPaged: true,
     columns: [
@@ -221,7 +260,10 @@ export const kinds = {
       ['OUTCOME', 'outcome'],
     ],
     wide: [
+      ['NUMBER', 'number'],
+      ['USER', 'user'],
       ['FROM', 'address'],
+      ['CODE', 'code'],
       ['DETAILS', 'details'],
     ],
   },
@@ -233,6 +275,15 @@ export const kindNames = Object.keys(kinds) as KindName[];
 export function kindNamed(word: string): {kindName: KindName; kind: Kind} | undefined {
   const kindName = kindNames.find(one => one === word || kinds[one].singular === word);
   return kindName && {kindName, kind: kinds[kindName]};
+}
+
+/** The name of one, as the verbs take it. */
+export function nameIn({nameFields}: Kind, row: JsonObject): string {
+  return nameFields.map(field => cell(field, row[field])).join('/');
+}
+
+function memory({memory_bytes}: JsonObject): string {
+  return bytesText(memory_bytes);
 }
 
 function runningParts({parts}: JsonObject): string {

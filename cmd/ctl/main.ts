@@ -17,10 +17,21 @@ void runProgram({
     ),
     'self-check': {
       summary: 'try every part of this executable on this machine',
-      section: 'Of this executable',
+      section: 'Here',
       load: async () => {
         const {checkHttp, selfCheck} = await import('../self-check.ts');
         return selfCheck(name, {http: checkHttp});
+      },
+    },
+    // For the scripts of "completion": the words that are typed, candidates for the last one on stdout.
+    __complete: {
+      load: async () => {
+        const {candidates} = await import('./complete.ts');
+        return async words => {
+          const found = await candidates(words, process.env);
+          process.stdout.write(found.map(word => `${word}\n`).join(''), () => process.exit(0));
+          return 0;
+        };
       },
     },
   },

@@ -1,8 +1,7 @@
 import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {Client} from './client.ts';
 import {isObject, type JsonObject} from './exact-json.ts';
-import {type Kind, type KindName, kindNamed, kindNames} from './kinds.ts';
-import {ownName} from './output/names.ts';
+import {type Kind, type KindName, kindNamed, kindNames, nameIn} from './kinds.ts';
 
 /** What `KIND`, `KIND NAME` or `KIND/NAME` on a command line means; throws USAGE. */
 export function kindArgument(words: string[]): {kindName: KindName; kind: Kind; name: string | undefined} {
@@ -28,11 +27,11 @@ const pageRows = 100;
 /** One of a kind. Throws NOT_FOUND, or what the server says. */
 export async function readOne(control: Client, kind: Kind, name: string): Promise<JsonObject> {
   if (kind.hasOwnPages) {
-    const {data} = await control.get(`${kind.path}/${encodeURIComponent(name)}`);
+    const {data} = await control.get(`${kind.path}/${name.split('/').map(encodeURIComponent).join('/')}`);
     return isObject(data) ? data : {};
   }
   const rows = await readAll(control, kind);
-  const found = rows.find(row => ownName(row) === name);
+  const found = rows.find(row => nameIn(kind, row) === name);
   if (found) return found;
   throw new FustorError('NOT_FOUND', `There is no ${kind.singular} "${name}".`, {
     hint: `Run "fustorctl get ${kind.path.split('/').at(-1)}" to see what there is.`,

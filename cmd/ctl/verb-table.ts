@@ -55,30 +55,121 @@ export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>>
       load: async () => (await import('./commands/suspects.ts')).suspects,
     },
   },
+  'Say what should be': {
+    apply: {
+      summary: 'make files the desired state, as a new revision',
+      load: async () => (await import('./commands/apply.ts')).apply,
+    },
+    diff: {
+      summary: 'show how files differ from the desired state',
+      load: async () => (await import('./commands/diff.ts')).diff,
+    },
+    edit: {
+      summary: 'change one file of the desired state with your editor',
+      load: async () => (await import('./commands/edit.ts')).edit,
+    },
+    history: {
+      summary: 'list the revisions: who, when, why; or show what one changed',
+      load: async () => (await import('./commands/history.ts')).history,
+    },
+    rollback: {
+      summary: 'bring an earlier revision back into force and pin it',
+      load: async () => (await import('./commands/rollback.ts')).rollback,
+    },
+    release: {
+      summary: 'end the pin of a rollback',
+      load: async () => (await import('./commands/release.ts')).release,
+    },
+    sync: {
+      summary: 'have the controller look into its Git repository now',
+      load: async () => (await import('./commands/sync.ts')).sync,
+    },
+  },
   'Nodes and their processes': {
-    agent: {
-      summary: 'list and show agents; restart and kill the processes of their pipes',
+    agent: nodeNoun('agent', {
+      summary: 'agents: list, show, restart, kill, reload, logs',
+      list: async () => (await import('./commands/lists.ts')).agentList,
+      show: async () => (await import('./commands/node-show.ts')).agentShow,
+    }),
+    fusion: nodeNoun('fusion', {
+      summary: 'fusions: list, show, restart, kill, reload, logs',
+      list: async () => (await import('./commands/lists.ts')).fusionList,
+      show: async () => (await import('./commands/node-show.ts')).fusionShow,
+    }),
+  },
+  'Who may do what': {
+    'enroll-token': {
+      summary: 'what new nodes enrol with: create, list, revoke',
       verbs: {
-        list: {
-          summary: 'list the agents, and whether they are heard',
-          load: async () => (await import('./commands/agent-list.ts')).agentList,
+        create: {
+          summary: 'make one',
+          load: async () => (await import('./commands/enroll-token-create.ts')).enrollTokenCreate,
         },
-        show: {
-          summary: 'show how one agent and its processes are, and how they died last',
-          load: async () => (await import('./commands/agent-show.ts')).agentShow,
+        list: {summary: 'list them', load: async () => (await import('./commands/lists.ts')).enrollTokenList},
+        revoke: {
+          summary: 'have one refused',
+          load: async () => (await import('./commands/removal.ts')).enrollTokenRevoke,
         },
-        restart: {
-          summary: 'have processes of an agent end by themselves and start again',
-          load: async () => (await import('./commands/agent-restart.ts')).agentRestart,
+      },
+    },
+    identity: {
+      summary: 'nodes that have enrolled: list, revoke',
+      verbs: {
+        list: {summary: 'list them', load: async () => (await import('./commands/lists.ts')).identityList},
+        revoke: {summary: 'cut one off', load: async () => (await import('./commands/removal.ts')).identityRevoke},
+      },
+    },
+    key: {
+      summary: 'API keys: create, list, revoke',
+      verbs: {
+        create: {summary: 'make one', load: async () => (await import('./commands/key-create.ts')).keyCreate},
+        list: {summary: 'list them', load: async () => (await import('./commands/lists.ts')).keyList},
+        revoke: {summary: 'have one refused', load: async () => (await import('./commands/removal.ts')).keyRevoke},
+      },
+    },
+    credential: {
+      summary: 'secrets of the configuration: set, list, delete',
+      verbs: {
+        set: {
+          summary: 'store one, from stdin or a file',
+          load: async () => (await import('./commands/credential-set.ts')).credentialSet,
         },
-        kill: {
-          summary: 'have processes of an agent killed (-9) and started again',
-          load: async () => (await import('./commands/agent-kill.ts')).agentKill,
+        list: {summary: 'list their names', load: async () => (await import('./commands/lists.ts')).credentialList},
+        delete: {
+          summary: 'remove one',
+          load: async () => (await import('./commands/removal.ts')).credentialDelete,
         },
       },
     },
   },
+  Here: {
+    completion: {
+      summary: 'print a script for bash, zsh or fish',
+      load: async () => (await import('./commands/completion.ts')).completion,
+    },
+  },
 };
+
+type NodeVerbs = {summary: string; list: VerbEntry['load']; show: VerbEntry['load']};
+
+function nodeNoun(kind: 'agent' | 'fusion', {summary, list, show}: NodeVerbs): NounEntry {
+  const order = (word: 'restart' | 'kill' | 'reload') => async () =>
+    (await import('./commands/node-order.ts')).nodeOrder(kind, word);
+  return {
+    summary,
+    verbs: {
+      list: {summary: 'list them, and whether they are heard', load: list},
+      show: {summary: 'show how one and its processes are, and how they died last', load: show},
+      restart: {summary: 'have processes end by themselves and start again', load: order('restart')},
+      kill: {summary: 'have processes killed (-9) and started again', load: order('kill')},
+      reload: {summary: 'have one read its configuration again', load: order('reload')},
+      logs: {
+        summary: 'show the last lines that its processes wrote',
+        load: async () => (await import('./commands/node-logs.ts')).nodeLogs(kind),
+      },
+    },
+  };
+}
 
 export const verbTable: Record<string, VerbEntry | NounEntry> = Object.assign({}, ...Object.values(verbSections));
 

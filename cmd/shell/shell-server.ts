@@ -4,9 +4,9 @@ import {Gauge, Registry} from 'prom-client';
 import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {PartCommand, PartReport} from '../../core/shell/part-report.ts';
 import {listenUnix} from '../unix-socket.ts';
-import type {ConfigState, Parts} from './shell.ts';
+import type {Parts} from './shell.ts';
 
-export type ShellQuestions = Pick<Parts<never>, 'report' | 'execute'> & {config(): ConfigState};
+export type ShellQuestions = Pick<Parts<never>, 'report' | 'execute'> & {config(): object};
 
 /**
  * The shell on its own host, on a unix socket of its user: `GET /health` tells of all parts, `POST /parts/NAME/restart` and

@@ -1,5 +1,6 @@
 import {controlHeartbeat} from '../../../core/control/protocol.ts';
-import {queryOf} from '../../http/api.ts';
+import {mayWait, queryOf} from '../../http/api.ts';
+import {demandNode} from '../../http/keys.ts';
 import {readParameters} from '../../http/parameters.ts';
 import {readJson} from '../../http/read-json.ts';
 import type {ControllerApp, ControllerAppParts} from '../app.ts';
@@ -12,7 +13,9 @@ export function heartbeatRoutes(app: ControllerApp, {controller, leaving}: Contr
   app.post('/api/v1/control/heartbeat', async context => {
     readParameters(queryOf(context), []);
     const request = await readJson(context, controlHeartbeat, {bytesMax: bodyBytesMax});
-    const until = AbortSignal.any([context.req.raw.signal, leaving]);
+    const {agent_id: id, kind = 'agent'} = request;
+    demandNode(context.get('key'), {kind, id});
+    const until = mayWait(context, leaving);
     return context.json({data: await controller.heartbeat(request, context.get('key').name, until)});
   });
 }

@@ -1,7 +1,6 @@
 import {columnTable} from '../columns.ts';
-import {type KindName, kindNames} from '../kinds.ts';
+import {type KindName, kindNames, nameIn} from '../kinds.ts';
 import {jsonDocument} from '../output/json.ts';
-import {ownName} from '../output/names.ts';
 import {kindArgument, readAll, readOne} from '../read-kind.ts';
 import type {Verb, VerbCall} from '../verb.ts';
 import {wholeNumberFrom} from '../whole-number.ts';
@@ -40,7 +39,7 @@ async function show({control, form, io, isJson, flags}: VerbCall<Flags>, kindNam
   const data = name === undefined ? await readAll(control, kind, flags.limit) : await readOne(control, kind, name);
   const rows = Array.isArray(data) ? data : [data];
   const columns = form === 'wide' ? [...kind.columns, ...kind.wide] : kind.columns;
-  if (form === 'name') await io.write(rows.map(row => `${kind.singular}/${ownName(row)}\n`).join(''));
+  if (form === 'name') await io.write(rows.map(row => `${kind.singular}/${nameIn(kind, row)}\n`).join(''));
   else await io.write(isJson ? jsonDocument({data}) : columnTable(rows, columns));
   if (!isJson && rows.length === 0) io.notice(`There are no ${kindName}.`);
   return 0;

@@ -25,7 +25,7 @@ function nameBytes(row: JsonObject, isTerminal: boolean): Buffer {
 
 /** `-` for what has no name. */
 export function ownName(row: JsonObject): string {
-  const found = [row.name, row.id, row.revision, row.number, row.view, row.subject].find(
+  const found = [row.name, row.id, row.revision, row.number, row.view, row.subject, row.command].find(
     value => typeof value === 'string' || typeof value === 'number',
   );
   return found === undefined ? '-' : String(found);
