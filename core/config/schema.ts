@@ -108,6 +108,7 @@ const view = group({
   cache_window: duration({min: '0s'}).default(120_000),
   session_timeout: duration({min: '1s'}).default(30_000),
   tombstone_retention: duration({min: '1s', max: '366d'}).default(3_600_000),
+  change_log: byteSize({min: '0B', max: '1024GiB'}).default(64 * 2 ** 20),
 })
   .superRefine((settings, context) => {
     if (settings.tombstone_retention >= settings.cache_window) return;
@@ -124,6 +125,7 @@ const view = group({
     cacheWindowMs: settings.cache_window,
     sessionTimeoutMs: settings.session_timeout,
     tombstoneRetentionMs: settings.tombstone_retention,
+    changeLogBytesMax: settings.change_log,
   }));
 
 const agent = group({
