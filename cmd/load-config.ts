@@ -19,7 +19,7 @@ export async function loadConfig(file: string, env: NodeJS.ProcessEnv = process.
   return {
     ...config,
     ...(config.fusion && {fusion: {...config.fusion, data: resolve(folder, config.fusion.data)}}),
-    ...(config.controller && {controller: resolveController(config.controller, folder)}),
+    ...(config.controller && {controller: atFolder(config.controller, folder)}),
     ...(config.agent && {agent: {...config.agent, data: resolve(folder, config.agent.data)}}),
     sources: config.sources.map(source => ({...source, path: resolve(folder, source.path)})),
   };
@@ -38,10 +38,19 @@ export function secretsFrom(folder: string, env: NodeJS.ProcessEnv = process.env
   return {resolveEnv: name => env[name], readSecretFile: path => readSecretFile(resolve(folder, path))};
 }
 
-function resolveController({data, tls, ...rest}: ControllerConfig, folder: string): ControllerConfig {
-  const {files} = tls ?? {};
-  const resolved = files && {certificate: resolve(folder, files.certificate), key: resolve(folder, files.key)};
-  return {...rest, data: resolve(folder, data), tls: tls && {...tls, files: resolved}};
+function atFolder(controller: ControllerConfig, folder: string): ControllerConfig {
+  const {data, tls, git} = controller;
+  const files = tls?.files && {
+    certificate: resolve(folder, tls.files.certificate),
+    key: resolve(folder, tls.files.key),
+  };
+  const signers = git?.allowedSigners;
+  return {
+    ...controller,
+    data: resolve(folder, data),
+    ...(tls && {tls: {...tls, files}}),
+    ...(git && {git: {...git, allowedSigners: signers === undefined ? undefined : resolve(folder, signers)}}),
+  };
 }
 
 async function readText(file: string): Promise<string> {

@@ -24,12 +24,13 @@ export function engineName(view: string): string {
 }
 
 export function enginePart(
-  {name: view, driver: _, ...settings}: ViewConfig,
+  {name: view, driver: _, changeLogBytesMax, ...settings}: ViewConfig,
   {fusion, runDirectory}: {fusion: FusionConfig; runDirectory: string},
 ): Part {
   const name = engineName(view);
   const directory = viewDirectory(fusion, view);
-  const config: EngineConfig = {view, directory, socket: partSocket(runDirectory, name), settings};
+  const socket = partSocket(runDirectory, name);
+  const config: EngineConfig = {view, directory, socket, settings, changeLogBytesMax};
   const supervision = withoutQuarantine(fusion.supervision, {pauseMsMax: enginePauseMsMax});
   return part({command: 'engine', name, config, runDirectory}, fusion, {facts: {view}, supervision});
 }

@@ -6,6 +6,9 @@ import {
   choice,
   duration,
   flag,
+  folderInside,
+  gitBranch,
+  gitUrl,
   httpUrl,
   integer,
   type ListenAddress,
@@ -30,6 +33,7 @@ export type KeyConfig = z.output<typeof key>;
 export type Role = KeyConfig['role'];
 export type ControllerConfig = z.output<typeof controller>;
 export type ControllerTlsConfig = z.output<typeof controllerTls>;
+export type GitConfig = z.output<typeof git>;
 export type ViewConfig = Named<z.output<typeof view>>;
 export type AgentConfig = z.output<typeof agent>;
 export type SupervisionConfig = z.output<typeof supervision>;
@@ -141,10 +145,31 @@ const controllerTls = z.preprocess(
     })),
 );
 
+const git = group({
+  url: gitUrl,
+  branch: gitBranch.default('main'),
+  path: folderInside.default(''),
+  interval: duration({min: '1s', max: '1d'}).default(30_000),
+  timeout: duration({min: '1s', max: '1h'}).default(60_000),
+  signed_only: flag.default(false),
+  allowed_signers: text.optional(),
+  webhook_secret: apiKey.optional(),
+}).transform(({interval, timeout, signed_only, allowed_signers, webhook_secret, ...rest}) => ({
+  ...rest,
+  intervalMs: interval,
+  timeoutMs: timeout,
+  takesSignedOnly: signed_only,
+  /** Undefined: those of git's own configuration. */
+  allowedSigners: allowed_signers,
+  /** Undefined: there is no webhook. */
+  webhookSecret: webhook_secret,
+}));
+
 const controller = group({
   listen: listenAddress.default({host: '127.0.0.1', port: 8101}),
   data: text,
   tls: controllerTls.optional(),
+  git: git.optional(),
   log_level: logLevel.default('info'),
 }).transform(({log_level, ...rest}) => ({...rest, logLevel: log_level}));
 
@@ -166,6 +191,7 @@ export const viewSettings = {
   cache_window: duration({min: '0s'}).default(120_000),
   session_timeout: duration({min: '1s'}).default(30_000),
   tombstone_retention: duration({min: '1s', max: '366d'}).default(3_600_000),
+  change_log: byteSize({min: '0B', max: '1024GiB'}).default(64 * 2 ** 20),
 };
 
 export function checkView(
@@ -189,6 +215,7 @@ const view = group(viewSettings)
     cacheWindowMs: settings.cache_window,
     sessionTimeoutMs: settings.session_timeout,
     tombstoneRetentionMs: settings.tombstone_retention,
+    changeLogBytesMax: settings.change_log,
   }));
 
 export const agentSettings = {

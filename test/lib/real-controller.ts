@@ -5,11 +5,11 @@ import {getRequestListener} from '@hono/node-server';
 import {type ControllerApp, createControllerApp} from '../../cmd/controller/app.ts';
 import type {IdentityParts} from '../../cmd/controller/identity/identity-parts.ts';
 import {ServerCertificate} from '../../cmd/controller/identity/server-certificate.ts';
-import {ControllerMetrics} from '../../cmd/controller/metrics.ts';
 import {hashKeys, KeyRing} from '../../cmd/http/keys.ts';
 import {systemClock} from '../../cmd/system-clock.ts';
 import type {ControlStore} from '../../core/control/control-store.ts';
-import {Controller} from '../../core/control/controller.ts';
+import type {Controller} from '../../core/control/controller.ts';
+import {controllerParts} from './controller-parts.ts';
 import {openAuthority, openIdentityParts, quietLog} from './identity-parts.ts';
 import {openMemoryControl} from './memory-control.ts';
 
@@ -35,14 +35,12 @@ export async function startRealController({
 } = {}): Promise<RealController> {
   const authority = isTls ? await openAuthority(store, lifetimeMs) : undefined;
   const identity = openIdentityParts(store, {authority, signingKeys: () => signingKeys});
-  const controller = new Controller({store, clock: systemClock, log: quietLog, randomId: () => 'c1'});
   const admin = hashKeys([{name: 'admin', role: 'admin', key: adminKey, views: '*'}]);
   const leaving = new AbortController();
-  const app = createControllerApp({
-    ...{controller, identity, clock: systemClock, log: quietLog, leaving: leaving.signal},
-    keys: new KeyRing(admin, [identity.identities, identity.apiKeys]),
-    metrics: new ControllerMetrics(controller),
-  });
+  const parts = await controllerParts({store, leaving: leaving.signal});
+  const {controller} = parts;
+  const keys = new KeyRing(admin, [identity.identities, identity.apiKeys]);
+  const app = createControllerApp({...parts, identity, keys});
   const answer = getRequestListener(app.fetch);
   const listen = {host: '127.0.0.1', port};
   const tls = {files: undefined, names: undefined, certificateLifetimeMs: lifetimeMs};
