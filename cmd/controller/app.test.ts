@@ -1,36 +1,14 @@
 import {beforeEach, expect, test} from 'vitest';
-import {Controller} from '../../core/control/controller.ts';
-import {Health} from '../../core/control/health/health.ts';
-import type {Log} from '../../core/log/log.ts';
-import {openTestDesired} from '../../test/lib/desired-parts.ts';
-import {openMemoryControl} from '../../test/lib/memory-control.ts';
-import {hashKeys, KeyRing} from '../http/keys.ts';
-import {systemClock} from '../system-clock.ts';
+import {controllerParts} from '../../test/lib/controller-parts.ts';
 import {type ControllerApp, createControllerApp} from './app.ts';
-import {ControllerMetrics} from './metrics.ts';
 
-const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const roles = ['agent', 'reader', 'operator', 'admin'] as const;
-const keys = hashKeys(roles.map(role => ({name: role, role, key: `key-of-${role}`, views: []})));
 
 let app: ControllerApp;
 let leaving: AbortController;
 beforeEach(async () => {
-  const store = openMemoryControl();
-  const controller = new Controller({store, clock: systemClock, log, randomId: () => 'c1'});
   leaving = new AbortController();
-  const health = new Health({store, clock: systemClock, facts: () => ({version: '1', nodes: controller.nodes()})});
-  const metrics = new ControllerMetrics(controller);
-  const parts = {
-    controller,
-    health,
-    ...(await openTestDesired(store)),
-    clock: systemClock,
-    log,
-    metrics,
-    leaving: leaving.signal,
-  };
-  app = createControllerApp({...parts, keys: new KeyRing(keys)});
+  app = createControllerApp(await controllerParts({leaving: leaving.signal}));
 });
 
 const part = {
@@ -145,7 +123,6 @@ test('it describes its routes, and counts agents and requests', async () => {
       '/api/v1/control/enroll',
       '/api/v1/audit',
       '/api/v1/git/sync',
-      '/api/v1/git/webhook',
     ]),
   );
   await ask('/api/v1/agents/node-a/commands/none');

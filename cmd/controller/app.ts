@@ -87,12 +87,10 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   for (const path of lookedAt) app.use(path, allow(mayQuery, 'look at agents'));
   app.on('POST', ['/api/v1/agents/*', '/api/v1/fusions/*'], allow(mayOrder, 'order commands'));
   app.use('/api/v1/backup', allow(mayAdminister, 'take a backup'));
-
   app.use('/api/v1/git/sync', allow(mayOrder, 'have Git looked at'));
 
   heartbeatRoutes(app, parts);
   nodeRoutes(app, parts);
-  gitRoutes(app, parts);
   revisionRoutes(app, parts);
   configRoutes(app, parts);
   registryRoutes(app, parts);
@@ -102,14 +100,15 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   identityRoutes(app, parts);
   keyRoutes(app, parts);
   auditRoutes(app, parts);
+  gitRoutes(app, parts);
   operationsRoutes(app, {
     facts: () => ({agents: controller.counts()}),
     metrics: () => metrics.registry.metrics(),
     leaving,
   });
   describeControl(app);
-  describeGit(app);
   describeIdentity(app);
+  describeGit(app);
   describeDesired(app);
   describeApi(app, 'How every agent is, and what operators have done to them.');
   answerErrors(app, {log, retryAfter, what: 'controller'});

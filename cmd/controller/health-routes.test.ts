@@ -2,11 +2,8 @@ import {mkdirSync, readdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {beforeEach, expect, test} from 'vitest';
 import type {ControlStore} from '../../core/control/control-store.ts';
-import {Controller} from '../../core/control/controller.ts';
-import {Health} from '../../core/control/health/health.ts';
-import type {Log} from '../../core/log/log.ts';
 import {openControlStore} from '../../store/control-store.ts';
-import {openTestDesired} from '../../test/lib/desired-parts.ts';
+import {controllerParts} from '../../test/lib/controller-parts.ts';
 import {type FleetFacts, healthyFleet} from '../../test/lib/healthy-fleet.ts';
 import {openMemoryControl} from '../../test/lib/memory-control.ts';
 import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
@@ -15,9 +12,8 @@ import {systemClock} from '../system-clock.ts';
 import {type ControllerApp, createControllerApp} from './app.ts';
 import {type Backup, backupOf, removeUnfinishedBackups} from './backup.ts';
 import {addHealthMetrics} from './health-metrics.ts';
-import {ControllerMetrics} from './metrics.ts';
+import type {ControllerMetrics} from './metrics.ts';
 
-const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const keys = hashKeys([
   {name: 'admin', role: 'admin', key: 'key-of-admin', views: '*'},
   {name: 'operator', role: 'operator', key: 'key-of-operator', views: '*'},
@@ -37,14 +33,10 @@ async function start(opened: ControlStore, backup?: Backup): Promise<void> {
   store = opened;
   facts = healthyFleet(systemClock.now());
   for (const {stored} of facts.nodes) await store.write(txn => txn.putAgent(stored));
-  const controller = new Controller({store, clock: systemClock, log, randomId: () => 'c1'});
-  const health = new Health({store, clock: systemClock, facts: () => facts});
-  metrics = new ControllerMetrics(controller);
-  addHealthMetrics(metrics.registry, health);
-  const leaving = new AbortController().signal;
-  const identified = await openTestDesired(store);
-  const parts = {controller, health, backup, ...identified, clock: systemClock, log, metrics, leaving};
-  app = createControllerApp({...parts, keys: new KeyRing(keys)});
+  const parts = await controllerParts({store, facts: () => facts});
+  metrics = parts.metrics;
+  addHealthMetrics(metrics.registry, parts.health);
+  app = createControllerApp({...parts, keys: new KeyRing(keys), backup});
 }
 
 async function ask(path: string, {role = 'operator', body}: {role?: string; body?: object} = {}) {

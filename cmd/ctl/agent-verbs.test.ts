@@ -1,16 +1,13 @@
 import {afterEach, beforeEach, expect, test} from 'vitest';
 import {ControlLoop} from '../../core/control/control-loop.ts';
-import {Controller} from '../../core/control/controller.ts';
-import {Health} from '../../core/control/health/health.ts';
+import type {Controller} from '../../core/control/controller.ts';
 import type {Log} from '../../core/log/log.ts';
 import {Signal} from '../../core/pipe/signal.ts';
 import type {PartReport} from '../../core/shell/part-report.ts';
 import {type Listening, listen} from '../../test/lib/canned-fusion.ts';
-import {openTestDesired} from '../../test/lib/desired-parts.ts';
-import {openMemoryControl} from '../../test/lib/memory-control.ts';
+import {controllerParts} from '../../test/lib/controller-parts.ts';
 import {until} from '../../test/lib/until.ts';
 import {createControllerApp} from '../controller/app.ts';
-import {ControllerMetrics} from '../controller/metrics.ts';
 import {hashKeys, KeyRing} from '../http/keys.ts';
 import {systemClock} from '../system-clock.ts';
 import {agentList} from './commands/lists.ts';
@@ -35,20 +32,9 @@ let execute: (command: string, part: string) => Promise<string>;
 
 beforeEach(async () => {
   let ids = 0;
-  const store = openMemoryControl();
-  controller = new Controller({store, clock: systemClock, log, randomId: () => `c${ids++}`});
   stop = new AbortController();
-  const health = new Health({store, clock: systemClock, facts: () => ({version: '1', nodes: controller.nodes()})});
-  const metrics = new ControllerMetrics(controller);
-  const parts = {
-    controller,
-    health,
-    ...(await openTestDesired(store)),
-    clock: systemClock,
-    log,
-    metrics,
-    leaving: stop.signal,
-  };
+  const parts = await controllerParts({leaving: stop.signal, randomId: () => `c${ids++}`});
+  controller = parts.controller;
   const app = createControllerApp({...parts, keys: new KeyRing(keys)});
   server = await listen(app.fetch);
   execute = async (command, part) => `${part}: ${command} done.`;

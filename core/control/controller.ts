@@ -130,17 +130,20 @@ export class Controller {
 
   /** Throws AGENT_NOT_FOUND. */
   agent(id: string, kind?: NodeKind): AgentAnswer {
-    const stored = this.#parts.store.read(txn => getAgent(txn, id, kind));
-    return this.#answer(this.#nodes.get(id) ?? stored);
+    const node = this.#nodes.get(id);
+    const isWanted = node && (kind === undefined || node.kind === kind);
+    return this.#answer(isWanted ? node : this.#parts.store.read(txn => getAgent(txn, id, kind)));
   }
 
   agents(kind: NodeKind = 'agent'): AgentAnswer[] {
-    return this.#inOrder().flatMap(agent => (agent.kind === kind ? [this.#answer(agent)] : []));
+    return this.#byName()
+      .filter(node => node.kind === kind)
+      .map(node => this.#answer(node));
   }
 
   /** As they spoke last, in the order of their names. */
   nodes(): HeardNode[] {
-    return this.#inOrder().map(stored => ({stored, isOnline: this.#isOnline(stored.id)}));
+    return this.#byName().map(stored => ({stored, isOnline: this.#isOnline(stored.id)}));
   }
 
   /** How many agents are online and silent, for metrics. */
@@ -177,6 +180,10 @@ export class Controller {
       for (const id of ids) this.#unsaved.add(id);
       throw error;
     }
+  }
+
+  #byName(): StoredAgent[] {
+    return [...this.#nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   /** Takes note of what was said. Returns whether a later heartbeat of this instance came before. */
@@ -218,10 +225,6 @@ export class Controller {
     this.#heard.set(id, {at: clock.monotonic(), timeoutMs: wanted, isOnline: true});
     if (!wasOnline) log.info({agent: id, host: shell.host, instance}, 'an agent is online');
     return isOvertaken;
-  }
-
-  #inOrder(): StoredAgent[] {
-    return [...this.#nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   #desiredOf({kind = 'agent', agent_id: id}: ControlHeartbeat): {desired?: string} {

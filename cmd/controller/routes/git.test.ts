@@ -1,19 +1,14 @@
 import {createHmac} from 'node:crypto';
 import {beforeEach, expect, onTestFinished, test} from 'vitest';
-import {Controller} from '../../../core/control/controller.ts';
-import {Health} from '../../../core/control/health/health.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import {GitFollower} from '../../../core/git/git-follower.ts';
 import type {GitRepository} from '../../../core/git/git-repository.ts';
 import type {Log} from '../../../core/log/log.ts';
-import {openTestDesired} from '../../../test/lib/desired-parts.ts';
-import {openMemoryControl} from '../../../test/lib/memory-control.ts';
+import {controllerParts} from '../../../test/lib/controller-parts.ts';
 import {MemoryDesired} from '../../../test/lib/memory-desired.ts';
 import {until} from '../../../test/lib/until.ts';
-import {hashKeys, KeyRing} from '../../http/keys.ts';
 import {systemClock} from '../../system-clock.ts';
 import {type ControllerApp, createControllerApp} from '../app.ts';
-import {ControllerMetrics} from '../metrics.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const webhookSecret = 'a-secret-of-both';
@@ -44,9 +39,6 @@ beforeEach(() => {
 });
 
 async function createApp({hasGit = true, hasWebhook = true} = {}): Promise<ControllerApp> {
-  const store = openMemoryControl();
-  const controller = new Controller({store, clock: systemClock, log, randomId: () => 'c1'});
-  const health = new Health({store, clock: systemClock, facts: () => ({version: '1', nodes: []})});
   const settings = {url: 'u', branch: 'main', intervalMs: 3_600_000, takesSignedOnly: false};
   const parts = {repository, desired: new MemoryDesired(), clock: systemClock, random: Math.random, log};
   const follower = new GitFollower(settings, parts);
@@ -56,12 +48,9 @@ async function createApp({hasGit = true, hasWebhook = true} = {}): Promise<Contr
     stop.abort();
     await running;
   });
-  const keys = (['reader', 'operator'] as const).map(role => ({name: role, role, key: `key-of-${role}`, views: []}));
   return createControllerApp({
-    ...{controller, health, ...(await openTestDesired(store)), clock: systemClock, log},
-    ...{keys: new KeyRing(hashKeys(keys)), metrics: new ControllerMetrics(controller)},
+    ...(await controllerParts({leaving: stop.signal})),
     git: hasGit ? {follower, webhookSecret: hasWebhook ? webhookSecret : undefined} : undefined,
-    leaving: stop.signal,
   });
 }
 
