@@ -79,15 +79,11 @@ export function mayAdminister({role}: Key): boolean {
 }
 
 /** A node's own token speaks for this node only. Throws FORBIDDEN. */
-export function demandNode({name, node}: Key, {kind, id}: NodeName): void {
+export function demandNode({node}: Key, {kind, id}: NodeName): void {
   if (!node || (node.kind === kind && node.id === id)) return;
-  throw new FustorError(
-    'FORBIDDEN',
-    `The token of the ${node.kind} ${node.id} (${name}) cannot speak for the ${kind} ${id}.`,
-    {
-      hint: 'Each node has an identity of its own: enrol this one.',
-    },
-  );
+  throw new FustorError('FORBIDDEN', `The token of the ${node.kind} ${node.id} cannot speak for the ${kind} ${id}.`, {
+    hint: 'Each node has an identity of its own: enrol this one.',
+  });
 }
 
 export function opens({views}: Key, view: string): boolean {

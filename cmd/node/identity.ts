@@ -1,6 +1,7 @@
 import type {NodeKind} from '../../core/control/protocol.ts';
 import type {TrustedKey} from '../../core/manifest/signature.ts';
 import type {Signal} from '../../core/pipe/signal.ts';
+import {FileIdentity, type IdentityParts} from './file-identity.ts';
 
 /** What somebody has told a node of its controller. */
 export type NodeBootstrap = {
@@ -33,4 +34,15 @@ export interface NodeIdentity {
    * fails is tried again, and what it has stays.
    */
   run(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * The identity that a node keeps in `directory`, or will: files that only this user may read. What is damaged there is told by
+ * `problem`, and nothing is written over.
+ */
+export function openIdentity(
+  settings: {directory: string; bootstrap: NodeBootstrap},
+  parts: IdentityParts,
+): NodeIdentity {
+  return new FileIdentity(settings, parts);
 }

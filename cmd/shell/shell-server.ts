@@ -5,9 +5,9 @@ import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {PartCommand, PartReport} from '../../core/shell/part-report.ts';
 import {listenUnix} from '../unix-socket.ts';
 import {version} from '../version.ts';
-import type {ConfigState, Parts} from './shell.ts';
+import type {Parts} from './shell.ts';
 
-export type ShellQuestions = Pick<Parts<never>, 'report' | 'execute'> & {config(): ConfigState};
+export type ShellQuestions = Pick<Parts<never>, 'report' | 'execute'> & {config(): object};
 
 /**
  * The shell on its own host, on a unix socket of its user: `GET /health` tells of all parts, `POST /parts/NAME/restart` and

@@ -66,6 +66,11 @@ export class Identities implements KeyRegistry {
     return identity?.revokedAt === 0 ? [identity.tokenSha256] : [];
   }
 
+  /** Whether it has been cut off; one that never enrolled has not. */
+  isRevoked(name: NodeName): boolean {
+    return (this.#stored(name)?.revokedAt ?? 0) !== 0;
+  }
+
   /** Throws UNAUTHENTICATED, FORBIDDEN, BAD_REQUEST or IDENTITY_CONFLICT. */
   async enrol(request: EnrolRequest, enrolToken: string): Promise<Enrolled> {
     const {store, clock, log, certifier} = this.#parts;
@@ -87,7 +92,7 @@ export class Identities implements KeyRegistry {
         ...{kind, id, publicKey, tokenSha256: tokenHash(token), host, machineId},
         enrolledAt: isKnown ? before!.enrolledAt : nowMs,
         enrolledWith: enrolToken.id,
-        certificateUntil: issued?.notAfter,
+        certificateUntil: issued?.notAfter ?? (isKnown ? before!.certificateUntil : undefined),
         ...{revokedAt: 0, revokedBy: undefined},
       };
       txn.putRecord('identities', nameOf(identity), identity);
@@ -131,6 +136,11 @@ export class Identities implements KeyRegistry {
   isOf({kind, id}: NodeName, publicKey: string): boolean {
     const identity = this.#stored({kind, id});
     return identity?.revokedAt === 0 && identity.publicKey === publicKey;
+  }
+
+  /** Whether it has ever had a certificate: then it proves with one who it is. */
+  isCertified(name: NodeName): boolean {
+    return this.#stored(name)?.certificateUntil !== undefined;
   }
 
   /** In the order of their kinds and names, the revoked ones too. */

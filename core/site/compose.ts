@@ -29,17 +29,21 @@ const hint = 'Nothing was changed. fustor.example.yaml explains every setting.';
 
 /** Throws CONFIG_INVALID with every mistake of every file. */
 export function composeStrict(offered: SiteFiles, {credentials, read}: ComposeParts): Composed {
-  const results = Array.from(offered, ([path, text]) => read(path, text));
-  const {site, mistakes} = check(
-    results.flatMap(result => ('file' in result ? [result.file] : [])),
-    credentials,
-  );
-  const own = results.flatMap(result => ('mistakes' in result ? result.mistakes : []));
-  // Names that a file with mistakes defines would be missed everywhere.
-  const all = own.length > 0 ? own : mistakes;
-  if (all.length > 0) throw refused(all);
   if (offered.size === 0) throw emptyTree();
+  const results = Array.from(offered, ([path, text]) => read(path, text));
+  const files = results.flatMap(result => ('file' in result ? result.file : (result.draft ?? [])));
+  const {site, mistakes} = joinSite(files);
+  const own = results.flatMap(result => ('mistakes' in result ? result.mistakes : []));
+  // Names that an unreadable file defines would be missed everywhere.
+  const others = files.length < results.length ? [] : [...mistakes, ...checkSite(site, files, credentials)];
+  if (own.length + others.length > 0) throw refused(inOrder([...own, ...others]));
   return {files: offered, site, problems: []};
+}
+
+/** What files say that were good once: those that are not any more are left out, and what is named may be gone. */
+export function composeAgain(files: SiteFiles, read: ComposeParts['read']): Site {
+  const results = Array.from(files, ([path, text]) => read(path, text));
+  return joinSite(results.flatMap(result => ('file' in result ? [result.file] : []))).site;
 }
 
 /** Takes what is good. Throws CONFIG_INVALID when that is nothing, or makes no sense. */
@@ -90,9 +94,10 @@ class Choice {
 
   check(chosen: ReadonlyMap<string, SiteFile> = this.#chosen): {site: Site; mistakes: Mistake[]} {
     const files = [...chosen.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
-    // What was there before has a right to its names.
+    // What was there before has a right to its names; a credential that it lost since is a matter of those who need it.
     const [before, now] = split(files, ({path}) => this.isLastGood(path));
-    return check([...before, ...now], this.#credentials);
+    const {site, mistakes} = joinSite([...before, ...now]);
+    return {site, mistakes: [...mistakes, ...checkSite(site, now, this.#credentials)]};
   }
 
   isLastGood(path: string): boolean {
@@ -137,11 +142,6 @@ class Choice {
   }
 }
 
-function check(files: readonly SiteFile[], credentials: ReadonlySet<string>): {site: Site; mistakes: Mistake[]} {
-  const {site, mistakes} = joinSite(files);
-  return {site, mistakes: [...mistakes, ...checkSite(site, files, credentials)]};
-}
-
 function problemOf(mistake: Mistake): FileProblem {
   return {file: mistake.file, message: mistakeLine(mistake)};
 }
@@ -157,6 +157,15 @@ function emptyTree(): FustorError {
   return new FustorError('CONFIG_INVALID', 'The desired state has no files.', {
     hint: 'If all nodes are to lose their configuration, say so with a file that has an empty section, "agents:".',
   });
+}
+
+/** As they stand in the files; of two about one setting the first. */
+function inOrder(mistakes: readonly Mistake[]): Mistake[] {
+  const paths = [...new Set(mistakes.map(({file}) => file))].sort();
+  const seen = new Set<string>();
+  return mistakes
+    .filter(({file, path}) => seen.size !== seen.add(`${file} ${path}`).size)
+    .sort((a, b) => paths.indexOf(a.file) - paths.indexOf(b.file) || a.line - b.line || a.column - b.column);
 }
 
 function split<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {

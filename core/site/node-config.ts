@@ -47,7 +47,9 @@ export function fusionConfig(
       return settings;
     }),
     keys: [...siteKeys(site, secret), ...identities.apiKeys(), ...agentKeys(site, views, identities)]
-      .map(key => ({...key, views: key.views === '*' ? '*' : key.views.filter(view => views.includes(view)).sort()}))
+      .map(({name, role, sha256, views: opened}) => {
+        return {name, role, sha256, views: opened === '*' ? '*' : opened.filter(view => views.includes(view)).sort()};
+      })
       .filter(key => key.views.length > 0)
       .sort((a, b) => order(a.name, b.name) || order(a.sha256, b.sha256)),
   };
@@ -68,7 +70,7 @@ export function siteKeys(site: Site, secret: (text: string) => string): KeyHash[
 }
 
 /** Agents feed the views of their pipes with their own tokens, and no others. */
-function agentKeys(site: Site, served: readonly string[], {tokensOf}: NodeIdentities): KeyHash[] {
+function agentKeys(site: Site, served: readonly string[], identities: NodeIdentities): KeyHash[] {
   return [...site.agents].flatMap(([id, agent]) => {
     const {pipes, scope} = pipesOf(site, agent);
     const own = [...pipes.values()].filter(({settings}) => {
@@ -78,7 +80,9 @@ function agentKeys(site: Site, served: readonly string[], {tokensOf}: NodeIdenti
     const views = [...new Set(own.map(({settings}) => String(settings.view)))].filter(view => served.includes(view));
     if (views.length === 0) return [];
     // While a token is replaced there are two, and names of keys are used once.
-    return tokensOf(id).map(sha256 => ({name: `agent.${id}.${sha256.slice(0, 8)}`, role: 'agent', views, sha256}));
+    return identities
+      .tokensOf(id)
+      .map(sha256 => ({name: `agent.${id}.${sha256.slice(0, 8)}`, role: 'agent', views, sha256}));
   });
 }
 

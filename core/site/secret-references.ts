@@ -54,7 +54,7 @@ function putIntoText(text: string, secret: (name: string) => string): string {
     text,
     reference => {
       const name = secretName(reference);
-      return {value: name === undefined ? `\${${reference}}` : secret(name).replaceAll('${', '$${')};
+      return {value: name === undefined ? `\${${reference}}` : secret(name).replaceAll('${', () => '$${')};
     },
     '$${',
   );

@@ -19,13 +19,14 @@ export function checkClientCertificate(identities: Identities) {
     if (!isTls(socket)) return;
     const certificate = socket.getPeerX509Certificate();
     if (!certificate) {
-      if (context.req.path !== renewal) return;
+      if (context.req.path !== renewal || !key.node || !identities.isCertified(key.node)) return;
       throw refused('is missing', 'Ask with the certificate that is to be replaced.');
     }
     const problem = problemOf(socket, certificate);
     const isTooOld = problem === 'CERT_HAS_EXPIRED';
     if (problem && !(isTooOld && context.req.path === renewal)) {
-      throw refused(isTooOld ? 'has expired' : `is not one of this controller (${problem})`, 'Have it renewed.');
+      if (isTooOld) throw refused('has expired', 'The node has it renewed by itself; see why it did not.');
+      throw refused(`is not one of this controller (${problem})`);
     }
     const name = key.node ?? nodeOf(certificate);
     const publicKey = certificate.publicKey.export({type: 'spki', format: 'pem'}).toString();

@@ -39,7 +39,8 @@ export class ServerCertificate {
     const {certificate, key, notAfter} = await authority.issueServer(tls.names ?? namesOf(listen));
     const nowMs = clock.now();
     this.#dueAt = rotationAt({notBefore: nowMs, notAfter});
-    return {...common, cert: certificate, key};
+    // With the authority: who meets this server for the first time can see whom it would trust.
+    return {...common, cert: certificate + authority.certificate, key};
   }
 
   /** For connections from now on. What is wrong is told, and the earlier one goes on. */
