@@ -67,7 +67,7 @@ test('a site is applied, changed, compared, rolled back and released', async () 
   });
   expect(await run(`apply -f ${site}`)).toMatchObject({exit: 5, err: expect.stringContaining('fustorctl release')});
   expect((await run('release')).exit).toBe(0);
-  const edited = await run('edit site/views.yaml -m third', {env: {EDITOR: 'sed -i s/7s/9s/'}});
+  const edited = await run('edit site/views.yaml -m third', {env: {EDITOR: 'sed -i s/5s/9s/'}});
   expect(edited).toMatchObject({exit: 0, out: expect.stringContaining('Changed for fusion/east.')});
   expect(await run('sync')).toMatchObject({exit: 5, err: expect.stringContaining('follows no Git repository')});
 });
