@@ -75,7 +75,7 @@ function timedOut(url: string, timeoutMs: number): FustorError {
   });
 }
 
-function asFustorError(error: unknown, url: string): FustorError {
+export function asFustorError(error: unknown, url: string): FustorError {
   if (error instanceof FustorError) return error;
   const code = systemErrorCode(error) ?? '';
   const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));
