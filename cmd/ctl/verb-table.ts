@@ -38,6 +38,10 @@ export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>>
       summary: 'show how much is in a directory, and in which of its children',
       load: async () => (await import('./commands/du.ts')).du,
     },
+    changes: {
+      summary: 'show what was created, modified, deleted and moved; --follow shows it as it happens',
+      load: async () => (await import('./commands/changes.ts')).changes,
+    },
     scan: {
       summary: 'have a path scanned now',
       load: async () => (await import('./commands/scan.ts')).scan,
