@@ -18,6 +18,7 @@ import {listenUnix} from '../unix-socket.ts';
 import {version} from '../version.ts';
 import {createControllerApp} from './app.ts';
 import {backupOf, removeUnfinishedBackups} from './backup.ts';
+import {identityFacts} from './health-facts.ts';
 import {addHealthMetrics} from './health-metrics.ts';
 import {Authority} from './identity/authority.ts';
 import {createIdentityParts} from './identity/identity-parts.ts';
@@ -124,7 +125,8 @@ async function serve(
     const randomId = () => randomBytes(8).toString('hex');
     const controller = new Controller({store, clock, log, randomId});
     let storeTrouble: string | undefined;
-    const facts = () => ({version, nodes: controller.nodes(), storeTrouble});
+    const lifetimeMs = tls?.certificateLifetimeMs;
+    const facts = () => ({version, nodes: controller.nodes(), storeTrouble, ...identityFacts(store, {lifetimeMs})});
     const health = new Health({store, clock, facts});
     const metrics = new ControllerMetrics(controller);
     addHealthMetrics(metrics.registry, health);

@@ -1,19 +1,15 @@
 import {afterEach, beforeEach, describe, expect, test} from 'vitest';
-import {Controller} from '../../core/control/controller.ts';
-import {Health} from '../../core/control/health/health.ts';
-import type {Log} from '../../core/log/log.ts';
 import {type CannedFusion, type Listening, listen, startCannedFusion} from '../../test/lib/canned-fusion.ts';
+import {controllerParts} from '../../test/lib/controller-parts.ts';
 import {type FleetFacts, healthyFleet} from '../../test/lib/healthy-fleet.ts';
 import {openMemoryControl} from '../../test/lib/memory-control.ts';
 import {createControllerApp} from '../controller/app.ts';
-import {ControllerMetrics} from '../controller/metrics.ts';
 import {hashKeys, KeyRing} from '../http/keys.ts';
 import {systemClock} from '../system-clock.ts';
 import {status} from './commands/status.ts';
 import {wait} from './commands/wait.ts';
 import {runVerb, type Verb} from './verb.ts';
 
-const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const keys = hashKeys([
   {name: 'scripts', role: 'reader', key: 'key-of-scripts', views: '*'},
   {name: 'agents', role: 'agent', key: 'key-of-the-agents', views: []},
@@ -25,12 +21,8 @@ let fusion: CannedFusion;
 beforeEach(async () => {
   const store = openMemoryControl();
   facts = healthyFleet(systemClock.now(), {agents: 1, fusions: 1, views: 1});
-  const known = new Controller({store, clock: systemClock, log, randomId: () => 'c'});
   for (const {stored} of facts.nodes) await store.write(txn => txn.putAgent(stored));
-  const health = new Health({store, clock: systemClock, facts: () => facts});
-  const metrics = new ControllerMetrics(known);
-  const leaving = new AbortController().signal;
-  const app = createControllerApp({controller: known, health, keys: new KeyRing(keys), log, metrics, leaving});
+  const app = createControllerApp({...controllerParts({store, facts: () => facts}), keys: new KeyRing(keys)});
   [controller, fusion] = await Promise.all([listen(app.fetch), startCannedFusion()]);
 });
 afterEach(() => Promise.all([controller.stop(), fusion.stop()]));

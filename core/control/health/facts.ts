@@ -30,6 +30,8 @@ export type Facts = {
   clones?: {kind: NodeKind; id: string; hosts: string[]; since: number}[] | undefined;
   /** `failing`: the last attempts brought nothing; the last good revision is in force. */
   git?: {failing: {reason: string; since: number} | undefined; goodAt: number | undefined} | undefined;
+  /** Nodes that should have another manifest, which cannot be made. */
+  unmade?: {kind: NodeKind; id: string; reason: string; since: number}[] | undefined;
   pin?: {revision: number; by: string; at: number} | undefined;
   /** Why the controller's own store takes nothing now. */
   storeTrouble?: string | undefined;

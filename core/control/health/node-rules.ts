@@ -16,6 +16,7 @@ export function nodeConditions(facts: Facts): Condition[] {
     ...facts.nodes.flatMap(node => heardConditions(facts, node)),
     ...neverSeen(facts),
     ...neverConfigured(facts),
+    ...unmade(facts),
     ...clones(facts),
     ...certificates(facts),
   ];
@@ -95,6 +96,17 @@ function neverConfigured(facts: Facts): Condition[] {
       problem: 'It has nothing to do: no configuration names it.',
       next: next.apply,
     }));
+}
+
+function unmade({unmade = []}: Facts): Condition[] {
+  return unmade.map(({kind, id, reason, since}) => ({
+    kind: 'manifest_failed',
+    subject: `${kind}/${id}`,
+    severity: 'error',
+    problem: `It keeps its earlier configuration, because the one that is wanted cannot be made: ${reason}`,
+    next: next.describe(kind, id),
+    since,
+  }));
 }
 
 function clones({clones = []}: Facts): Condition[] {
