@@ -22,7 +22,8 @@ beforeEach(async () => {
   const store = openMemoryControl();
   facts = healthyFleet(systemClock.now(), {agents: 1, fusions: 1, views: 1});
   for (const {stored} of facts.nodes) await store.write(txn => txn.putAgent(stored));
-  const app = createControllerApp({...controllerParts({store, facts: () => facts}), keys: new KeyRing(keys)});
+  const parts = await controllerParts({store, facts: () => facts});
+  const app = createControllerApp({...parts, keys: new KeyRing(keys)});
   [controller, fusion] = await Promise.all([listen(app.fetch), startCannedFusion()]);
 });
 afterEach(() => Promise.all([controller.stop(), fusion.stop()]));

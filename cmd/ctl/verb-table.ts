@@ -143,6 +143,10 @@ export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>>
     },
   },
   Here: {
+    doctor: {
+      summary: 'find what is wrong on this host, without any server, and say what to do about it',
+      load: async () => (await import('./commands/doctor.ts')).doctor,
+    },
     completion: {
       summary: 'print a script for bash, zsh or fish',
       load: async () => (await import('./commands/completion.ts')).completion,

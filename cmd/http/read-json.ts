@@ -27,8 +27,8 @@ function parse(body: Buffer, hint: string): unknown {
   }
 }
 
-/** Also of one that does not say its length. */
-async function readBody({req}: Context<ApiEnv>, bytesMax: number): Promise<Buffer> {
+/** Also of one that does not say its length. Throws BAD_REQUEST. */
+export async function readBody({req}: Context<ApiEnv>, bytesMax: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of (req.raw.body ?? []) as AsyncIterable<Uint8Array>) {

@@ -2,6 +2,7 @@ import {channel} from 'node:diagnostics_channel';
 import {Agent, request as httpRequest} from 'node:http';
 import type {Socket} from 'node:net';
 import {HttpControlChannel} from '../../cmd/node/control-channel.ts';
+import {HttpWay} from '../../cmd/node/http-way.ts';
 import {systemClock} from '../../cmd/system-clock.ts';
 import {ControlLoop} from '../../core/control/control-loop.ts';
 import type {ControlHeartbeat} from '../../core/control/protocol.ts';
@@ -39,7 +40,7 @@ function simulate(id: string, {url, key}: {url: string; key: string}): void {
   let signature: string | undefined;
   let heard: string | undefined;
   const startedAt = Date.now();
-  const channel = new HttpControlChannel({url, key});
+  const channel = new HttpControlChannel({way: new HttpWay(url), token: () => key});
   const heartbeat = async (request: ControlHeartbeat, signal: AbortSignal) => {
     const {running} = request.config;
     if (running !== heard) telling = running;
