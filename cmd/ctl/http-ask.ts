@@ -72,12 +72,7 @@ async function askOnce(url: string, {timeoutMs, body, ...rest}: AskOptions): Pro
   }
 }
 
-function formOf({
-  headers,
-  body,
-  method,
-  ca,
-}: Pick<AskOptions, 'headers' | 'method' | 'ca'> & {body: object | undefined}) {
+export function formOf({headers, body, method, ca}: Pick<AskOptions, 'headers' | 'method' | 'ca' | 'body'>) {
   return {
     method: method ?? (body ? 'POST' : 'GET'),
     headers: body ? {...headers, 'content-type': 'application/json'} : headers,
@@ -91,7 +86,7 @@ function timedOut(url: string, timeoutMs: number): FustorError {
   });
 }
 
-function asFustorError(error: unknown, url: string): FustorError {
+export function asFustorError(error: unknown, url: string): FustorError {
   if (error instanceof FustorError) return error;
   const code = systemErrorCode(error) ?? '';
   const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));

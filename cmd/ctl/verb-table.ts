@@ -9,8 +9,12 @@ export type NounEntry = {summary: string; verbs: Record<string, VerbEntry>};
 export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>> = {
   'See what should be and what is': {
     status: {
-      summary: 'show how fresh and complete the views are',
+      summary: 'show what needs somebody to act, and how fresh the views are',
       load: async () => (await import('./commands/status.ts')).status,
+    },
+    wait: {
+      summary: 'wait until something is applied, online, complete, deleted, or a job has ended',
+      load: async () => (await import('./commands/wait.ts')).wait,
     },
     get: {
       summary: 'list agents, pipes, views, fusions, sessions, keys, revisions and other kinds',
@@ -33,6 +37,10 @@ export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>>
     du: {
       summary: 'show how much is in a directory, and in which of its children',
       load: async () => (await import('./commands/du.ts')).du,
+    },
+    changes: {
+      summary: 'show what was created, modified, deleted and moved; --follow shows it as it happens',
+      load: async () => (await import('./commands/changes.ts')).changes,
     },
     scan: {
       summary: 'have a path scanned now',

@@ -191,6 +191,7 @@ export const viewSettings = {
   cache_window: duration({min: '0s'}).default(120_000),
   session_timeout: duration({min: '1s'}).default(30_000),
   tombstone_retention: duration({min: '1s', max: '366d'}).default(3_600_000),
+  change_log: byteSize({min: '0B', max: '1024GiB'}).default(64 * 2 ** 20),
 };
 
 export function checkView(
@@ -214,6 +215,7 @@ const view = group(viewSettings)
     cacheWindowMs: settings.cache_window,
     sessionTimeoutMs: settings.session_timeout,
     tombstoneRetentionMs: settings.tombstone_retention,
+    changeLogBytesMax: settings.change_log,
   }));
 
 export const agentSettings = {
