@@ -157,6 +157,19 @@ export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>>
       summary: 'find what is wrong on this host, without any server, and say what to do about it',
       load: async () => (await import('./commands/doctor.ts')).doctor,
     },
+    config: {
+      summary: 'contexts, the sites that you administer: contexts, use',
+      verbs: {
+        contexts: {
+          summary: 'list them; the current one is marked',
+          load: async () => (await import('./commands/config.ts')).configContexts,
+        },
+        use: {
+          summary: 'make one the current one',
+          load: async () => (await import('./commands/config.ts')).configUse,
+        },
+      },
+    },
     completion: {
       summary: 'print a script for bash, zsh or fish',
       load: async () => (await import('./commands/completion.ts')).completion,
