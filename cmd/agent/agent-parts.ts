@@ -143,5 +143,5 @@ export class AgentParts implements Parts<AgentSetup> {
 function controlPlaneOf({agent: {id, data, controlPlane}, caSha256}: AgentSetup): ControlPlaneSettings | undefined {
   if (!controlPlane) return undefined;
   const {url, key: authToken} = controlPlane;
-  return {kind: 'agent', id, url, authToken, caSha256, directory: join(data, 'control')};
+  return {kind: 'agent', id, url, authToken, caSha256, directory: data};
 }

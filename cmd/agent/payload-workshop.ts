@@ -33,8 +33,8 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
     await this.#settings.payloads.apply(parts.map(({setup}) => this.#part(setup.config)));
   }
 
-  look(pipe: string, setup: Setup<PipeParts> | undefined, lastGood: Setup<PipeParts> | undefined): Look | undefined {
-    const look = this.#settings.payloads.look(partOfPipe(pipe));
+  look(name: string, setup: Setup<PipeParts> | undefined, lastGood: Setup<PipeParts> | undefined): Look | undefined {
+    const look = this.#settings.payloads.look(name);
     if (!look) return undefined;
     const {state, deaths, lastDeath, health} = look;
     const isMade = setup !== undefined && this.#part(setup.config).hash === look.hash;
