@@ -20,6 +20,8 @@ type PayloadSettings = {
   agent: () => AgentConfig;
   /** The agent's own, for senders without a key. */
   token: () => string | undefined;
+  /** Of its controller, PEM. */
+  authorities: () => string[];
 };
 
 /** Makes a payload for each pipe, and sees whether it does what a pipe is there for. */
@@ -62,6 +64,8 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
       source,
       // Always in this order: what was read from a file has no place for a key that is missing.
       sender: {...way, key},
+      // Whoever gets the agent's own token is of the site.
+      ...(sender.key === undefined && sender.url.startsWith('https:') && {authorities: this.#settings.authorities()}),
     };
     const config = {...own, logLevel: agent.logLevel, facts: {pipe: pipe.name}};
     const hash = partHash(config);

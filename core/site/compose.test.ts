@@ -131,7 +131,7 @@ describe('a strict offer', () => {
   test('tells all mistakes of all files', () => {
     const two = {...edited('site/views.yaml', '5s', '5'), ...edited('agents/node-c.yaml', '/data }', '/data, x: 1 }')};
     expect(() => strictly({...two, 'site/x.yaml': 'a: ['})).toThrow(
-      /^The desired state has 3 mistakes:\n.*node-c.yaml:1:.*\n.*views.yaml:4:.*\n.*x.yaml:1/,
+      /^The desired state has 3 mistakes:\n.*node-c.yaml:2:.*\n.*views.yaml:4:.*\n.*x.yaml:1/,
     );
   });
 

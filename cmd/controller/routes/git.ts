@@ -4,6 +4,7 @@ import type {GitFollower} from '../../../core/git/git-follower.ts';
 import {queryOf} from '../../http/api.ts';
 import {readParameters} from '../../http/parameters.ts';
 import {readJson} from '../../http/read-json.ts';
+import {bodyChunks} from '../../http/request-body.ts';
 import type {ControllerApp, ControllerAppParts, ControllerContext} from '../app.ts';
 import {syncOrder} from './git-description.ts';
 
@@ -22,8 +23,9 @@ export function gitRoutes(app: ControllerApp, {git}: ControllerAppParts): void {
       ? await readJson(context, syncOrder, {bytesMax: orderBytesMax, looksLike: '{"accept_rewrite": true}'})
       : syncOrder.parse({});
     if (!git) throw withoutGit();
-    const {isNew, ...outcome} = await git.follower.sync({acceptsRewrite: order.accept_rewrite});
-    return context.json({data: {...outcome, is_new: isNew}});
+    const outcome = await git.follower.sync({acceptsRewrite: order.accept_rewrite});
+    const {commit, revision, isNew, problems, changed} = outcome;
+    return context.json({data: {commit, revision, is_new: isNew, problems, changed}});
   });
   app.post('/api/v1/git/webhook', async context => {
     if (git?.webhookSecret === undefined) throw withoutWebhook();
@@ -45,14 +47,9 @@ async function demandSecret(context: ControllerContext, secret: string): Promise
 }
 
 /** Nothing of the body is kept: anybody may send one. */
-async function signatureOf({req}: ControllerContext, secret: string): Promise<string> {
+async function signatureOf(context: ControllerContext, secret: string): Promise<string> {
   const hmac = createHmac('sha256', secret);
-  let length = 0;
-  for await (const chunk of (req.raw.body ?? []) as AsyncIterable<Uint8Array>) {
-    length += chunk.byteLength;
-    if (length > eventBytesMax) throw new FustorError('BAD_REQUEST', `The body is larger than ${eventBytesMax} bytes.`);
-    hmac.update(chunk);
-  }
+  for await (const chunk of bodyChunks(context, eventBytesMax)) hmac.update(chunk);
   return hmac.digest('hex');
 }
 
