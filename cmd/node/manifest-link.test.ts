@@ -73,7 +73,7 @@ function identity(more: Partial<NodeIdentity> = {}): NodeIdentity {
   };
 }
 
-function open({who = identity(), random = () => 0} = {}) {
+function open({who = identity(), random = (): number => 0} = {}) {
   const log: Log = {
     debug() {},
     info() {},
