@@ -119,6 +119,7 @@ describe('a revision', () => {
       code: 'REVISION_CONFLICT',
       details: {revision: 2, author: 'bob', diff: expect.stringContaining('+sources: { mine: { path: /new } }')},
     });
+    await expect(offer({}, {expectedRevision: 7})).rejects.toMatchObject({details: {diff: ''}});
     expect(await offer({}, {expectedRevision: 2})).toMatchObject({revision: 3});
   });
 
