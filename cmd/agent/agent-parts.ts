@@ -57,6 +57,7 @@ export class AgentParts implements Parts<AgentSetup> {
       runDirectory,
       agent: () => this.#settings,
       token: () => this.#plane.token(),
+      authorities: () => this.#plane.authorities(),
     });
     const file = new KeptFile(join(setup.agent.data, 'applied'), isPipeParts);
     const {kept, problem} = file.read();
@@ -143,5 +144,5 @@ export class AgentParts implements Parts<AgentSetup> {
 function controlPlaneOf({agent: {id, data, controlPlane}, caSha256}: AgentSetup): ControlPlaneSettings | undefined {
   if (!controlPlane) return undefined;
   const {url, key: authToken} = controlPlane;
-  return {kind: 'agent', id, url, authToken, caSha256, directory: join(data, 'control')};
+  return {kind: 'agent', id, url, authToken, caSha256, directory: data};
 }

@@ -19,6 +19,8 @@ type PayloadSettings = {
   agent: () => AgentConfig;
   /** The agent's own, for senders without a key. */
   token: () => string | undefined;
+  /** Of its controller, PEM. */
+  authorities: () => string[];
 };
 
 /** Makes a payload for each pipe, and sees whether it does what a pipe is there for. */
@@ -33,8 +35,8 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
     await this.#settings.payloads.apply(parts.map(({setup}) => this.#part(setup.config)));
   }
 
-  look(pipe: string, setup: Setup<PipeParts> | undefined, lastGood: Setup<PipeParts> | undefined): Look | undefined {
-    const look = this.#settings.payloads.look(partOfPipe(pipe));
+  look(name: string, setup: Setup<PipeParts> | undefined, lastGood: Setup<PipeParts> | undefined): Look | undefined {
+    const look = this.#settings.payloads.look(name);
     if (!look) return undefined;
     const {state, deaths, lastDeath, health} = look;
     const isMade = setup !== undefined && this.#part(setup.config).hash === look.hash;
@@ -59,6 +61,8 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
       pipe,
       source,
       sender: {...sender, key: sender.key ?? this.#settings.token() ?? ''},
+      // Whoever gets the agent's own token is of the site.
+      ...(sender.key === undefined && sender.url.startsWith('https:') && {authorities: this.#settings.authorities()}),
     };
     const config = {...own, logLevel: agent.logLevel, facts: {pipe: pipe.name}};
     const hash = partHash(config);

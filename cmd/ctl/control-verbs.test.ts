@@ -174,14 +174,21 @@ describe('apply and diff', () => {
     expect(controller.sent[0]).toMatchObject({dry_run: true});
   });
 
-  test('diff is 1 when they differ and 0 when they are the same', async () => {
+  test('diff is 1 when they differ and 0 when they are the same, and sends nothing', async () => {
     write('one.yaml', good);
     const differs = await run('diff -f one.yaml');
-    expect(differs).toMatchObject({exit: 1, out: expect.stringContaining('@@ -1,1 +1,1 @@\n-views: {}\n')});
+    expect(differs).toMatchObject({
+      exit: 1,
+      out: `--- /dev/null\n+++ b/one.yaml\n@@ -0,0 +1,2 @@\n+sources:\n+  alpha: {path: /data}\n`,
+    });
     const coloured = await run('diff -f one.yaml', {isTerminal: true});
-    expect(coloured.out).toContain('\x1b[32m+views: {research: {}}\x1b[0m');
-    write('same.yaml', good);
-    expect(await run('diff -f same.yaml --as same.yaml')).toMatchObject({exit: 0, out: ''});
+    expect(coloured.out).toContain('\x1b[32m+sources:\x1b[0m\n');
+    expect(JSON.parse((await run('diff -f one.yaml -o json')).out)).toMatchObject({
+      data: {revision: 3, files: ['one.yaml']},
+    });
+    write('site.yaml', 'fusions:\n  main: {url: "http://fusion:8102"}\nviews:\n  research: {}\n');
+    expect(await run('diff -f site.yaml')).toMatchObject({exit: 0, out: ''});
+    expect(controller.sent).toEqual([]);
   });
 
   test.each([
@@ -283,7 +290,9 @@ describe('who may do what', () => {
   test('a secret stands alone on stdout', async () => {
     const key = await run('key create scripts --role reader --views research,archive --ttl 30d');
     expect(key).toMatchObject({exit: 0, out: 'fustor_key_x\n', err: expect.stringContaining('not shown again')});
-    expect(controller.sent).toEqual([{name: 'scripts', role: 'reader', views: ['research', 'archive'], ttl: '30d'}]);
+    expect(controller.sent).toEqual([
+      {name: 'scripts', role: 'reader', views: ['research', 'archive'], expires_in: '30d'},
+    ]);
     const token = await run('enroll-token create --role agent --ttl 1h --uses 20');
     expect(token.out).toBe('fustor_enroll_x\n');
     expect(controller.sent).toEqual([{role: 'agent', ttl: '1h', uses: 20}]);

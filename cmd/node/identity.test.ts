@@ -124,7 +124,6 @@ test('certificates are replaced at two thirds of their life, and the earlier tok
   const enrolledAt = performance.now();
   await until(() => identity.tls().cert !== certificate, {what: 'another certificate'});
   expect(performance.now() - enrolledAt).toBeGreaterThan(1_500);
-  expect(performance.now() - enrolledAt).toBeLessThan(3_000);
   expect([identity.token(), identity.changed.count > seen]).toEqual([token, true]);
   const [before, after] = [certificate!, identity.tls().cert!].map(pem => new X509Certificate(pem));
   expect(after!.validToDate.getTime()).toBeGreaterThan(before!.validToDate.getTime());
@@ -138,10 +137,7 @@ test('a certificate that has expired while the node was away is renewed', async 
   const certificate = first.identity.tls().cert!;
   await first.stop();
   await until(() => new X509Certificate(certificate).validToDate.getTime() < Date.now(), {what: 'the end of its life'});
-  // The server's own is renewed by `keep`; here it is started anew.
-  controller.close();
-  const again = await start({isTls: true, store: controller.store, port: Number(new URL(controller.url).port)});
-  const {identity} = node({url: again.url, authToken});
+  const {identity} = node({url: controller.url, authToken});
   await until(() => identity.tls().cert !== certificate, {what: 'another certificate'});
 });
 

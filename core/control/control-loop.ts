@@ -53,10 +53,13 @@ export type ControlLoopSettings = {
 export type ControlLoopParts = Controlled & {channel: ControlChannel; clock: Clock; random: () => number; log: Log};
 
 /** Also how fresh the memory and the health of parts are, which are no reason for a heartbeat of their own. */
-const waitMs = 10_000;
+const waitMs = 30_000;
 /** What changes within this time is told together, and a part that flaps is not told more often. */
 const gatherMs = 200;
-/** From 0.5 s on. Full jitter, also at the cap: those who lost one controller together come back one by one. */
+/**
+ * Full jitter, from the first attempt on and also at the cap: those who lost one controller together come back one by one,
+ * after half a second to two, then to four.
+ */
 const retry: Backoff = {minMs: 1_000, maxMs: 60_000};
 const quietFailureMs = 3_000;
 const rememberedMax = 1_000;
@@ -106,7 +109,7 @@ export class ControlLoop {
       }
       attempt = outcome === 'fine' ? 0 : attempt + 1;
       if (outcome !== 'fine')
-        await this.#pause(attempt - 1, {until: outcome === 'early' ? change.came : undefined, signal});
+        await this.#pause(attempt, {until: outcome === 'early' ? change.came : undefined, signal});
       change.forget();
     }
     await earlier;

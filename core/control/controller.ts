@@ -42,7 +42,7 @@ const saveMs = 10_000;
 /** Proxies end a request that is silent for a minute. */
 const heldMsMax = 30_000;
 /** A silence of so many waits means something; but a shorter one than the first, and a longer one than the second, does not. */
-const waitsUntilSilent = 3;
+const waitsUntilSilent = 2;
 const timeoutMs = {min: 10_000, max: 300_000};
 
 /**

@@ -37,6 +37,7 @@ export class Applier<C> {
   #appliedManifest: string | undefined;
   #lookAgainAt: number | undefined;
   #isKept = true;
+  #isStopped = false;
   #hasWarned = false;
   /** One change after another. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -88,9 +89,10 @@ export class Applier<C> {
     return this.#next(() => this.#replan(true));
   }
 
-  /** Watches over the parts; resolves when `signal` aborts. */
+  /** Watches over the parts; resolves when `signal` aborts. Afterwards nothing is made any more. */
   async run(signal: AbortSignal): Promise<void> {
     const {clock, parts} = this.#parts;
+    signal.addEventListener('abort', () => (this.#isStopped = true), {once: true});
     while (!signal.aborted) {
       const seen = {parts: parts.count, wanted: this.#wanted.count};
       await this.#next(() => this.#replan(false));
@@ -128,7 +130,7 @@ export class Applier<C> {
 
   /** `isOrdered`: the parts are made even when nothing else is chosen for them. */
   async #replan(isOrdered: boolean): Promise<string | undefined> {
-    if (!this.#order) return undefined;
+    if (!this.#order || this.#isStopped) return undefined;
     const {clock, workshop} = this.#parts;
     const {wanted, soakMs} = this.#order;
     const before = this.#records;

@@ -85,12 +85,11 @@ function simulate(id: string, {url, key}: {url: string; key: string}): void {
     log: silent,
   });
   void loop.run(never);
-  if (!process.env.NO_APPLY)
-    void pull(id, {url, key}, next => {
-      signature = next;
-      told.pulledAt.push(Date.now());
-      changed.raise();
-    });
+  void pull(id, {url, key}, next => {
+    signature = next;
+    told.pulledAt.push(Date.now());
+    changed.raise();
+  });
 }
 
 async function pull(

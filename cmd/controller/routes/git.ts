@@ -4,6 +4,7 @@ import type {GitFollower} from '../../../core/git/git-follower.ts';
 import {queryOf} from '../../http/api.ts';
 import {readParameters} from '../../http/parameters.ts';
 import {readJson} from '../../http/read-json.ts';
+import {bodyChunks} from '../../http/request-body.ts';
 import type {ControllerApp, ControllerAppParts, ControllerContext} from '../app.ts';
 import {syncOrder} from './git-description.ts';
 
@@ -46,14 +47,9 @@ async function demandSecret(context: ControllerContext, secret: string): Promise
 }
 
 /** Nothing of the body is kept: anybody may send one. */
-async function signatureOf({req}: ControllerContext, secret: string): Promise<string> {
+async function signatureOf(context: ControllerContext, secret: string): Promise<string> {
   const hmac = createHmac('sha256', secret);
-  let length = 0;
-  for await (const chunk of (req.raw.body ?? []) as AsyncIterable<Uint8Array>) {
-    length += chunk.byteLength;
-    if (length > eventBytesMax) throw new FustorError('BAD_REQUEST', `The body is larger than ${eventBytesMax} bytes.`);
-    hmac.update(chunk);
-  }
+  for await (const chunk of bodyChunks(context, eventBytesMax)) hmac.update(chunk);
   return hmac.digest('hex');
 }
 
