@@ -45,6 +45,7 @@ export function desiredFacts({authority, manifests}: DesiredParts, git: GitParts
   return {
     revision: revision?.number,
     pin,
+    unmade: manifests.all().flatMap(({kind, id, problem}) => (problem ? [{kind, id, ...problem}] : [])),
     desired: revision && wantedOf(authority.site(), node => manifests.get(node)?.signature),
     git: state && {
       failing: state.state === 'failing' ? {reason: state.reason ?? '', since: Date.parse(state.since)} : undefined,

@@ -27,6 +27,7 @@ import {createControllerApp} from './app.ts';
 import {backupOf, removeUnfinishedBackups} from './backup.ts';
 import {desiredFacts, followIdentities, openDesiredParts} from './desired-parts.ts';
 import {gitPartsOf} from './git/follow-git.ts';
+import {identityFacts} from './health-facts.ts';
 import {addHealthMetrics} from './health-metrics.ts';
 import type {Authority} from './identity/authority.ts';
 import {createIdentityParts} from './identity/identity-parts.ts';
@@ -147,11 +148,11 @@ async function serve(
     const desiredSignature = (kind: NodeKind, id: string) => desired.manifests.get({kind, id})?.signature;
     const controller = new Controller({store, clock, log, randomId, desiredSignature});
     let storeTrouble: string | undefined;
-    const clones = () =>
-      identity.clones.clones(clock.now()).map(({places, ...rest}) => ({...rest, hosts: places.map(({host}) => host)}));
+    const lifetimeMs = tls?.certificateLifetimeMs;
     const facts = () => ({
-      ...{version, nodes: controller.nodes(), clones: clones(), storeTrouble},
+      ...{version, nodes: controller.nodes(), storeTrouble},
       ...desiredFacts(desired, git),
+      ...identityFacts(identity, {store, clock, lifetimeMs}),
     });
     const health = new Health({store, clock, facts});
     const metrics = new ControllerMetrics(controller);

@@ -4,7 +4,7 @@ import {AnswerError} from './answer-error.ts';
 import type {ErrorAnswer, Meta, TreeAnswer} from './api.ts';
 import {isObject, type Json, type JsonObject, parseJson} from './exact-json.ts';
 import {followEvents, NoStream} from './follow-events.ts';
-import {type AskOptions, ask, type HttpAnswer} from './http-ask.ts';
+import {type AskOptions, askBytes, type BinaryAnswer} from './http-ask.ts';
 
 export type Connection = {
   /** Without a slash at its end. */
@@ -67,6 +67,13 @@ export class Client {
     return this.#ask(path, {method: 'DELETE', isRepeatable: false});
   }
 
+  /** An answer 200 that is a file. Throws as `get` does. */
+  async bytes(path: string): Promise<Uint8Array> {
+    const answer = await this.#askBytes(path);
+    if (answer.status !== 200) this.#read(answer);
+    return answer.bytes;
+  }
+
   /**
    * The pages of a tree, one after the other, so that only one is in memory. With a limit only one page of that many
    * entries; then the caller goes on from `meta.next_cursor` itself.
@@ -97,11 +104,13 @@ export class Client {
   }
 
   async #ask(rest: string, form: Pick<AskOptions, 'method' | 'body' | 'isRepeatable'> = {}): Promise<Answer> {
+    return this.#read(await this.#askBytes(rest, form));
+  }
+
+  #askBytes(rest: string, form: Pick<AskOptions, 'method' | 'body' | 'isRepeatable'> = {}): Promise<BinaryAnswer> {
     const {endpoint, timeoutMs, ca} = this.#connection;
     const headers = this.#headers('application/json');
-    return this.#read(
-      await ask(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(ca !== undefined && {ca}), ...form}),
-    );
+    return askBytes(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(ca !== undefined && {ca}), ...form});
   }
 
   #headers(accept: string): Record<string, string> {
@@ -109,8 +118,8 @@ export class Client {
     return {accept, ...(key === undefined ? {} : {authorization: `Bearer ${key}`})};
   }
 
-  #read({status, location, text}: HttpAnswer): Answer {
-    const body = parsed(text);
+  #read({status, location, bytes}: BinaryAnswer): Answer {
+    const body = parsed(bytes.toString());
     if (status === 204) return {data: null};
     if (status >= 200 && status < 300 && isObject(body) && body.data !== undefined) return body as Answer;
     if (isErrorAnswer(body)) throw new AnswerError(status, body);

@@ -2,7 +2,7 @@ import {request as httpRequest, type IncomingMessage} from 'node:http';
 import {request as httpsRequest} from 'node:https';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {systemErrorCode} from '../../core/errors/fustor-error.ts';
-import {type AskOptions, asFustorError, formOf, type HttpAnswer} from './http-ask.ts';
+import {type AskOptions, asFustorError, type BinaryAnswer, formOf} from './http-ask.ts';
 
 export type ServerEvent = {event: string; data: string};
 
@@ -14,8 +14,8 @@ const pauseMs = 250;
 
 /** What was answered in place of events. */
 export class NoStream extends Error {
-  readonly answer: HttpAnswer;
-  constructor(answer: HttpAnswer) {
+  readonly answer: BinaryAnswer;
+  constructor(answer: BinaryAnswer) {
     super('This is no stream of events.');
     this.answer = answer;
   }
@@ -58,7 +58,7 @@ async function open(url: string, how: Pick<AskOptions, 'headers' | 'ca'>): Promi
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk);
   const {statusCode, headers: answered} = response;
-  throw new NoStream({status: statusCode!, location: answered.location, text: Buffer.concat(chunks).toString()});
+  throw new NoStream({status: statusCode!, location: answered.location, bytes: Buffer.concat(chunks)});
 }
 
 async function* eventsOf(response: IncomingMessage): AsyncGenerator<ServerEvent & {id: string | undefined}> {

@@ -146,6 +146,12 @@ export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>>
       },
     },
   },
+  'The controller itself': {
+    backup: {
+      summary: 'write all that the controller keeps to a file',
+      load: async () => (await import('./commands/backup.ts')).backup,
+    },
+  },
   Here: {
     doctor: {
       summary: 'find what is wrong on this host, without any server, and say what to do about it',

@@ -64,6 +64,7 @@ function identity(more: Partial<NodeIdentity> = {}): NodeIdentity {
   return {
     token: () => 'token-of-node-a',
     tls: () => ({}),
+    authorities: () => [],
     trusted: () => [trustedKey(publicKey)],
     changed: new Signal(),
     problem: () => undefined,

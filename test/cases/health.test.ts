@@ -1,4 +1,4 @@
-import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, expect, test} from 'vitest';
@@ -144,20 +144,25 @@ test('a controller that is restored from a backup knows what it knew', async () 
   const site = await startSite();
   await site.fustorctl('agent', 'restart', 'node-a', 'site');
   const before = (await site.fustorctl('agent', 'list', '-o', 'json')).stdout;
-  const url = `${site.controllerUrl}/api/v1/backup`;
-  const response = await fetch(url, {headers: {authorization: 'Bearer key-of-the-admins'}});
-  expect(response.status).toBe(200);
-  const copy = Buffer.from(await response.arrayBuffer());
+  const copy = join(site.folder, 'backup');
+  expect(await site.fustorctl('backup', copy)).toMatchObject({status: 4});
+  const asAdmin = ['backup', copy, '--key', 'key-of-the-admins'];
+  expect(await site.fustorctl(...asAdmin)).toMatchObject({status: 0, stderr: ''});
+  expect(statSync(copy).mode & 0o777).toBe(0o600);
+  expect(await site.fustorctl(...asAdmin)).toMatchObject({status: 2, stderr: expect.stringContaining('exists')});
   await site.endController('SIGKILL');
   const data = join(site.folder, 'controller');
-  rmSync(join(data, 'control.mdb'));
-  rmSync(join(data, 'control.mdb-lock'), {force: true});
-  writeFileSync(join(data, 'control.mdb'), copy);
+  const key = readFileSync(join(data, 'master.key'));
+  rmSync(data, {recursive: true});
+  mkdirSync(data);
+  writeFileSync(join(data, 'master.key'), key, {mode: 0o600});
+  copyFileSync(copy, join(data, 'control.mdb'));
   await site.startController();
   const after = (await site.fustorctl('agent', 'list', '-o', 'json')).stdout;
   const told = (text: string) =>
     JSON.parse(text).data.map(({id, instance, key}: Record<string, string>) => ({id, instance, key}));
   expect(told(after)).toEqual(told(before));
+  expect((await site.fustorctl('status')).status).toBe(0);
 });
 
 async function partOf(site: ControlledSite): Promise<{pid: number | null; state: string} | undefined> {

@@ -98,6 +98,10 @@ const rules: Rule[] = [
     () => (facts.clones = [{kind: 'agent', id: 'node-0', hosts: ['a', 'b'], since: clock.now()}]),
   ],
   [
+    ...(['manifest_failed', 'agent/node-0', 'error', 'fustorctl describe agent node-0'] as const),
+    () => (facts.unmade = [{kind: 'agent', id: 'node-0', reason: 'there is no secret "k"', since: clock.now()}]),
+  ],
+  [
     ...(['certificate_ending', 'agent/node-0', 'warning', 'fustorctl agent logs node-0'] as const),
     () => certify(clock.now() - 9 * day, clock.now() + day),
   ],
