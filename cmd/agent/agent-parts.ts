@@ -57,6 +57,7 @@ export class AgentParts implements Parts<AgentSetup> {
       runDirectory,
       agent: () => this.#settings,
       token: () => this.#plane.token(),
+      authorities: () => this.#plane.authorities(),
     });
     const file = new KeptFile(join(setup.agent.data, 'applied'), isPipeParts);
     const {kept, problem} = file.read();

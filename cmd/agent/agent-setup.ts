@@ -9,7 +9,7 @@ import {partOfPipe} from '../../core/control/part-names.ts';
 import {canonicalBytes} from '../../core/manifest/canonical.ts';
 import type {Manifest} from '../../core/manifest/manifest.ts';
 import type {Wanted} from '../../core/node/apply-planner.ts';
-import {readConfigFile, secretsFrom} from '../load-config.ts';
+import {readConfigFile, secretsFrom, senderAt} from '../load-config.ts';
 import {payloadConfig} from './run-payload.ts';
 
 /** What an agent is told by the files of its host. */
@@ -119,7 +119,13 @@ function ownSettings({id, data}: AgentConfig): object {
 
 function placed(config: PipesConfig, folder: string): PipesConfig {
   const pipes = config.pipes.map(one =>
-    'mistake' in one ? one : {...one, source: {...one.source, path: resolve(folder, one.source.path)}},
+    'mistake' in one
+      ? one
+      : {
+          ...one,
+          source: {...one.source, path: resolve(folder, one.source.path)},
+          sender: senderAt(one.sender, folder),
+        },
   );
   return {...config, pipes};
 }

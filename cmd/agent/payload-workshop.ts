@@ -19,6 +19,8 @@ type PayloadSettings = {
   agent: () => AgentConfig;
   /** The agent's own, for senders without a key. */
   token: () => string | undefined;
+  /** Of its controller, PEM. */
+  authorities: () => string[];
 };
 
 /** Makes a payload for each pipe, and sees whether it does what a pipe is there for. */
@@ -59,6 +61,8 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
       pipe,
       source,
       sender: {...sender, key: sender.key ?? this.#settings.token() ?? ''},
+      // Whoever gets the agent's own token is of the site.
+      ...(sender.key === undefined && sender.url.startsWith('https:') && {authorities: this.#settings.authorities()}),
     };
     const config = {...own, logLevel: agent.logLevel, facts: {pipe: pipe.name}};
     const hash = partHash(config);

@@ -3,6 +3,7 @@ import {FustorError} from '../../core/errors/fustor-error.ts';
 import {AnswerError} from './answer-error.ts';
 import type {ErrorAnswer, Meta, TreeAnswer} from './api.ts';
 import {isObject, type Json, type JsonObject, parseJson} from './exact-json.ts';
+import {followEvents, NoStream} from './follow-events.ts';
 import {type AskOptions, askBytes, type BinaryAnswer} from './http-ask.ts';
 
 export type Connection = {
@@ -32,9 +33,24 @@ export class Client {
 
   /** The JSON of an answer 200. Throws what the server says is wrong, UNREACHABLE or TIMED_OUT. */
   async get(path: string, parameters: Parameters = {}): Promise<Answer> {
-    const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
-    const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-    return this.#ask(`${path}${query.size === 0 ? '' : `?${query}`}`);
+    return this.#ask(withQuery(path, parameters));
+  }
+
+  /** The data of events as they come, over as many connections as it takes. Throws as `get` does. */
+  async *events(path: string, parameters: Parameters): AsyncGenerator<JsonObject> {
+    const {endpoint, timeoutMs, ca} = this.#connection;
+    try {
+      const url = `${endpoint}/api/v1/${withQuery(path, parameters)}`;
+      const how = {headers: this.#headers('text/event-stream'), timeoutMs, ...(ca !== undefined && {ca})};
+      for await (const {event, data} of followEvents(url, how)) {
+        const body = parsed(data);
+        if (event === 'gone' && isErrorAnswer(body)) throw new AnswerError(410, body);
+        if (isObject(body)) yield body;
+      }
+    } catch (error) {
+      if (error instanceof NoStream) this.#read(error.answer);
+      throw error instanceof NoStream ? this.#notFustor('an answer without events') : error;
+    }
   }
 
   /** Sends JSON, again when the connection breaks: a scan that is asked for twice is one job. Throws as `get` does. */
@@ -92,9 +108,14 @@ export class Client {
   }
 
   #askBytes(rest: string, form: Pick<AskOptions, 'method' | 'body' | 'isRepeatable'> = {}): Promise<BinaryAnswer> {
-    const {endpoint, key, timeoutMs, ca} = this.#connection;
-    const headers = {accept: 'application/json', ...(key === undefined ? {} : {authorization: `Bearer ${key}`})};
+    const {endpoint, timeoutMs, ca} = this.#connection;
+    const headers = this.#headers('application/json');
     return askBytes(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(ca !== undefined && {ca}), ...form});
+  }
+
+  #headers(accept: string): Record<string, string> {
+    const {key} = this.#connection;
+    return {accept, ...(key === undefined ? {} : {authorization: `Bearer ${key}`})};
   }
 
   #read({status, location, bytes}: BinaryAnswer): Answer {
@@ -115,6 +136,12 @@ export class Client {
 
 /** Some megabytes at most, and few enough requests: a million entries in a hundred. */
 const pageEntries = 10_000;
+
+function withQuery(path: string, parameters: Parameters): string {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+  return `${path}${query.size === 0 ? '' : `?${query}`}`;
+}
 
 function parsed(text: string): unknown {
   try {

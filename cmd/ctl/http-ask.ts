@@ -78,12 +78,12 @@ async function askOnce(url: string, {timeoutMs, body, ...rest}: AskOptions): Pro
   }
 }
 
-function formOf({
+export function formOf({
   headers,
   body,
   method,
   ca,
-}: Pick<AskOptions, 'headers' | 'method' | 'ca'> & {body: object | undefined}) {
+}: Pick<AskOptions, 'headers' | 'method' | 'ca'> & {body?: object | undefined}) {
   return {
     method: method ?? (body ? 'POST' : 'GET'),
     headers: body ? {...headers, 'content-type': 'application/json'} : headers,
@@ -97,7 +97,7 @@ function timedOut(url: string, timeoutMs: number): FustorError {
   });
 }
 
-function asFustorError(error: unknown, url: string): FustorError {
+export function asFustorError(error: unknown, url: string): FustorError {
   if (error instanceof FustorError) return error;
   const code = systemErrorCode(error) ?? '';
   const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));

@@ -287,7 +287,8 @@ function memory({memory_bytes}: JsonObject): string {
 }
 
 function runningParts({parts}: JsonObject): string {
-  const all = Array.isArray(parts) ? parts.filter(isObject) : [];
+  if (!Array.isArray(parts)) return '-';
+  const all = parts.filter(isObject);
   const running = all.filter(part => part.state === 'running').length;
   return cell('running', `${running}/${all.length}`);
 }

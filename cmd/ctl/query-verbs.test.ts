@@ -1,6 +1,7 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {type CannedFusion, startCannedFusion} from '../../test/lib/canned-fusion.ts';
 import {runAt, type VerbSettings} from '../../test/lib/run-verb.ts';
+import {changes} from './commands/changes.ts';
 import {du} from './commands/du.ts';
 import type {Verb} from './verb.ts';
 
@@ -33,5 +34,53 @@ SIZE    FILES  NEWEST CHANGE           PATH
     expect(out).toContain('3072  3      2023-11-14T22:13:20.5Z  ███████████████ ');
     expect(JSON.parse((await run(du, ['-o', 'json', '--sort', 'files'])).out).data.children).toHaveLength(2);
     expect(fusion.asked).toEqual(['/views/research/fs/stats?path=%2F&children=true&sort=files']);
+  });
+});
+
+describe('changes', () => {
+  const lines = `\
+         6  created   file                    12  suspect  /a\\nb
+         7  moved     directory                -  -        /d → /\\377
+`;
+
+  test('shows what changed, and how to go on', async () => {
+    const {exit, out, err} = await run(changes, ['/data', '--since', '5']);
+    expect({exit, out, err}).toEqual({exit: 0, out: lines, err: 'Go on with --since 8\n'});
+    expect(fusion.asked).toEqual([
+      '/views/research/fs/changes?path=%2Fdata&since=5&limit=10000',
+      '/views/research/fs/changes?path=%2Fdata&since=5&limit=10000&cursor=7',
+    ]);
+    const json = await run(changes, ['-o', 'json', '--since', '5']);
+    expect(JSON.parse(json.out)).toMatchObject({data: [{seq: 6}, {seq: 7}], meta: {to_seq: 8}});
+  });
+
+  test('follows what happens over connections that end, each behind the last event', async () => {
+    const {exit, out} = await run(changes, ['--follow', '--since', '5', '--limit', '2']);
+    expect({exit, out}).toEqual({exit: 0, out: lines});
+    const json = await run(changes, ['-f', '--since', '5', '--limit', '2', '-o', 'json']);
+    expect(json.out.split('\n').map(line => (line === '' ? undefined : JSON.parse(line).seq))).toEqual([
+      6,
+      7,
+      undefined,
+    ]);
+  });
+
+  test('a log that does not reach back, at first or later, ends it with exit code 1', async () => {
+    for (const flags of [
+      ['--since', '1'],
+      ['-f', '--since', '1'],
+    ]) {
+      expect(await run(changes, flags)).toMatchObject({exit: 1, err: 'fustorctl: The log has ended.\n'});
+    }
+    expect(await run(changes, ['-f', '--since', '5'])).toMatchObject({
+      exit: 1,
+      out: lines,
+      err: 'fustorctl: You were too slow.\n',
+    });
+  });
+
+  test('nobody there to ask is told after the time-out', async () => {
+    const {exit} = await run(changes, ['-f', '--endpoint', 'http://127.0.0.1:1', '--timeout', '300ms']);
+    expect(exit).toBe(3);
   });
 });

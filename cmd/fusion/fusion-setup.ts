@@ -13,7 +13,7 @@ import {canonicalBytes} from '../../core/manifest/canonical.ts';
 import type {Manifest} from '../../core/manifest/manifest.ts';
 import type {Wanted} from '../../core/node/apply-planner.ts';
 import {hashKeys, type Key} from '../http/keys.ts';
-import {readConfigFile, secretsFrom} from '../load-config.ts';
+import {fusionAt, readConfigFile, secretsFrom} from '../load-config.ts';
 
 /** What a fusion is told by the files of its host. */
 export type FusionSetup = FustorConfig & {
@@ -36,7 +36,7 @@ export function setupOfFile(config: FustorConfig & {fusion: FusionConfig}, file:
 export async function setupOfBootstrap(file: string): Promise<FusionSetup> {
   const {text, folder, secrets} = await readConfigFile(file);
   const {fusion, caSha256} = parseFusionBootstrap(text, {file, ...secrets});
-  const placed = {...fusion, data: resolve(folder, fusion.data)};
+  const placed = fusionAt(fusion, folder);
   return {...configSchema.parse({}), fusion: placed, caSha256, folder, logLevel: fusion.logLevel};
 }
 

@@ -4,6 +4,7 @@ import type {Part} from '../../core/shell/part.ts';
 import type {RollingParts} from '../../core/shell/rolling-fleet.ts';
 import type {Key} from '../http/keys.ts';
 import {spawnArguments} from '../program.ts';
+import {readServerFiles} from '../server-files.ts';
 import {type ChildOptions, partSocket, startChild} from '../shell/child-process.ts';
 import {partHash} from '../shell/executable.ts';
 import type {ListeningSocket} from '../shell/listening-socket.ts';
@@ -57,6 +58,7 @@ export function gatewayParts({fusion, views, socket, runDirectory, keys}: Gatewa
   const {url, descriptor: inherit} = socket;
   const common: Omit<GatewayConfig, 'id' | 'keys'> = {
     listenFd: 3,
+    ...(fusion.tls && {tls: readServerFiles(fusion.tls)}),
     clientTimeoutMs: fusion.clientTimeoutMs,
     runDirectory,
     views: views.map(name => ({

@@ -60,6 +60,11 @@ export class ControlPlane {
     return this.#identity?.token();
   }
 
+  /** Of certificates on this site, PEM. */
+  authorities(): string[] {
+    return this.#identity?.authorities() ?? [];
+  }
+
   /** Undefined: nobody is to be told anything. */
   async apply(settings: ControlPlaneSettings | undefined): Promise<void> {
     if (isDeepStrictEqual(settings, this.#settings)) return;

@@ -71,16 +71,18 @@ export class FileIdentity implements NodeIdentity {
 
   tls(): TlsMaterial {
     if (!this.#isTls) return {};
-    const {server, ca} = this.#trust;
-    const authorities = [
-      ...(server === 'system' ? rootCertificates : server === undefined ? [] : [server]),
-      ...(ca === undefined ? [] : [ca]),
-    ];
+    const {server} = this.#trust;
+    const authorities = [...(server === 'system' ? rootCertificates : []), ...this.authorities()];
     const {certificate} = this.#kept ?? {};
     return {
-      ...(server !== undefined && {ca: [...new Set(authorities)]}),
+      ...(server !== undefined && {ca: authorities}),
       ...(certificate !== undefined && this.#key && {cert: certificate, key: this.#key.privateKey}),
     };
+  }
+
+  authorities(): string[] {
+    const {server, ca} = this.#trust;
+    return [...new Set([server === 'system' ? undefined : server, ca])].filter(one => one !== undefined);
   }
 
   trusted(): readonly TrustedKey[] {

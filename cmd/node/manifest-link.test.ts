@@ -64,6 +64,7 @@ function identity(more: Partial<NodeIdentity> = {}): NodeIdentity {
   return {
     token: () => 'token-of-node-a',
     tls: () => ({}),
+    authorities: () => [],
     trusted: () => [trustedKey(publicKey)],
     changed: new Signal(),
     problem: () => undefined,
@@ -72,7 +73,7 @@ function identity(more: Partial<NodeIdentity> = {}): NodeIdentity {
   };
 }
 
-function open({who = identity(), random = () => 0} = {}) {
+function open({who = identity(), random = (): number => 0} = {}) {
   const log: Log = {
     debug() {},
     info() {},

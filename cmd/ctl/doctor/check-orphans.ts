@@ -24,7 +24,7 @@ function orphan(pid: number): Finding[] {
   const record = readRecords(dirname(log)).find(one => one.name === name);
   const subject = `${name}, pid ${pid}`;
   if (lockHolder(join(data, `${role}.lock`)) === undefined) {
-    const problem = `It works for a ${role} on ${data} whose shell is gone: nobody starts it again when it dies.`;
+    const problem = `It works for the ${role} on ${data}, whose shell is gone: nobody starts it again when it dies.`;
     const remedy = `Start the ${role} again, which takes it over; or end it: fustor-${role} end-parts --config FILE`;
     return [{subject, problem, remedy}];
   }

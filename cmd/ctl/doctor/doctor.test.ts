@@ -102,7 +102,7 @@ describe('the clock', () => {
       isClockSynchronised: () => false,
       readText: () => undefined,
     });
-    expect(found).toMatchObject([{isNotice: true}]);
+    expect(found).toMatchObject([{severity: 'notice'}]);
     expect(hostFacts.isClockSynchronised()).toBeTypeOf('boolean');
   });
 });
@@ -416,7 +416,7 @@ describe('processes', () => {
 
   test('a record of a process that is gone is a notice', async () => {
     writeRecord(join(data, 'run'), {name: 'payload-p', pid: process.pid, startTime: '1', startedAt: 0, hash: ''});
-    expect(await findings('orphans', ['--data', data])).toMatchObject([{isNotice: true}]);
+    expect(await findings('orphans', ['--data', data])).toMatchObject([{severity: 'notice'}]);
     expect(readdirSync(join(data, 'run'))).toEqual(['payload-p.pid']);
   });
 
@@ -436,7 +436,7 @@ describe('processes', () => {
 type Result = {
   check: string;
   state: string;
-  findings: {subject: string; problem: string; remedy: string; isNotice: boolean}[];
+  findings: {subject: string; problem: string; remedy: string; severity: string}[];
 };
 
 async function examine(args: string[], facts: Partial<HostFacts> = {}, form = 'json') {

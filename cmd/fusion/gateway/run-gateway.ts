@@ -58,8 +58,8 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
   });
   const control = createControl({metrics, keys, views});
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));
-  const {clientTimeoutMs} = config;
-  const server = createGatewayServer({listener: getRequestListener(app.fetch), waiting, clientTimeoutMs, log});
+  const {clientTimeoutMs, tls} = config;
+  const server = createGatewayServer({listener: getRequestListener(app.fetch), waiting, clientTimeoutMs, tls, log});
   // A client that keeps its connection is told to take another one before this one is closed.
   server.prependListener('request', (_, response) => {
     if (signal.aborted) response.shouldKeepAlive = false;
