@@ -79,10 +79,11 @@ function agentKeys(site: Site, served: readonly string[], identities: NodeIdenti
     });
     const views = [...new Set(own.map(({settings}) => String(settings.view)))].filter(view => served.includes(view));
     if (views.length === 0) return [];
-    // While a token is replaced there are two, and names of keys are used once.
+    // While a token is replaced there are two, and names of keys are used once and have 64 letters at most.
+    const name = `agent.${id}`.slice(0, 55);
     return identities
       .tokensOf(id)
-      .map(sha256 => ({name: `agent.${id}.${sha256.slice(0, 8)}`, role: 'agent', views, sha256}));
+      .map(sha256 => ({name: `${name}.${sha256.slice(0, 8)}`, role: 'agent', views, sha256}));
   });
 }
 
