@@ -1,10 +1,13 @@
 import type {Entry} from '../core/entry/entry.ts';
-import {fixedBytes, flags, PackedCursor, packEntry, packedBytesMax} from '../core/entry/packed.ts';
+import {fixedBytes, flags, kindMask, PackedCursor, packEntry, packedBytesMax} from '../core/entry/packed.ts';
 
 /** With its header a block then fills exactly one overflow page of LMDB. */
 export const blockBytesMax = 4080;
 
 const marks = flags.suspect | flags.blindSpot;
+/** Kind, size and times, whether they are known, and whether they may still change: all but who spoke of it, and when. */
+const shownMask = kindMask | flags.suspect | flags.noAttributes;
+const shownBytes = fixedBytes - 2;
 
 /** What the view adds to a listed entry, which has neither number nor time of observation. */
 export type Adoption = {marks: number; agent: number; realtimeAt: number; directory: number};
@@ -72,6 +75,14 @@ export class BlockWriter {
   endsWith(cursor: PackedCursor, start: number): boolean {
     const {run, offset, byteLength} = cursor;
     return this.#bytes.compare(run, offset, offset + byteLength, start, this.#length) === 0;
+  }
+
+  /** Whether what was written from `start` on shows anything else than the entry at a cursor, whose name it has. */
+  showsOther({run, offset}: PackedCursor, start: number): boolean {
+    const bytes = this.#bytes;
+    if ((bytes[start + 1]! ^ run[offset + 1]!) & shownMask) return true;
+    for (let i = 2; i < shownBytes; i++) if (bytes[start + i] !== run[offset + i]) return true;
+    return false;
   }
 
   /**

@@ -1,9 +1,10 @@
-import {treeStoreContract} from '../core/tree/tree-store.contract.ts';
+import {changeLogContract} from '../core/tree/change-log.contract.ts';
+import {type OpenedTree, treeStoreContract} from '../core/tree/tree-store.contract.ts';
 import type {TreeStore} from '../core/tree/tree-store.ts';
 import {temporaryFolder} from '../test/lib/temporary-folder.ts';
 import {openTreeStore} from './tree-store.ts';
 
-treeStoreContract('the tree on LMDB', async () => {
+async function open(): Promise<OpenedTree> {
   const folder = temporaryFolder();
   let store: TreeStore = await openTreeStore(folder.path);
   return {
@@ -18,4 +19,7 @@ treeStoreContract('the tree on LMDB', async () => {
       folder.remove();
     },
   };
-});
+}
+
+treeStoreContract('the tree on LMDB', open);
+changeLogContract('the tree on LMDB', open);

@@ -12,6 +12,7 @@ type Range = {start?: Buffer; exclusiveStart?: boolean; end?: Buffer};
  * - `directories`: number → record (`directory-codec.ts`); 0 is the place above the root.
  * - `orphans`: numbers of removed directories whose blocks are still to be freed.
  * - `tombstones`, `blindSpots`: directory, name → value. `suspects`: expiry, directory, name → value.
+ * - `changes`: seq before the first change in it → a run of changes (`change-codec.ts`).
  * - `states`: name → CBOR. `meta`: name → f64.
  */
 export type Databases = {
@@ -22,6 +23,7 @@ export type Databases = {
   tombstones: Table;
   suspects: Table;
   blindSpots: Table;
+  changes: Table;
   states: Table;
   meta: Table;
 };
@@ -33,6 +35,7 @@ const tableNames = [
   'tombstones',
   'suspects',
   'blindSpots',
+  'changes',
   'states',
   'meta',
 ] as const satisfies (keyof Databases)[];

@@ -14,6 +14,8 @@ const attributes = {kind: kinds.directory, size: 0, mtime: zeroTime, ctime: zero
 /** What a view is before its engine ran for the first time: a root of which nothing is known. */
 export const emptyTree: TreeRead = {
   seq: () => 0,
+  changesFrom: () => 0,
+  changes: () => [],
   entry: (directory, name) => {
     if (directory !== aboveRoot || name !== rootName) return undefined;
     return {...newEntryFrom(rootName, attributes), hasAttributes: false, directory: rootDirectory};

@@ -1,6 +1,7 @@
 import type {ByteString} from '../core/entry/byte-string.ts';
 import {type DirectoryNumber, kinds} from '../core/entry/entry.ts';
 import {fixedBytes, flags, kindMask, PackedCursor} from '../core/entry/packed.ts';
+import type {ChangeName} from '../core/tree/changes.ts';
 import {type Decide, type NameRange, type Totals, verdicts} from '../core/tree/tree-store.ts';
 import {type Block, boundOf} from './block-table.ts';
 import type {BlockWriter} from './block-writer.ts';
@@ -14,6 +15,8 @@ export type MergeTarget = {
   replace(block: Block | undefined, isAppended: boolean): void;
   newDirectory(name: ByteString): DirectoryNumber;
   unlink(directory: DirectoryNumber): void;
+  /** Told of each entry that changes: what can be seen of it, if anything, and where its name is. */
+  changed(change: ChangeName | undefined, entry: PackedCursor): void;
   writer: BlockWriter;
   /** Collects what the directory's totals change by. */
   delta: Totals;
@@ -26,10 +29,9 @@ const noEntries = Buffer.alloc(0);
 
 /**
  * Compares a sorted run with the stored blocks that its range touches. Each block takes the listed names up to where the
- * next block begins, and only a block in which something changes is written. Makes no object for an entry. Returns how
- * many entries changed.
+ * next block begins, and only a block in which something changes is written. Makes no object for an entry.
  */
-export function mergeListing(target: MergeTarget, {range, listed, agent, decide}: Listing): number {
+export function mergeListing(target: MergeTarget, {range, listed, agent, decide}: Listing): void {
   const {after, until} = range;
   const found = new PackedCursor(listed);
   if (after !== undefined && !found.isAtEnd && found.compareName(after) <= 0) throw outOfRange(found);
@@ -40,7 +42,6 @@ export function mergeListing(target: MergeTarget, {range, listed, agent, decide}
     const isChanged = merge.block(block?.bytes ?? noEntries, found, next && boundOf(next.key), range);
     if (isChanged) target.replace(block, next === undefined && until === undefined);
   }
-  return merge.changes;
 }
 
 class Merge {
@@ -50,7 +51,7 @@ class Merge {
   readonly #stored = new PackedCursor();
   /** Where in the stored block the entries begin that stay and are not copied yet. */
   #keptFrom = 0;
-  changes = 0;
+  #changes = 0;
 
   constructor(target: MergeTarget, agent: number, decide: Decide) {
     this.#target = target;
@@ -61,7 +62,7 @@ class Merge {
   /** One block, and the listed names that come before `bound`. True when the writer holds another block now. */
   block(run: Buffer, listed: PackedCursor, bound: ByteString | undefined, {after, until}: NameRange): boolean {
     const stored = this.#stored.reset(run);
-    const changesBefore = this.changes;
+    const changesBefore = this.#changes;
     this.#target.writer.clear();
     this.#keptFrom = 0;
     if (after !== undefined && stored.seek(after)) stored.next();
@@ -75,7 +76,7 @@ class Merge {
       if (order <= 0) stored.next();
       if (order >= 0) listed.next();
     }
-    if (this.changes === changesBefore) return false;
+    if (this.#changes === changesBefore) return false;
     this.#target.writer.copy(run, this.#keptFrom, run.byteLength);
     return true;
   }
@@ -106,26 +107,33 @@ class Merge {
     const directory = !isDirectory ? 0 : known !== 0 ? known : this.#target.newDirectory(listed.name);
     const realtimeAt = stored?.realtimeAt ?? 0;
     this.#leave(stored);
+    const start = writer.length;
     writer.adopt(listed, {marks, agent: this.#agent, realtimeAt, directory});
     addEntry(delta, listed, 1, marks);
+    const isNew = stored?.kind !== listed.kind;
+    const isShown = isNew || writer.showsOther(stored, start);
+    this.#target.changed(isShown ? (isNew ? 'created' : 'modified') : undefined, listed);
   }
 
   #reflag(stored: PackedCursor, marks: number): void {
     const {writer, delta} = this.#target;
     this.#leave(stored);
+    const start = writer.length;
     writer.reflag(stored, marks);
     addEntry(delta, stored, 1, marks);
+    this.#target.changed(writer.showsOther(stored, start) ? 'modified' : undefined, stored);
   }
 
   #remove(stored: PackedCursor): void {
     if (stored.directory !== 0) this.#target.unlink(stored.directory);
     this.#leave(stored);
+    this.#target.changed('deleted', stored);
   }
 
   /** The stored entry does not stay as it is, or a new one comes before it: copies what stays in front of it. */
   #leave(stored: PackedCursor | undefined): void {
     const {writer, delta} = this.#target;
-    this.changes++;
+    this.#changes++;
     const at = this.#stored.offset;
     writer.copy(this.#stored.run, this.#keptFrom, at);
     this.#keptFrom = at;

@@ -182,6 +182,8 @@ function contentOf(txn: TreeRead): unknown {
     suspects: [...txn.suspects()].filter(isThere),
     blindSpots: [...txn.blindSpots()].filter(isThere),
     states: [...txn.states('')],
+    changes: [...txn.changes(0)],
+    laterChanges: [...txn.changes(Math.floor(txn.seq() / 2))],
   };
 }
 

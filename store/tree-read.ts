@@ -3,6 +3,7 @@ import type {ByteString} from '../core/entry/byte-string.ts';
 import type {DirectoryNumber, Entry} from '../core/entry/entry.ts';
 import {PackedCursor} from '../core/entry/packed.ts';
 import type {Hlc} from '../core/time/hlc.ts';
+import type {LoggedChange} from '../core/tree/changes.ts';
 import {
   aboveRoot,
   type BlindSpotChange,
@@ -13,10 +14,20 @@ import {
   type TreeRead,
 } from '../core/tree/tree-store.ts';
 import {type BlockOwner, BlockTable} from './block-table.ts';
+import {decodeChanges} from './change-codec.ts';
 import {type Databases, getNumber, peek, rowsOf} from './databases.ts';
 import {type StoredDirectory, storedBlocks, toRecord} from './directory-codec.ts';
 import {readDirectory} from './directory-table.ts';
-import {behindDirectory, behindExpiry, directoryKey, expiryKey, nameKey, parseExpiryKey, parseNameKey} from './keys.ts';
+import {
+  behindDirectory,
+  behindExpiry,
+  directoryKey,
+  expiryKey,
+  nameKey,
+  numberBytes,
+  parseExpiryKey,
+  parseNameKey,
+} from './keys.ts';
 import {blindSpotRow, suspectRow, tombstoneRow} from './rows.ts';
 
 export const stateCodec = new Encoder({useRecords: false, tagUint8Array: false});
@@ -34,6 +45,18 @@ export class LmdbTreeRead implements TreeRead {
 
   seq(): number {
     return getNumber(this.db, 'seq') ?? 0;
+  }
+
+  changesFrom(): number {
+    return getNumber(this.db, 'changesFrom') ?? 0;
+  }
+
+  *changes(since: number): Iterable<LoggedChange> {
+    const key = directoryKey(since);
+    const [start = key] = [...this.db.changes.getKeys({start: key, reverse: true, limit: 1})];
+    for (const {key: at, value} of rowsOf(this.db.changes, {start})) {
+      for (const change of decodeChanges(at.readUIntBE(0, numberBytes), value)) if (change.seq > since) yield change;
+    }
   }
 
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined {

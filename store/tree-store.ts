@@ -19,12 +19,16 @@ import {WrittenStore} from './written-store.ts';
 type TreeEnvironment = Environment<Databases, LmdbTreeWrite>;
 
 const fileName = 'tree.mdb';
+const changeLogBytesDefault = 64 * 2 ** 20;
 
 /**
  * Opens a view's tree to write: makes it when it is missing, brings an older format up to date. Throws DATA_DIR_UNUSABLE (no
  * access, a network file system, another process has it) or STORE_FORMAT; nothing was changed then.
  */
-export async function openTreeStore(directory: string): Promise<TreeStore> {
+export async function openTreeStore(
+  directory: string,
+  {changeLogBytesMax = changeLogBytesDefault} = {},
+): Promise<TreeStore> {
   prepareLocalDirectory(directory);
   const lock = tryLock(join(directory, 'writer.lock'));
   if (!lock) {
@@ -47,11 +51,12 @@ export async function openTreeStore(directory: string): Promise<TreeStore> {
     }
     const environment: TreeEnvironment = new Environment(path, {
       open: () => openDatabases(path, {readOnly: false})!,
-      writingTo: db => new LmdbTreeWrite(db),
+      writingTo: db => new LmdbTreeWrite(db, {changeLogBytesMax}),
     });
     try {
       plant(environment);
       migrate(environment.db, path);
+      environment.writing.forget(); // what a migration changed
       return new WrittenStore(environment, db => new LmdbTreeRead(db), {directory, release: () => lock.release()});
     } catch (error) {
       await environment.close();

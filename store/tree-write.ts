@@ -1,31 +1,28 @@
 import type {ByteString} from '../core/entry/byte-string.ts';
 import {type DirectoryNumber, type Entry, kinds} from '../core/entry/entry.ts';
 import {PackedCursor} from '../core/entry/packed.ts';
-import type {Hlc} from '../core/time/hlc.ts';
+import {joinPath, type Path, rootPath} from '../core/entry/path.ts';
+import type {ChangeName, LoggedChange} from '../core/tree/changes.ts';
 import {
   aboveRoot,
-  type BlindSpotChange,
   type Decide,
   type DirectoryRecord,
   type NameRange,
   rootDirectory,
   rootName,
-  type Suspect,
-  type Tombstone,
   type Totals,
   type TreeWrite,
 } from '../core/tree/tree-store.ts';
 import {type Block, type BlockOwner, boundOf} from './block-table.ts';
 import {BlockWriter} from './block-writer.ts';
+import {ChangeLog} from './change-log.ts';
 import {type Databases, getNumber, putNumber} from './databases.ts';
 import type {StoredDirectory} from './directory-codec.ts';
 import {DirectoryTable} from './directory-table.ts';
-import {expiryKey, nameKey} from './keys.ts';
+import {LmdbListWrite} from './list-write.ts';
 import {mergeListing} from './merge.ts';
 import {addOrphan, collectOrphans} from './orphans.ts';
-import {blindSpotRow, suspectRow, tombstoneRow} from './rows.ts';
 import {addEntry, addState, addSubtree, newTotals} from './totals.ts';
-import {LmdbTreeRead, stateCodec} from './tree-read.ts';
 
 const noEntries = Buffer.alloc(0);
 
@@ -37,19 +34,22 @@ type Place = {directory: DirectoryNumber; name: ByteString};
  * 1. Whatever changes an entry changes the totals of all directories above it in the same call.
  * 2. What is kept in memory (directories, numbers) is the truth within a body; `flush` writes it at the body's end, and
  *    `forget` follows a transaction that left nothing behind.
+ * 3. Each change of an entry raises `seq` by one, and is logged under that number if it can be seen.
  */
-export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
+export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   readonly #directories: DirectoryTable;
   readonly #writer = new BlockWriter();
   readonly #stored = new PackedCursor();
+  readonly #log: ChangeLog;
   #seq = 0;
   #nextDirectory = 0;
   #flushedSeq = 0;
   #flushedNextDirectory = 0;
 
-  constructor(db: Databases) {
+  constructor(db: Databases, {changeLogBytesMax}: {changeLogBytesMax: number}) {
     super(db, {keepsBounds: true});
     this.#directories = new DirectoryTable(db.directories);
+    this.#log = new ChangeLog(db, {bytesMax: changeLogBytesMax, pathOf: directory => this.#pathOf(directory)});
     this.forget();
   }
 
@@ -60,13 +60,28 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
     this.#nextDirectory = rootDirectory + 1;
     this.put(aboveRoot, {...root, name: rootName, directory: rootDirectory});
     this.#seq = 0;
+    this.#log.forget();
   }
 
   override seq(): number {
     return this.#seq;
   }
 
+  override changesFrom(): number {
+    return this.#log.from;
+  }
+
+  override changes(since: number): Iterable<LoggedChange> {
+    this.#log.write();
+    return super.changes(since);
+  }
+
   put(directory: DirectoryNumber, entry: Entry): Entry {
+    return this.#put(directory, entry, undefined);
+  }
+
+  /** `from`: where it was until now. */
+  #put(directory: DirectoryNumber, entry: Entry, from: Path | undefined): Entry {
     const owner = this.#directories.existing(directory);
     const block = this.blocks.find(owner, entry.name);
     const stored = this.#stored.reset(block?.bytes ?? noEntries);
@@ -80,6 +95,8 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
     writer.add(result);
     if (isKnown && writer.endsWith(stored, start)) return result;
 
+    const isNew = !isKnown || stored.kind !== result.kind || known !== result.directory;
+    const isShown = isNew || writer.showsOther(stored, start);
     const delta = newTotals();
     if (isKnown) {
       addEntry(delta, stored, -1);
@@ -91,8 +108,8 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
     const isAppended = stored.isAtEnd;
     writer.copy(stored.run, stored.offset, stored.run.byteLength);
     addEntry(delta, stored.reset(writer.bytes, start), 1);
+    this.#changed(isShown ? (isNew ? 'created' : 'modified') : undefined, directory, stored, from);
     this.#replace(owner, block, isAppended);
-    this.#seq++;
     this.#directories.addUpwards(directory, delta);
     return result;
   }
@@ -102,7 +119,7 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
     const entry = this.#takeOut({directory, name}, delta);
     if (!entry) return undefined;
     if (entry.directory !== 0) this.#unlink(entry.directory, delta);
-    this.#seq++;
+    this.#changed('deleted', directory, this.#stored);
     this.#directories.addUpwards(directory, delta);
     return entry;
   }
@@ -119,13 +136,13 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
         return number;
       },
       unlink: (number: DirectoryNumber) => this.#unlink(number, delta),
+      changed: (change: ChangeName | undefined, at: PackedCursor) => this.#changed(change, directory, at),
       writer: this.#writer,
       delta,
     };
-    const changes = mergeListing(target, {range, listed, agent, decide});
-    if (changes === 0) return;
-    this.#seq += changes;
-    this.#directories.addUpwards(directory, delta);
+    const seqBefore = this.#seq;
+    mergeListing(target, {range, listed, agent, decide});
+    if (this.#seq !== seqBefore) this.#directories.addUpwards(directory, delta);
   }
 
   move(
@@ -135,8 +152,11 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
   ): Entry | undefined {
     const entry = this.entry(from.directory, from.name);
     if (!entry) return undefined;
-    if (from.directory !== to.directory || from.name !== to.name) this.#relink(entry, from, to);
-    return this.put(to.directory, {...entry, ...changes, name: to.name});
+    const moved = {...entry, ...changes, name: to.name};
+    if (from.directory === to.directory && from.name === to.name) return this.put(to.directory, moved);
+    const parent = this.#pathOf(from.directory);
+    this.#relink(entry, from, to);
+    return this.#put(to.directory, moved, parent && joinPath(parent, from.name));
   }
 
   setDirectory(
@@ -158,38 +178,6 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
     this.#directories.addUpwards(directory, {...newTotals(), ...marks});
   }
 
-  putTombstone(directory: DirectoryNumber, name: ByteString, tombstone: Tombstone): void {
-    void this.db.tombstones.put(nameKey(directory, name), tombstoneRow.encode(tombstone));
-  }
-
-  removeTombstone(directory: DirectoryNumber, name: ByteString): void {
-    void this.db.tombstones.remove(nameKey(directory, name));
-  }
-
-  putSuspect(expiresAt: Hlc, suspect: Suspect): void {
-    void this.db.suspects.put(expiryKey(expiresAt, suspect.directory, suspect.name), suspectRow.encode(suspect));
-  }
-
-  removeSuspect(expiresAt: Hlc, directory: DirectoryNumber, name: ByteString): void {
-    void this.db.suspects.remove(expiryKey(expiresAt, directory, name));
-  }
-
-  putBlindSpot(directory: DirectoryNumber, name: ByteString, change: BlindSpotChange, foundAt: Hlc): void {
-    void this.db.blindSpots.put(nameKey(directory, name), blindSpotRow.encode(change, foundAt));
-  }
-
-  removeBlindSpot(directory: DirectoryNumber, name: ByteString): void {
-    void this.db.blindSpots.remove(nameKey(directory, name));
-  }
-
-  putState(name: string, value: unknown): void {
-    void this.db.states.put(Buffer.from(name), stateCodec.encode(value));
-  }
-
-  removeState(name: string): void {
-    void this.db.states.remove(Buffer.from(name));
-  }
-
   collect(blocks: number): boolean {
     return collectOrphans(this.db, blocks, number => this.#orphan(number));
   }
@@ -197,6 +185,7 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
   /** Writes what was kept in memory; at the end of a body. */
   flush(): void {
     this.#directories.flush();
+    this.#log.flush();
     if (this.#seq !== this.#flushedSeq) putNumber(this.db, 'seq', this.#seq);
     if (this.#nextDirectory !== this.#flushedNextDirectory) putNumber(this.db, 'nextDirectory', this.#nextDirectory);
     this.#flushedSeq = this.#seq;
@@ -206,6 +195,7 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
   /** Goes back to what is stored. */
   forget(): void {
     this.#directories.forget();
+    this.#log.forget();
     this.#seq = this.#flushedSeq = getNumber(this.db, 'seq') ?? 0;
     this.#nextDirectory = this.#flushedNextDirectory = getNumber(this.db, 'nextDirectory') ?? 0;
   }
@@ -216,6 +206,26 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
 
   protected override owner(directory: DirectoryNumber): BlockOwner | undefined {
     return this.#directories.get(directory);
+  }
+
+  /** Counts a change, and logs it if it can be seen. The cursor stands at the entry. */
+  #changed(change: ChangeName | undefined, directory: DirectoryNumber, at: PackedCursor, from?: Path): void {
+    const seqBefore = this.#seq++;
+    if (change === undefined) return;
+    this.#log.add({change: from === undefined ? change : 'moved', directory, at, from, seqBefore});
+  }
+
+  /** Undefined where nothing leads to the directory any more. */
+  #pathOf(directory: DirectoryNumber): Path | undefined {
+    if (directory === aboveRoot) return rootPath;
+    const names: ByteString[] = [];
+    for (let at = directory; at !== rootDirectory; ) {
+      const record = this.#directories.get(at);
+      if (!record) return undefined;
+      names.push(record.name);
+      at = record.parent;
+    }
+    return names.reduceRight(joinPath, rootPath);
   }
 
   /** The number that an entry is stored with: its own, the one that stands there, a new one, or none. */
@@ -241,7 +251,7 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
     addOrphan(this.db, directory);
   }
 
-  /** Takes an entry out of its block; what it points to is left to the caller. */
+  /** Takes an entry out of its block; what it points to is left to the caller. `#stored` stands at what it was. */
   #takeOut({directory, name}: Place, delta: Totals): Entry | undefined {
     const owner = this.#directories.get(directory);
     const block = owner && this.blocks.find(owner, name);
@@ -252,10 +262,12 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
     addEntry(delta, stored, -1);
     const writer = this.#writer;
     writer.clear();
-    writer.copy(stored.run, 0, stored.offset);
+    const {offset} = stored;
+    writer.copy(stored.run, 0, offset);
     stored.next();
     writer.copy(stored.run, stored.offset, stored.run.byteLength);
     this.#replace(owner, block, false);
+    stored.reset(block.bytes, offset);
     return entry;
   }
 
@@ -276,6 +288,7 @@ export class LmdbTreeWrite extends LmdbTreeRead implements TreeWrite {
       record.parent = to.directory;
       record.name = to.name;
       this.#directories.changed(record);
+      this.#log.endGroup();
     }
     this.#directories.addUpwards(from.directory, delta);
   }

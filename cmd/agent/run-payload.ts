@@ -1,5 +1,4 @@
 import {randomBytes} from 'node:crypto';
-import {createServer} from 'node:http';
 import {z} from 'zod';
 import type {Log} from '../../core/log/log.ts';
 import {Pipe} from '../../core/pipe/pipe.ts';
@@ -10,6 +9,7 @@ import {openSpool} from '../../store/spool-store.ts';
 import {openThread} from '../program.ts';
 import {systemClock} from '../system-clock.ts';
 import {listenUnix} from '../unix-socket.ts';
+import {createPayloadServer} from './payload-server.ts';
 
 /** What the shell hands to a payload on its stdin: one pipe with its source and its sender. */
 export const payloadConfig = z.strictObject({
@@ -78,9 +78,9 @@ export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log
     },
     {source, sender, spool, clock: systemClock, random: Math.random, log},
   );
-  const control = createServer((_, response) => {
+  const health = () => {
     const {work, ...status} = pipe.status();
-    const body = {
+    return {
       part: 'payload',
       pid: process.pid,
       work,
@@ -88,8 +88,8 @@ export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log
       source: source.status(),
       memory: process.memoryUsage(),
     };
-    response.writeHead(200, {'content-type': 'application/json'}).end(JSON.stringify({data: body}));
-  });
+  };
+  const control = createPayloadServer({pipe, health});
   await listenUnix(control, socket);
   try {
     await pipe.run(signal);

@@ -6,9 +6,9 @@ const roles = ['agent', 'reader', 'operator', 'admin'] as const;
 
 let app: ControllerApp;
 let leaving: AbortController;
-beforeEach(() => {
+beforeEach(async () => {
   leaving = new AbortController();
-  app = createControllerApp(controllerParts({leaving: leaving.signal}));
+  app = createControllerApp(await controllerParts({leaving: leaving.signal}));
 });
 
 const part = {

@@ -10,12 +10,15 @@ import {type KeyRing, mayAdminister, mayOrder, mayQuery, mayReport} from '../htt
 import {operationsRoutes} from '../http/operations.ts';
 import {auditRequests} from './audit.ts';
 import type {Backup} from './backup.ts';
+import type {DesiredParts} from './desired-parts.ts';
 import {checkClientCertificate} from './identity/client-certificate.ts';
 import type {IdentityParts} from './identity/identity-parts.ts';
 import type {ControllerMetrics} from './metrics.ts';
 import {auditRoutes} from './routes/audit.ts';
 import {backupRoutes} from './routes/backup.ts';
+import {configRoutes} from './routes/configs.ts';
 import {describeControl} from './routes/description.ts';
+import {describeDesired} from './routes/desired-description.ts';
 import {enrolmentRoutes} from './routes/enrolment.ts';
 import {type GitParts, gitRoutes} from './routes/git.ts';
 import {describeGit} from './routes/git-description.ts';
@@ -25,6 +28,8 @@ import {identityRoutes} from './routes/identities.ts';
 import {describeIdentity} from './routes/identity-description.ts';
 import {keyRoutes} from './routes/keys.ts';
 import {nodeRoutes} from './routes/nodes.ts';
+import {registryRoutes} from './routes/registry.ts';
+import {revisionRoutes} from './routes/revisions.ts';
 
 /** Seconds. */
 const retryAfter: Partial<Record<ErrorCode, number>> = {TOO_MANY_COMMANDS: 5, STORE_FULL: 10};
@@ -42,6 +47,7 @@ export type ControllerAppParts = {
   backup?: Backup | undefined;
   keys: KeyRing;
   identity: IdentityParts;
+  desired: DesiredParts;
   clock: Clock;
   log: Log;
   metrics: ControllerMetrics;
@@ -52,7 +58,7 @@ export type ControllerAppParts = {
 };
 
 export type ControllerApp = OpenAPIHono<ApiEnv>;
-export type ControllerContext = Context<ApiEnv>;
+export type ControllerContext<P extends string = string> = Context<ApiEnv, P>;
 
 /** The HTTP API of a controller, made from parts; it does not listen by itself. */
 export function createControllerApp(parts: ControllerAppParts): ControllerApp {
@@ -69,6 +75,15 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
       app.on(['POST', 'DELETE'], path, allow(mayAdminister, 'say who may do what'));
     }
   }
+  for (const path of ['/api/v1/desired', '/api/v1/revisions', '/api/v1/registry/*', '/api/v1/manifests/*'])
+    app.use(path, allow(mayQuery, 'look at what the nodes should do'));
+  app.use('/api/v1/revisions/*', allow(mayOrder, 'look at files of the configuration'));
+  for (const name of ['apply', 'rollback', 'release'])
+    app.use(`/api/v1/${name}`, allow(mayOrder, 'say what the nodes should do'));
+  app.use(
+    '/api/v1/control/configs/*',
+    allow(key => mayReport(key) || mayOrder(key), 'see configurations'),
+  );
   for (const path of lookedAt) app.use(path, allow(mayQuery, 'look at agents'));
   app.on('POST', ['/api/v1/agents/*', '/api/v1/fusions/*'], allow(mayOrder, 'order commands'));
   app.use('/api/v1/backup', allow(mayAdminister, 'take a backup'));
@@ -76,6 +91,9 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
 
   heartbeatRoutes(app, parts);
   nodeRoutes(app, parts);
+  revisionRoutes(app, parts);
+  configRoutes(app, parts);
+  registryRoutes(app, parts);
   healthRoutes(app, parts);
   backupRoutes(app, parts);
   enrolmentRoutes(app, parts);
@@ -91,6 +109,7 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   describeControl(app);
   describeIdentity(app);
   describeGit(app);
+  describeDesired(app);
   describeApi(app, 'How every agent is, and what operators have done to them.');
   answerErrors(app, {log, retryAfter, what: 'controller'});
   return app;

@@ -33,7 +33,7 @@ async function start(opened: ControlStore, backup?: Backup): Promise<void> {
   store = opened;
   facts = healthyFleet(systemClock.now());
   for (const {stored} of facts.nodes) await store.write(txn => txn.putAgent(stored));
-  const parts = controllerParts({store, facts: () => facts});
+  const parts = await controllerParts({store, facts: () => facts});
   metrics = parts.metrics;
   addHealthMetrics(metrics.registry, parts.health);
   app = createControllerApp({...parts, keys: new KeyRing(keys), backup});

@@ -4,9 +4,16 @@ import {createServer as createTlsServer} from 'node:https';
 import type {AddressInfo} from 'node:net';
 import {getRequestListener} from '@hono/node-server';
 import {z} from 'zod';
-import type {ControllerConfig, ControllerTlsConfig, FustorConfig, ListenAddress} from '../../core/config/schema.ts';
+import type {
+  ControllerConfig,
+  ControllerTlsConfig,
+  FustorConfig,
+  GitConfig,
+  ListenAddress,
+} from '../../core/config/schema.ts';
 import {Controller} from '../../core/control/controller.ts';
 import {Health} from '../../core/control/health/health.ts';
+import type {NodeKind} from '../../core/control/protocol.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openControlStore} from '../../store/control-store.ts';
 import {hashedKey, hashKeys, type Key, KeyRing} from '../http/keys.ts';
@@ -18,6 +25,8 @@ import {listenUnix} from '../unix-socket.ts';
 import {version} from '../version.ts';
 import {createControllerApp} from './app.ts';
 import {backupOf, removeUnfinishedBackups} from './backup.ts';
+import {desiredFacts, followIdentities, openDesiredParts} from './desired-parts.ts';
+import {gitPartsOf} from './git/follow-git.ts';
 import {addHealthMetrics} from './health-metrics.ts';
 import {Authority} from './identity/authority.ts';
 import {createIdentityParts} from './identity/identity-parts.ts';
@@ -41,13 +50,14 @@ type Config = FustorConfig & {controller: ControllerConfig};
  * STORE_FORMAT, SECRETS_UNREADABLE or CONFIG_INVALID.
  */
 export async function runController(
-  {controller: {listen, data, tls}, keys}: Config,
+  {controller: {listen, data, tls, git}, keys}: Config,
   {log, signal, controls}: RunParts & {controls: ShellControls<Config>},
 ): Promise<void> {
   const notifier = new Notifier();
   keepWatchdogCalm(notifier, signal);
   signal.addEventListener('abort', () => notifier.stopping(), {once: true});
-  await serve({directory: data, keys: hashKeys(keys), tls}, {log, signal}, async ({answer, ring, authority}) => {
+  const settings = {directory: data, keys: hashKeys(keys), tls, git};
+  await serve(settings, {log, signal}, async ({answer, ring, authority}) => {
     const certificate = tls && authority && new ServerCertificate({tls, listen}, {authority, clock: systemClock, log});
     const secure = certificate && createTlsServer(await certificate.obtain(), answer);
     const server = secure ?? createServer(answer);
@@ -89,7 +99,7 @@ export async function runEmbeddedController(
   {directory, socket, keys}: EmbeddedControllerConfig,
   {log, signal}: RunParts,
 ): Promise<void> {
-  await serve({directory, keys, tls: undefined}, {log, signal}, async ({answer, metrics}) => {
+  await serve({directory, keys}, {log, signal}, async ({answer, metrics}) => {
     const own = new Map<string | undefined, () => Promise<unknown>>([
       ['/health', async () => ({data: {part: 'controller', pid: process.pid, work: {done: 0, pending: 0}}})],
       ['/metrics', () => metrics.registry.getMetricsAsJSON()],
@@ -107,8 +117,15 @@ export async function runEmbeddedController(
 
 type Served = {answer: RequestListener; metrics: ControllerMetrics; ring: KeyRing; authority: Authority | undefined};
 
+type Settings = {
+  directory: string;
+  keys: readonly Key[];
+  tls?: ControllerTlsConfig | undefined;
+  git?: GitConfig | undefined;
+};
+
 async function serve(
-  {directory, keys, tls}: {directory: string; keys: readonly Key[]; tls: ControllerTlsConfig | undefined},
+  {directory, keys, tls, git: gitSettings}: Settings,
   {log, signal}: RunParts,
   listen: (served: Served) => Promise<Server>,
 ): Promise<void> {
@@ -117,20 +134,26 @@ async function serve(
   try {
     const sealing = await openSealing(directory, store);
     const authority = tls && (await Authority.open({store, sealing, clock, lifetimeMs: tls.certificateLifetimeMs}));
-    const signingKeys = () => [];
-    const usersOfCredential = () => [];
-    const identity = createIdentityParts({store, sealing, clock, log, authority, signingKeys, usersOfCredential});
+    const identity = createIdentityParts({
+      ...{store, sealing, clock, log, authority},
+      signingKeys: () => [desired.publicKey.export({type: 'spki', format: 'pem'}).toString()],
+      usersOfCredential: name => desired.authority.usersOf(name),
+    });
+    const hasGit = gitSettings !== undefined;
+    const desired = await openDesiredParts({store, sealing, clock, log, identity, hasGit});
+    const git = gitPartsOf(gitSettings, {directory, desired: desired.authority, log});
     const ring = new KeyRing(keys, [identity.identities, identity.apiKeys]);
     const randomId = () => randomBytes(8).toString('hex');
-    const controller = new Controller({store, clock, log, randomId});
+    const desiredSignature = (kind: NodeKind, id: string) => desired.manifests.get({kind, id})?.signature;
+    const controller = new Controller({store, clock, log, randomId, desiredSignature});
     let storeTrouble: string | undefined;
-    const facts = () => ({version, nodes: controller.nodes(), storeTrouble});
+    const facts = () => ({version, nodes: controller.nodes(), storeTrouble, ...desiredFacts(desired, git)});
     const health = new Health({store, clock, facts});
     const metrics = new ControllerMetrics(controller);
     addHealthMetrics(metrics.registry, health);
     removeUnfinishedBackups(directory);
     const backup = backupOf(store, directory, randomId);
-    const served = {controller, health, backup, identity, clock, log, metrics, leaving: signal};
+    const served = {controller, health, backup, identity, desired, git, clock, log, metrics, leaving: signal};
     const app = createControllerApp({...served, keys: ring});
     const server = await listen({answer: getRequestListener(app.fetch), metrics, ring, authority});
     const tick = async () => {
@@ -138,6 +161,8 @@ async function serve(
       await controller.tick();
     };
     await Promise.all([
+      followIdentities(identity, desired, {signal, log, clock}),
+      git?.follower.run(signal),
       tickUntil(signal, {ms: tickMs, tick}, log),
       tickUntil(signal, {ms: healthTickMs, tick: () => health.tick(), told: error => (storeTrouble = error)}, log),
     ]);

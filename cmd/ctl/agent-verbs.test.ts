@@ -33,7 +33,7 @@ let execute: (command: string, part: string) => Promise<string>;
 beforeEach(async () => {
   let ids = 0;
   stop = new AbortController();
-  const parts = controllerParts({leaving: stop.signal, randomId: () => `c${ids++}`});
+  const parts = await controllerParts({leaving: stop.signal, randomId: () => `c${ids++}`});
   controller = parts.controller;
   const app = createControllerApp({...parts, keys: new KeyRing(keys)});
   server = await listen(app.fetch);

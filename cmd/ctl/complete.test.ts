@@ -1,8 +1,9 @@
-import {execFileSync} from 'node:child_process';
+import {execFile} from 'node:child_process';
 import {chmodSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {promisify} from 'node:util';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {type CannedController, startCannedController} from '../../test/lib/canned-controller.ts';
 import {candidates, filesMark} from './complete.ts';
@@ -72,7 +73,7 @@ test('a server that is not there, or does not answer, costs a moment and nothing
   expect(await candidates(['get', 'agents', '--endpoint', 'nonsense', ''], {})).toEqual([]);
 });
 
-test('bash completes by the script', () => {
+test('bash completes by the script', async () => {
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
   const program = join(folder, 'fustorctl');
   writeFileSync(
@@ -87,11 +88,9 @@ test('bash completes by the script', () => {
     ask fustorctl agent restart node-a be
     ask fustorctl diff -f si
     ask fustorctl get agents --output = js`;
-  const out = execFileSync('bash', ['-c', script], {
-    cwd: folder,
-    env: {...settings(), PATH: `${folder}:${process.env.PATH}`},
-  });
-  expect(out.toString()).toBe('beta\nsite.yaml\njson\n');
+  const options = {cwd: folder, env: {...settings(), PATH: `${folder}:${process.env.PATH}`}};
+  const {stdout} = await promisify(execFile)('bash', ['-c', script], options);
+  expect(stdout).toBe('beta\nsite.yaml\njson\n');
 });
 
 function settings() {

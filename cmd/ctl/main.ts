@@ -23,6 +23,16 @@ void runProgram({
         return selfCheck(name, {http: checkHttp});
       },
     },
+    // For "doctor": a look that may never come back.
+    __look: {
+      load: async () => {
+        const {tellLook} = await import('./doctor/look-at.ts');
+        return async ([path = '/']) => {
+          process.stdout.write(tellLook(path));
+          return 0;
+        };
+      },
+    },
     // For the scripts of "completion": the words that are typed, candidates for the last one on stdout.
     __complete: {
       load: async () => {

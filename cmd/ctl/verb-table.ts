@@ -9,8 +9,12 @@ export type NounEntry = {summary: string; verbs: Record<string, VerbEntry>};
 export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>> = {
   'See what should be and what is': {
     status: {
-      summary: 'show how fresh and complete the views are',
+      summary: 'show what needs somebody to act, and how fresh the views are',
       load: async () => (await import('./commands/status.ts')).status,
+    },
+    wait: {
+      summary: 'wait until something is applied, online, complete, deleted, or a job has ended',
+      load: async () => (await import('./commands/wait.ts')).wait,
     },
     get: {
       summary: 'list agents, pipes, views, fusions, sessions, keys, revisions and other kinds',
@@ -139,6 +143,10 @@ export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>>
     },
   },
   Here: {
+    doctor: {
+      summary: 'find what is wrong on this host, without any server, and say what to do about it',
+      load: async () => (await import('./commands/doctor.ts')).doctor,
+    },
     completion: {
       summary: 'print a script for bash, zsh or fish',
       load: async () => (await import('./commands/completion.ts')).completion,

@@ -20,7 +20,7 @@ void runProgram({
           return {...config, fusion: {...config.fusion, embedsController}, logLevel: config.fusion.logLevel};
         },
         runFusion,
-        [embedFlag],
+        {flags: [embedFlag]},
       );
     },
   },

@@ -117,10 +117,11 @@ class FusionParts implements Parts<Config> {
     this.#socket.close();
   }
 
-  #engine(fusion: FusionConfig, {name: view, driver: _, ...settings}: ViewConfig): Part {
+  #engine(fusion: FusionConfig, {name: view, driver: _, changeLogBytesMax, ...settings}: ViewConfig): Part {
     const name = `engine-${view}`;
     const directory = viewDirectory(fusion, view);
-    const config: EngineConfig = {view, directory, socket: partSocket(this.#runDirectory, name), settings};
+    const socket = partSocket(this.#runDirectory, name);
+    const config: EngineConfig = {view, directory, socket, settings, changeLogBytesMax};
     const supervision = withoutQuarantine(fusion.supervision, {pauseMsMax: enginePauseMsMax});
     return this.#part({command: 'engine', name, config}, fusion, {facts: {view}, supervision});
   }

@@ -28,7 +28,8 @@ function parse(body: Buffer, hint: string): unknown {
   }
 }
 
-async function readBody(context: Context<ApiEnv>, bytesMax: number): Promise<Buffer> {
+/** Also of one that does not say its length. Throws BAD_REQUEST. */
+export async function readBody(context: Context<ApiEnv>, bytesMax: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of bodyChunks(context, bytesMax)) chunks.push(chunk);
   return Buffer.concat(chunks);

@@ -6,6 +6,7 @@ import {parseConfig} from '../../core/config/parse.ts';
 import type {FustorConfig} from '../../core/config/schema.ts';
 import {FustorError} from '../../core/errors/fustor-error.ts';
 import {prepareLocalDirectory} from '../../store/local-disk.ts';
+import {setupOfFile} from '../agent/agent-setup.ts';
 import {runAgent} from '../agent/run-agent.ts';
 import {runFusion} from '../fusion/run-fusion.ts';
 import {createLogger} from '../logger.ts';
@@ -42,7 +43,7 @@ export const start: Command = async args => {
     process.stdout.write(`Port ${defaultPort} is taken; another is used.\n`);
     return run(0);
   });
-  const agent = runAgent(config(Number(new URL(fusion.url).port)), {log, signal: stopped});
+  const agent = runAgent(setupOfFile(config(Number(new URL(fusion.url).port)), folder), {log, signal: stopped});
   const following = followSnapshot({url: fusion.url, key, directory, signal: stopped});
   try {
     await Promise.all([fusion.ended, agent, following]);

@@ -46,6 +46,7 @@ describe('a valid file', () => {
         cacheWindowMs: 120_000,
         sessionTimeoutMs: 30_000,
         tombstoneRetentionMs: 3_600_000,
+        changeLogBytesMax: 64 * 2 ** 20,
       },
     ]);
     expect(config.agent).toMatchObject({id: 'node-a', data: './data/agent', logLevel: 'info'});

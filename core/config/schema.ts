@@ -49,6 +49,7 @@ const limits = {
   memory_max: byteSize({min: '64MiB', max: '1024GiB'}).default(2 * 2 ** 30),
   unanswering_after: duration({min: '1s', max: '1h'}).default(10_000),
   stalled_after: duration({min: '1s', max: '1d'}).default(300_000),
+  soak: duration({min: '1s', max: '1d'}).default(30_000),
 };
 
 /** When a shell ends a part and starts it again. */
@@ -65,13 +66,31 @@ export const supervisionOfPipes = group({
   quarantineWindowMs: quarantine_window,
 }));
 
-function readLimits(settings: {memory_max: number; unanswering_after: number; stalled_after: number}) {
+function readLimits(settings: {memory_max: number; unanswering_after: number; stalled_after: number; soak: number}) {
   return {
     /** Bytes of its own, without mapped files. */
     memoryBytesMax: settings.memory_max,
     unansweringAfterMs: settings.unanswering_after,
     stalledAfterMs: settings.stalled_after,
+    /** So long a changed configuration must be healthy before it is what is gone back to. */
+    soakMs: settings.soak,
   };
+}
+
+/** Where the controller of a node is; both or neither. */
+const controlPlane = {
+  control_plane_uri: httpUrl.optional(),
+  auth_token: apiKey.optional(),
+};
+
+export function checkControlPlane(
+  {control_plane_uri, auth_token}: {control_plane_uri?: string | undefined; auth_token?: string | undefined},
+  context: z.core.$RefinementCtx,
+): void {
+  if ((control_plane_uri === undefined) === (auth_token === undefined)) return;
+  const [missing, given] =
+    auth_token === undefined ? ['auth_token', 'control_plane_uri'] : ['control_plane_uri', 'auth_token'];
+  context.addIssue({code: 'custom', path: [missing], message: `both or neither: ${given} is set`});
 }
 
 export const fusionLimits = {
@@ -82,16 +101,26 @@ export const fusionLimits = {
 };
 
 const fusion = group({
+  id: name.optional(),
+  ...controlPlane,
   listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
   data: text,
   ...fusionLimits,
   embed_controller: flag.default(false),
-}).transform(({client_timeout, embed_controller, log_level, ...rest}) => ({
-  ...rest,
-  clientTimeoutMs: client_timeout,
-  embedsController: embed_controller,
-  logLevel: log_level,
-}));
+})
+  .superRefine((settings, context) => {
+    checkControlPlane(settings, context);
+    if (settings.control_plane_uri === undefined || settings.id !== undefined) return;
+    context.addIssue({code: 'custom', path: ['id'], message: 'a name for this fusion: control_plane_uri is set'});
+  })
+  .transform(({client_timeout, embed_controller, log_level, control_plane_uri: url, auth_token: key, ...rest}) => ({
+    ...rest,
+    clientTimeoutMs: client_timeout,
+    embedsController: embed_controller,
+    /** Undefined: its configuration is all its own, unless it embeds a controller. */
+    controlPlane: url !== undefined && key !== undefined ? {url, key} : undefined,
+    logLevel: log_level,
+  }));
 
 /** `true` is the group with nothing in it. */
 const controllerTls = z.preprocess(
@@ -162,6 +191,7 @@ export const viewSettings = {
   cache_window: duration({min: '0s'}).default(120_000),
   session_timeout: duration({min: '1s'}).default(30_000),
   tombstone_retention: duration({min: '1s', max: '366d'}).default(3_600_000),
+  change_log: byteSize({min: '0B', max: '1024GiB'}).default(64 * 2 ** 20),
 };
 
 export function checkView(
@@ -185,29 +215,19 @@ const view = group(viewSettings)
     cacheWindowMs: settings.cache_window,
     sessionTimeoutMs: settings.session_timeout,
     tombstoneRetentionMs: settings.tombstone_retention,
+    changeLogBytesMax: settings.change_log,
   }));
 
 export const agentSettings = {
   id: name,
   data: text,
   supervision: supervisionOfPipes.prefault({}),
-  control_plane_uri: httpUrl.optional(),
-  auth_token: apiKey.optional(),
+  ...controlPlane,
   log_level: logLevel.default('info'),
 };
 
-export function checkAgent(
-  {control_plane_uri, auth_token}: {control_plane_uri?: string | undefined; auth_token?: string | undefined},
-  context: z.core.$RefinementCtx,
-): void {
-  if ((control_plane_uri === undefined) === (auth_token === undefined)) return;
-  const [missing, given] =
-    auth_token === undefined ? ['auth_token', 'control_plane_uri'] : ['control_plane_uri', 'auth_token'];
-  context.addIssue({code: 'custom', path: [missing], message: `both or neither: ${given} is set`});
-}
-
 const agent = group(agentSettings)
-  .superRefine(checkAgent)
+  .superRefine(checkControlPlane)
   .transform(({control_plane_uri: url, auth_token: key, log_level, ...rest}) => ({
     ...rest,
     /** Undefined: nobody is told how this agent is. */
@@ -237,7 +257,7 @@ export const source = group({
 export const senderSettings = {
   driver: choice('fusion').default('fusion'),
   url: httpUrl,
-  key: apiKey,
+  key: apiKey.optional(),
   batch_events: integer({min: 1, max: 100_000}).default(2_000),
   batch_bytes: byteSize({min: '64KiB', max: '64MiB'}).default(2 ** 20),
   batch_delay: duration({min: '0ms', max: '1m'}).default(5),
@@ -248,6 +268,7 @@ export const senderSettings = {
 const sender = group(senderSettings).transform(settings => ({
   driver: settings.driver,
   url: settings.url,
+  /** Undefined: the agent's own token. */
   key: settings.key,
   /** A batch is sent when one of these three is reached. */
   batchEventsMax: settings.batch_events,

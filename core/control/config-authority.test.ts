@@ -1,9 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: secrets are written like this
 import {beforeEach, describe, expect, test} from 'vitest';
+import {testSealing as sealing} from '../../test/lib/identity-parts.ts';
 import {ManualClock, settled} from '../../test/lib/manual-clock.ts';
 import {openMemoryControl} from '../../test/lib/memory-control.ts';
 import {MemoryIdentities} from '../../test/lib/memory-identities.ts';
-import {testSealing as sealing} from '../../test/lib/sealing.ts';
 import {goodSite} from '../../test/lib/site-files.ts';
 import type {Log} from '../log/log.ts';
 import {decodeManifest} from '../manifest/manifest.ts';
@@ -83,7 +83,7 @@ describe('a revision', () => {
 
   test('is none when the files are the same', async () => {
     await offer();
-    expect(await offer()).toEqual({revision: 1, isNew: false, problems: [], changed: []});
+    expect(await offer()).toEqual({revision: 1, isNew: false, problems: [], changed: [], diff: ''});
     expect(authority.revisions({limit: 10})).toMatchObject([
       {number: 1, author: 'ada', message: 'why', at: clock.now()},
     ]);

@@ -60,8 +60,12 @@ type Step = InForce & {
   /** Whether other files come into force. */
   isNew: boolean;
   problems: FileProblem[];
+  diff: string;
   manifests: ManifestPlan;
 };
+
+/** `diff`: from what was in force to what is then, as `diff -ru` tells it. */
+export type ChangeOutcome = OfferOutcome & {diff: string};
 
 export class ConfigAuthority implements DesiredState {
   readonly #parts: AuthorityParts;
@@ -79,7 +83,7 @@ export class ConfigAuthority implements DesiredState {
     this.#inForce = this.#load(this.#state.inForce);
   }
 
-  offer(offer: Offer): Promise<OfferOutcome> {
+  offer(offer: Offer): Promise<ChangeOutcome> {
     return this.#next(async () => {
       const step = this.#consider(offer);
       await this.#take(step);
@@ -88,17 +92,16 @@ export class ConfigAuthority implements DesiredState {
   }
 
   /** What `offer` would do now: it throws what that would throw. */
-  consider(offer: Offer): OfferOutcome & {diff: string} {
+  consider(offer: Offer): ChangeOutcome {
     try {
-      const step = this.#consider(offer);
-      return {...outcomeOf(step), diff: filesDiff(this.#inForce.files, step.files)};
+      return outcomeOf(this.#consider(offer));
     } finally {
       this.#reader.forgetOthers(this.#inForce.files);
     }
   }
 
   /** Brings the files of an earlier revision into force, and pins them. Throws NOT_FOUND. */
-  rollback({to, author, message}: {to: number; author: string; message?: string | undefined}): Promise<OfferOutcome> {
+  rollback({to, author, message}: {to: number; author: string; message?: string | undefined}): Promise<ChangeOutcome> {
     return this.#next(async () => {
       const target = this.#load(to);
       const {commit} = this.revision(to);
@@ -117,7 +120,7 @@ export class ConfigAuthority implements DesiredState {
   }
 
   /** Ends the pin: what Git has said meanwhile comes into force; without Git, what is in force stays. */
-  release(author: string): Promise<OfferOutcome> {
+  release(author: string): Promise<ChangeOutcome> {
     return this.#next(async () => {
       const number = this.#parts.hasGit && this.#state.pin ? this.#state.head : this.#state.inForce;
       const state = {...this.#state, inForce: number, head: number, pin: undefined};
@@ -183,7 +186,8 @@ export class ConfigAuthority implements DesiredState {
   }
 
   #consider(offer: Offer): Step {
-    const {origin, expectedRevision, files, isStrict, author, message, commit} = offer;
+    const {origin, expectedRevision, keepsOthers, isStrict, author, message, commit} = offer;
+    const files = keepsOthers ? new Map([...this.#inForce.files, ...offer.files]) : offer.files;
     this.#demandAuthority(origin);
     if (expectedRevision !== undefined && expectedRevision !== this.#state.inForce)
       throw this.#conflict(expectedRevision);
@@ -207,7 +211,8 @@ export class ConfigAuthority implements DesiredState {
   ): Step {
     const manifests = this.#parts.manifests.plan(site, {revision: state.inForce, problems: state.problems});
     const problems = [...state.problems, ...manifests.problems];
-    return {revision, files, site, state, added, isNew, manifests, problems};
+    const diff = filesDiff(this.#inForce.files, files);
+    return {revision, files, site, state, added, isNew, manifests, problems, diff};
   }
 
   async #take({state, added, manifests, revision, files, site}: Step): Promise<void> {
@@ -281,6 +286,6 @@ export class ConfigAuthority implements DesiredState {
   }
 }
 
-function outcomeOf({state, isNew, problems, manifests}: Step): OfferOutcome {
-  return {revision: state.inForce, isNew, problems, changed: manifests.changed};
+function outcomeOf({state, isNew, problems, manifests, diff}: Step): ChangeOutcome {
+  return {revision: state.inForce, isNew, problems, changed: manifests.changed, diff};
 }

@@ -26,6 +26,8 @@ export type ControllerParts = {
   log: Log;
   /** A fresh id for a command. */
   randomId: () => string;
+  /** Of the manifest that a node should have; undefined when it has none. */
+  desiredSignature?: (kind: NodeKind, id: string) => string | undefined;
 };
 
 type Heard = {
@@ -90,13 +92,13 @@ export class Controller {
     const since = clock.monotonic();
     for (;;) {
       const seen = news.count;
-      const held_ms = Math.floor(clock.monotonic() - since);
-      if (signal.aborted || this.#latest.get(agent) !== turn) return {commands: [], held_ms};
+      const facts = {held_ms: Math.floor(clock.monotonic() - since), ...this.#desiredOf(request)};
+      if (signal.aborted || this.#latest.get(agent) !== turn) return {commands: [], ...facts};
       if (store.read(txn => hasCommands(txn, {agent, known, nowMs: clock.now()}))) {
-        return {commands: await tell(), held_ms};
+        return {commands: await tell(), ...facts};
       }
       const leftMs = Math.min(wait_ms, heldMsMax) - (clock.monotonic() - since);
-      if (leftMs <= 0) return {commands: [], held_ms};
+      if (leftMs <= 0) return {commands: [], ...facts};
       await news.wait(signal, seen, {clock, ms: leftMs});
     }
   }
@@ -223,6 +225,11 @@ export class Controller {
     this.#heard.set(id, {at: clock.monotonic(), timeoutMs: wanted, isOnline: true});
     if (!wasOnline) log.info({agent: id, host: shell.host, instance}, 'an agent is online');
     return isOvertaken;
+  }
+
+  #desiredOf({kind = 'agent', agent_id: id}: ControlHeartbeat): {desired?: string} {
+    const desired = this.#parts.desiredSignature?.(kind, id);
+    return desired === undefined ? {} : {desired};
   }
 
   #isOnline(id: string): boolean {

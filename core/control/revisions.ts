@@ -37,7 +37,7 @@ export type NewRevision = Pick<StoredRevision, 'at' | 'author' | 'message' | 'or
 export function addRevision(
   txn: ControlWrite,
   {files, ...facts}: NewRevision,
-  {sealing, neededFrom}: {sealing: Sealing; neededFrom: number},
+  {sealing, neededFrom, keep = revisionsMax}: {sealing: Sealing; neededFrom: number; keep?: number},
 ): StoredRevision {
   const before = newestRevision(txn);
   const number = (before?.number ?? 0) + 1;
@@ -52,7 +52,7 @@ export function addRevision(
   txn.putRecord('revisions', numberKey(number), revision);
   const used = new Set(Object.values(revision.files));
   for (const sha256 of known) if (!used.has(sha256)) leaveBlob(txn, sha256, number - 1);
-  forgetBefore(txn, Math.min(number - revisionsMax + 1, neededFrom || number));
+  forgetBefore(txn, Math.min(number - keep + 1, neededFrom || number));
   return revision;
 }
 

@@ -89,6 +89,8 @@ export const errorCodes = {
   IDENTITY_UNREADABLE: {status: 500, exit: 20, retry: false},
   /** A manifest is not what a trusted controller has signed for this node. What runs goes on. */
   MANIFEST_REFUSED: {status: 422, exit: 18, retry: false},
+  /** What a node noted of the configurations that it has applied is damaged. It begins anew with what is wanted. */
+  RECORDS_DAMAGED: {status: 500, exit: 19, retry: false},
   /** Git cannot be reached, or what was found there is not used; the last good revision stays in force. */
   GIT_FAILED: {status: 502, exit: 3, retry: true},
   /** A condition that was waited for did not come in time. */

@@ -66,6 +66,11 @@ export class Identities implements KeyRegistry {
     return identity?.revokedAt === 0 ? [identity.tokenSha256] : [];
   }
 
+  /** Whether it has been cut off; one that never enrolled has not. */
+  isRevoked(name: NodeName): boolean {
+    return (this.#stored(name)?.revokedAt ?? 0) !== 0;
+  }
+
   /** Throws UNAUTHENTICATED, FORBIDDEN, BAD_REQUEST or IDENTITY_CONFLICT. */
   async enrol(request: EnrolRequest, enrolToken: string): Promise<Enrolled> {
     const {store, clock, log, certifier} = this.#parts;

@@ -45,8 +45,7 @@ export class ChildrenPage {
     let looked = 0;
     if (directory === undefined) return true;
     for (const run of txn.runs(directory, this.#last)) {
-      const bytes = Buffer.from(run); // what is asked for meanwhile may change the run
-      const cursor = this.#cursor.reset(bytes);
+      const cursor = this.#cursor.reset(run);
       while (this.#last !== undefined && !cursor.isAtEnd && cursor.compareName(this.#last) <= 0) cursor.next();
       for (; !cursor.isAtEnd; cursor.next()) {
         if (looked++ === sliceEntries) return false;

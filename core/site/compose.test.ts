@@ -131,7 +131,14 @@ describe('a strict offer', () => {
   test('tells all mistakes of all files', () => {
     const two = {...edited('site/views.yaml', '5s', '5'), ...edited('agents/node-c.yaml', '/data }', '/data, x: 1 }')};
     expect(() => strictly({...two, 'site/x.yaml': 'a: ['})).toThrow(
-      /^The desired state has 3 mistakes:\n.*views.yaml:4:.*\n.*node-c.yaml:1:.*\n.*x.yaml:1/,
+      /^The desired state has 3 mistakes:\n.*node-c.yaml:2:.*\n.*views.yaml:4:.*\n.*x.yaml:1/,
+    );
+  });
+
+  test('tells mistakes of the file itself and of what it names together', () => {
+    const text = goodSite['agents/node-c.yaml']!.replace('path:', 'pth:').replace('east', 'eats').replace('1h', '1');
+    expect(() => strictly({'agents/node-c.yaml': text})).toThrow(
+      /4 mistakes:\n.*path: missing.*\n.*pth: unknown.*\n.*sender: no such sender.*\n.*audit_interval: wrong value/,
     );
   });
 

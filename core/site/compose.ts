@@ -25,18 +25,18 @@ export type ComposeParts = {
   read: (path: string, text: string) => ReadFile;
 };
 
-const hint = 'Nothing was changed. fustor.example.yaml explains every setting.';
+const hint = 'Nothing was changed. fustor.site.example.yaml and fustor.example.yaml explain every setting.';
 
 /** Throws CONFIG_INVALID with every mistake of every file. */
 export function composeStrict(offered: SiteFiles, {credentials, read}: ComposeParts): Composed {
+  if (offered.size === 0) throw emptyTree();
   const results = Array.from(offered, ([path, text]) => read(path, text));
-  const files = results.flatMap(result => ('file' in result ? [result.file] : []));
+  const files = results.flatMap(result => ('file' in result ? result.file : (result.draft ?? [])));
   const {site, mistakes} = joinSite(files);
   const own = results.flatMap(result => ('mistakes' in result ? result.mistakes : []));
-  // Names that a file with mistakes defines would be missed everywhere.
-  const all = own.length > 0 ? own : [...mistakes, ...checkSite(site, files, credentials)];
-  if (all.length > 0) throw refused(all);
-  if (offered.size === 0) throw emptyTree();
+  // Names that an unreadable file defines would be missed everywhere.
+  const others = files.length < results.length ? [] : [...mistakes, ...checkSite(site, files, credentials)];
+  if (own.length + others.length > 0) throw refused(inOrder([...own, ...others]));
   return {files: offered, site, problems: []};
 }
 
@@ -157,6 +157,15 @@ function emptyTree(): FustorError {
   return new FustorError('CONFIG_INVALID', 'The desired state has no files.', {
     hint: 'If all nodes are to lose their configuration, say so with a file that has an empty section, "agents:".',
   });
+}
+
+/** As they stand in the files; of two about one setting the first. */
+function inOrder(mistakes: readonly Mistake[]): Mistake[] {
+  const paths = [...new Set(mistakes.map(({file}) => file))].sort();
+  const seen = new Set<string>();
+  return mistakes
+    .filter(({file, path}) => seen.size !== seen.add(`${file} ${path}`).size)
+    .sort((a, b) => paths.indexOf(a.file) - paths.indexOf(b.file) || a.line - b.line || a.column - b.column);
 }
 
 function split<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {

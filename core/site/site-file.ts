@@ -21,8 +21,8 @@ export type SiteFile = {
   secrets: readonly {path: SettingPath; names: readonly string[]}[];
 };
 
-/** Either the file, or what is wrong with it. */
-export type ReadFile = {file: SiteFile} | {mistakes: Mistake[]};
+/** Either the file, or what is wrong with it; `draft` is good enough to look for what else is. */
+export type ReadFile = {file: SiteFile} | {mistakes: Mistake[]; draft?: SiteFile};
 
 /** Longer ones are refused unread. */
 const bytesMax = 2 ** 20;
@@ -40,10 +40,11 @@ export function readSiteFile(path: string, text: string): ReadFile {
   const schema = isAgent ? agentFileSchema : siteSchema;
   const issues = tree.value === undefined ? [] : (schema.safeParse(tree.value).error?.issues ?? []);
   const problems = [...tree.problems, ...issues.filter(isKnown(tree)).flatMap(one => problemsOf(one, {tree, schema}))];
-  if (problems.length > 0) return {mistakes: mistakesIn(path, problems, tree)};
-
   const agent = isAgent ? String(groupOf(settings.agent).id) : undefined;
-  return {file: {path, text, agent, settings, secrets: secretsIn(settings)}};
+  const file = {path, text, agent, settings, secrets: secretsIn(settings)};
+  if (problems.length === 0) return {file};
+  const mistakes = mistakesIn(path, problems, tree);
+  return tree.problems.length > 0 ? {mistakes} : {mistakes, draft: file};
 }
 
 /** At its place in the file's text, which is read once more for it: mistakes are rare, and places are large. */

@@ -3,7 +3,7 @@ import {z} from 'zod';
 import {group, list, named} from '../config/groups.ts';
 import {
   agentSettings,
-  checkAgent,
+  checkControlPlane,
   checkView,
   fusionLimits,
   keyViews,
@@ -73,7 +73,7 @@ export const siteSchema = group({
 
 /** As the agent's own file; `data` is the business of its host. */
 export const agentFileSchema = group({
-  agent: group({...agentSettings, data: text.optional()}).superRefine(checkAgent),
+  agent: group({...agentSettings, data: text.optional()}).superRefine(checkControlPlane),
   sources: named(source),
   senders: named(sender),
   pipes: named(pipe),

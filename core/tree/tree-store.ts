@@ -2,6 +2,7 @@ import type {ByteString} from '../entry/byte-string.ts';
 import type {DirectoryNumber, Entry, FileTime} from '../entry/entry.ts';
 import type {PackedCursor} from '../entry/packed.ts';
 import type {Hlc} from '../time/hlc.ts';
+import type {LoggedChange} from './changes.ts';
 
 /**
  * The seam between the rules (who is right: `core/tree`), the queries (`core/query`) and what keeps a view's tree
@@ -77,6 +78,10 @@ export type BlindSpotChange = 'created' | 'modified' | 'deleted';
 export interface TreeRead {
   /** Number of the last change of the tree: grows by one with each entry that is written, moved or removed. */
   seq(): number;
+  /** The log of changes holds all that are behind this `seq`, and none before it. */
+  changesFrom(): number;
+  /** The changes behind a `seq`, in order. Those that nobody can see (only who spoke of an entry, or when) are not logged. */
+  changes(since: number): Iterable<LoggedChange>;
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined;
   /** Undefined for a directory that does not exist (any more). A copy: it does not follow what is written later. */
   directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined;

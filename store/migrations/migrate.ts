@@ -5,8 +5,11 @@ import {type Databases, getNumber, putNumber} from '../databases.ts';
 export type Migration = {to: number; run(db: Databases): void};
 
 /** In order, without gaps. A format never changes without one: a store is years old before it is opened again. */
-const migrations: readonly Migration[] = [];
-export const currentFormat = 1;
+const migrations: readonly Migration[] = [
+  // The log of changes, which knows nothing from before it.
+  {to: 2, run: db => putNumber(db, 'changesFrom', getNumber(db, 'seq') ?? 0)},
+];
+export const currentFormat = 2;
 
 /** Throws STORE_FORMAT for a store of a newer program. All steps happen in one transaction, or none does. */
 export function migrate(db: Databases, path: string, {to = currentFormat, steps = migrations} = {}): void {

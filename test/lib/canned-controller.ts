@@ -51,6 +51,30 @@ function cannedApp(asked: string[], sent: unknown[]) {
         pipes.find(({pipe}) => pipe === c.req.param('pipe')),
       ),
     )
+    .post('/api/v1/apply', async c => {
+      const {files, expected_revision, dry_run} = (await c.req.json()) as Applied;
+      const isLate = (expected_revision ?? 3) !== 3 || JSON.stringify(files).includes('lost');
+      if (isLate) return c.json(conflict, 409);
+      if (Object.hasOwn(files, 'same.yaml'))
+        return c.json({data: {revision: 3, is_new: false, changed: [], problems: [], diff: ''}});
+      const changed = [{kind: 'agent', id: 'node-a'}];
+      return c.json({data: {revision: dry_run ? 3 : 4, is_new: true, changed, problems: [], diff: unified}});
+    })
+    .post('/api/v1/rollback', c => c.json({data: {revision: 4, is_new: true, changed: [], problems: []}}))
+    .post('/api/v1/release', c => c.json({data: {revision: 4}}))
+    .post('/api/v1/git/sync', c => c.json({data: {revision: 4, commit: 'abc'}}))
+    .post('/api/v1/keys', c => c.json({data: {name: 'scripts', key: 'fustor_key_x'}}, 201))
+    .post('/api/v1/enroll-tokens', c => c.json({data: {id: 't2', token: 'fustor_enroll_x'}}, 201))
+    .post('/api/v1/credentials', c => c.json({data: {name: 'nfs-key'}}))
+    .delete('/api/v1/:kind/:name', c => c.body(null, 204))
+    .delete('/api/v1/identities/:kind/:name', c => c.body(null, 204))
+    .post('/api/v1/:kind/:id/commands', async c => {
+      const order = (await c.req.json()) as Order;
+      const isGone = order.part === 'engine-gone';
+      const data = order.command === 'logs' ? {text: 'one\ntwo\x1b[0m\n'} : undefined;
+      const end = isGone ? {state: 'failed', message: 'There is no such part.'} : {state: 'done', message: null, data};
+      return c.json({data: {...order, ...end}}, 202);
+    })
     .get('/api/v1/registry/:kind', c => c.json({data: registry[c.req.param('kind')] ?? []}))
     .get('/api/v1/registry/:kind/:name', c => {
       const {kind, name} = c.req.param();
@@ -60,6 +84,9 @@ function cannedApp(asked: string[], sent: unknown[]) {
       );
     });
 }
+
+type Applied = {files: Record<string, string>; expected_revision?: number; dry_run?: boolean};
+type Order = {command: string; pipe?: string; part?: string};
 
 function found(c: {json(body: object, status?: 404): Response}, data: object | undefined): Response {
   return data ? c.json({data}) : c.json({error: {code: 'NOT_FOUND', message: 'There is no such thing.'}}, 404);
@@ -162,3 +189,6 @@ const registry: Record<string, {name: string}[]> = {
 };
 const files = {'site.yaml': 'fusions:\n  main: {url: "http://fusion:8102"}\nviews:\n  research: {}\n'};
 const unified = '--- a/site.yaml\n+++ b/site.yaml\n@@ -1,1 +1,1 @@\n-views: {}\n+views: {research: {}}\n';
+const conflict = {
+  error: {code: 'REVISION_CONFLICT', message: 'Revision 4 is in force.', details: {revision: 4, diff: unified}},
+};

@@ -6,7 +6,8 @@ import type {Role} from '../../core/config/schema.ts';
 import type {ControlStore} from '../../core/control/control-store.ts';
 import {Controller} from '../../core/control/controller.ts';
 import {Health, type HealthParts} from '../../core/control/health/health.ts';
-import {openIdentityParts, quietLog} from './identity-parts.ts';
+import {openTestDesired} from './desired-parts.ts';
+import {quietLog} from './identity-parts.ts';
 import {openMemoryControl} from './memory-control.ts';
 
 const roles: Role[] = ['agent', 'reader', 'operator', 'admin'];
@@ -14,7 +15,7 @@ const roles: Role[] = ['agent', 'reader', 'operator', 'admin'];
 type Given = {store?: ControlStore; leaving?: AbortSignal; facts?: HealthParts['facts']; randomId?: () => string};
 
 /** What a controller's app is made from, all of it real and in memory. The key of a role is `key-of-ROLE`. */
-export function controllerParts({
+export async function controllerParts({
   store = openMemoryControl(),
   leaving = new AbortController().signal,
   facts,
@@ -26,7 +27,7 @@ export function controllerParts({
     controller,
     health: new Health({store, clock: systemClock, facts: facts ?? factsOfNodes}),
     keys: new KeyRing(hashKeys(roles.map(role => ({name: role, role, key: `key-of-${role}`, views: []})))),
-    identity: openIdentityParts(store),
+    ...(await openTestDesired(store)),
     clock: systemClock,
     log: quietLog,
     metrics: new ControllerMetrics(controller),

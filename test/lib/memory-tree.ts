@@ -1,7 +1,9 @@
 import {type ByteString, compareBytes} from '../../core/entry/byte-string.ts';
 import {compareTimes, type DirectoryNumber, type Entry, kinds, newEntryFrom, zeroTime} from '../../core/entry/entry.ts';
 import {newEntry, PackedCursor, packRun} from '../../core/entry/packed.ts';
+import {joinPath, type Path, rootPath} from '../../core/entry/path.ts';
 import type {Hlc} from '../../core/time/hlc.ts';
+import type {ChangeName, LoggedChange} from '../../core/tree/changes.ts';
 import {
   aboveRoot,
   type BlindSpotChange,
@@ -68,6 +70,7 @@ class MemoryTransaction implements TreeWrite {
   readonly #suspects = new Map<string, Suspect & {expiresAt: Hlc}>();
   readonly #blindSpots = new Map<string, Row<BlindSpot>>();
   readonly #states = new Map<string, string>();
+  readonly #changes = new Map<number, LoggedChange>();
 
   constructor() {
     this.#nodes.set(aboveRoot, newNode(aboveRoot, aboveRoot, rootName));
@@ -81,6 +84,14 @@ class MemoryTransaction implements TreeWrite {
 
   seq(): number {
     return this.#numbers.get('seq')!;
+  }
+
+  changesFrom(): number {
+    return 0;
+  }
+
+  changes(since: number): Iterable<LoggedChange> {
+    return [...this.#changes.values()].filter(({seq}) => seq > since);
   }
 
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined {
@@ -154,12 +165,19 @@ class MemoryTransaction implements TreeWrite {
   // ── Writing
 
   put(directory: DirectoryNumber, entry: Entry): Entry {
+    return this.#put(directory, entry, undefined);
+  }
+
+  #put(directory: DirectoryNumber, entry: Entry, from: Path | undefined): Entry {
     const {entries} = this.#node(directory);
     const stored = entries.get(entry.name);
     const result = {...entry, directory: this.#numberFor(entry, stored, directory)};
     if (stored && isSame(stored, result)) return result;
     if (stored && stored.directory !== 0 && stored.directory !== result.directory) this.#drop(stored.directory);
     this.#write(directory, result);
+    const isNew = stored?.kind !== result.kind || stored.directory !== result.directory;
+    if (isNew || !isSame(shown(stored), shown(result)))
+      this.#log(from !== undefined ? 'moved' : isNew ? 'created' : 'modified', directory, result, from);
     return {...result};
   }
 
@@ -169,6 +187,7 @@ class MemoryTransaction implements TreeWrite {
     if (entry.directory !== 0) this.#drop(entry.directory);
     this.undo.delete(this.#nodes.get(directory)!.entries, name);
     this.#bump();
+    this.#log('deleted', directory, entry);
     return {...entry};
   }
 
@@ -206,7 +225,9 @@ class MemoryTransaction implements TreeWrite {
   ): Entry | undefined {
     const entry = this.entry(from.directory, from.name);
     if (!entry) return undefined;
+    let origin: Path | undefined;
     if (place(from.directory, from.name) !== place(to.directory, to.name)) {
+      origin = joinPath(this.#pathOf(from.directory)!, from.name);
       const replaced = this.entry(to.directory, to.name);
       if (entry.directory !== 0 && this.#isAtOrBelow(to.directory, entry.directory))
         throw new Error(`Directory ${entry.directory} cannot move below itself.`);
@@ -216,7 +237,7 @@ class MemoryTransaction implements TreeWrite {
       this.undo.delete(this.#node(from.directory).entries, from.name);
       if (entry.directory !== 0) this.#change(entry.directory, {parent: to.directory, name: to.name});
     }
-    return this.put(to.directory, {...entry, ...changes, name: to.name});
+    return this.#put(to.directory, {...entry, ...changes, name: to.name}, origin);
   }
 
   setDirectory(
@@ -297,6 +318,20 @@ class MemoryTransaction implements TreeWrite {
     this.undo.set(this.#numbers, 'seq', this.seq() + 1);
   }
 
+  #log(change: ChangeName, directory: DirectoryNumber, {name, kind}: Entry, from?: Path): void {
+    const parent = this.#pathOf(directory);
+    if (parent === undefined) return;
+    const seq = this.seq();
+    this.undo.set(this.#changes, seq, {seq, change, kind, path: joinPath(parent, name), from, directory, name});
+  }
+
+  #pathOf(directory: DirectoryNumber): Path | undefined {
+    if (directory === aboveRoot || directory === rootDirectory) return rootPath;
+    const node = this.#nodes.get(directory);
+    const parent = node && this.#pathOf(node.parent);
+    return parent && joinPath(parent, node.name);
+  }
+
   #numberFor(entry: Entry, stored: Entry | undefined, parent: DirectoryNumber): DirectoryNumber {
     if (entry.kind !== kinds.directory) return 0;
     if (entry.directory !== 0) return this.#node(entry.directory).number;
@@ -370,6 +405,11 @@ function higher(a: Marks, b: Marks): Marks {
 function newNode(number: DirectoryNumber, parent: DirectoryNumber, name: ByteString): Node {
   const known = {listedAt: 0, unreadable: undefined, partial: undefined};
   return {number, parent, name, ...known, entries: new Map(), marks: noMarks};
+}
+
+/** Without who spoke of it, and when. */
+function shown(entry: Entry): Entry {
+  return {...entry, realtimeAt: 0, agent: 0, isBlindSpot: false};
 }
 
 function isSame(a: Entry, b: Entry): boolean {

@@ -37,7 +37,7 @@ export async function startRealController({
   const identity = openIdentityParts(store, {authority, signingKeys: () => signingKeys});
   const admin = hashKeys([{name: 'admin', role: 'admin', key: adminKey, views: '*'}]);
   const leaving = new AbortController();
-  const parts = controllerParts({store, leaving: leaving.signal});
+  const parts = await controllerParts({store, leaving: leaving.signal});
   const {controller} = parts;
   const keys = new KeyRing(admin, [identity.identities, identity.apiKeys]);
   const app = createControllerApp({...parts, identity, keys});

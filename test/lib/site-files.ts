@@ -35,7 +35,7 @@ keys:
   all: { role: operator, views: "*", sha256: ${'ab'.repeat(32)} }
 `,
   'agents/node-c.yaml': `\
-agent: { id: node-c, data: ./data }
+agent: { id: node-c, data: ./state }
 sources: { mine: { path: /data } }
 pipes: { own: { source: mine, sender: east, view: research, audit_interval: 1h } }
 `,

@@ -38,7 +38,7 @@ beforeEach(() => {
   repository = new MemoryRepository();
 });
 
-function createApp({hasGit = true, hasWebhook = true} = {}): ControllerApp {
+async function createApp({hasGit = true, hasWebhook = true} = {}): Promise<ControllerApp> {
   const settings = {url: 'u', branch: 'main', intervalMs: 3_600_000, takesSignedOnly: false};
   const parts = {repository, desired: new MemoryDesired(), clock: systemClock, random: Math.random, log};
   const follower = new GitFollower(settings, parts);
@@ -49,7 +49,7 @@ function createApp({hasGit = true, hasWebhook = true} = {}): ControllerApp {
     await running;
   });
   return createControllerApp({
-    ...controllerParts({leaving: stop.signal}),
+    ...(await controllerParts({leaving: stop.signal})),
     git: hasGit ? {follower, webhookSecret: hasWebhook ? webhookSecret : undefined} : undefined,
   });
 }
@@ -65,7 +65,7 @@ async function post(app: ControllerApp, path: string, {headers = {}, body}: {hea
 const operator = {authorization: 'Bearer key-of-operator'};
 
 test('a sync waits for its outcome: what is in force, or why it is not', async () => {
-  const app = createApp();
+  const app = await createApp();
   expect(await post(app, 'sync', {headers: operator})).toMatchObject({status: 200, body: {data: {revision: 1}}});
   repository.head = 'c2';
   expect(await post(app, 'sync', {headers: operator, body: '{}'})).toEqual({
@@ -83,7 +83,7 @@ test('a sync waits for its outcome: what is in force, or why it is not', async (
 });
 
 test('operators sync, readers and strangers do not, and a body that is not meant is refused', async () => {
-  const app = createApp();
+  const app = await createApp();
   expect(await post(app, 'sync', {headers: {authorization: 'Bearer key-of-reader'}})).toMatchObject({status: 403});
   expect(await post(app, 'sync')).toMatchObject({status: 401});
   expect(await post(app, 'sync', {headers: operator, body: '{"accept": true}'})).toMatchObject({status: 400});
@@ -97,7 +97,7 @@ test.each([
   ['X-Hub-Signature-256', 'sha256=', 401],
   ['Authorization', 'Bearer key-of-operator', 401],
 ])('a webhook with %s: %s is %i', async (name, value, status) => {
-  const app = createApp();
+  const app = await createApp();
   await until(() => repository.fetches === 1);
   expect(await post(app, 'webhook', {headers: {[name]: value}, body: '{"a":1}'})).toMatchObject({status});
   if (status === 202) await until(() => repository.fetches === 2);
@@ -107,9 +107,9 @@ test.each([
 
 test('without Git or without a secret there is nothing to sync and no webhook', async () => {
   const headers = {'x-gitlab-token': webhookSecret};
-  expect(await post(createApp({hasGit: false}), 'sync', {headers: operator})).toMatchObject({
+  expect(await post(await createApp({hasGit: false}), 'sync', {headers: operator})).toMatchObject({
     ...{status: 409, body: {error: {code: 'NOT_THE_AUTHORITY'}}},
   });
-  expect(await post(createApp({hasGit: false}), 'webhook', {headers})).toMatchObject({status: 404});
-  expect(await post(createApp({hasWebhook: false}), 'webhook', {headers})).toMatchObject({status: 404});
+  expect(await post(await createApp({hasGit: false}), 'webhook', {headers})).toMatchObject({status: 404});
+  expect(await post(await createApp({hasWebhook: false}), 'webhook', {headers})).toMatchObject({status: 404});
 });

@@ -23,8 +23,9 @@ export function gitRoutes(app: ControllerApp, {git}: ControllerAppParts): void {
       ? await readJson(context, syncOrder, {bytesMax: orderBytesMax, looksLike: '{"accept_rewrite": true}'})
       : syncOrder.parse({});
     if (!git) throw withoutGit();
-    const {isNew, ...outcome} = await git.follower.sync({acceptsRewrite: order.accept_rewrite});
-    return context.json({data: {...outcome, is_new: isNew}});
+    const outcome = await git.follower.sync({acceptsRewrite: order.accept_rewrite});
+    const {commit, revision, isNew, problems, changed} = outcome;
+    return context.json({data: {commit, revision, is_new: isNew, problems, changed}});
   });
   app.post('/api/v1/git/webhook', async context => {
     if (git?.webhookSecret === undefined) throw withoutWebhook();

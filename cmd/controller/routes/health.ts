@@ -27,21 +27,21 @@ export function healthRoutes(app: ControllerApp, {health}: ControllerAppParts): 
     const {sessions} = pictureFor(context);
     return context.json({data: sessions.map(sessionAnswer)});
   });
-  app.get('/api/v1/problems', context => {
-    const {problems} = pictureFor(context);
-    return context.json({data: problems.map(problemAnswer)});
+  app.get('/api/v1/problems', async context => {
+    readParameters(queryOf(context), []);
+    const problems = await health.problems();
+    return context.json({data: problems.filter(isOpenTo(context)).map(problemAnswer)});
   });
 
   function pictureFor(context: ControllerContext) {
     readParameters(queryOf(context), []);
-    const key = context.get('key');
-    const isOpen = ({view}: {view: string | null | undefined}) => view == null || opens(key, view);
-    const {pipes, views, sessions, problems} = health.picture();
-    return {
-      pipes: pipes.filter(isOpen),
-      views: views.filter(isOpen),
-      sessions: sessions.filter(isOpen),
-      problems: problems.filter(isOpen),
-    };
+    const isOpen = isOpenTo(context);
+    const {pipes, views, sessions} = health.picture();
+    return {pipes: pipes.filter(isOpen), views: views.filter(isOpen), sessions: sessions.filter(isOpen)};
   }
+}
+
+function isOpenTo(context: ControllerContext): (row: {view: string | null | undefined}) => boolean {
+  const key = context.get('key');
+  return ({view}) => view === null || view === undefined || opens(key, view);
 }

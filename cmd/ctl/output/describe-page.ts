@@ -15,34 +15,31 @@ export type Description = {
 
 /** For eyes, in sections. What an operator does next comes last: there the eye is when it was printed. */
 export function describePage({kind, name, desired, actual, problems}: Description): string {
-  const sections: [string, string][] = [
-    ['Desired', desired ? visible(yamlDocument(desired)) : 'Nothing in the desired state has this name.\n'],
-    [
-      'Actual',
-      actual
-        ? Array.isArray(actual.parts)
-          ? nodePage(actual)
-          : fieldTable(actual)
-        : 'Nothing was ever heard of it.\n',
-    ],
-    ['Last failure', failures(actual)],
-    ['Last words', actual ? partDeath({name, ...actual}) : ''],
-    ['Next', next(problems)],
-  ];
-  const isShown = ([heading]: [string, string]) =>
-    (heading !== 'Desired' || desired !== null || actual === null || isNode(kind)) &&
-    (heading !== 'Actual' || actual !== null || isNode(kind)) &&
-    (heading !== 'Last failure' || isNode(kind));
-  const texts = sections
-    .filter(([, text]) => text !== '')
-    .filter(isShown)
-    .map(([heading, text]) => `${heading}:\n${indented(text)}`);
+  const isCompared = comparedKinds.includes(kind);
+  const sections = {
+    Desired: desired
+      ? visible(yamlDocument(desired))
+      : isCompared
+        ? 'Nothing in the desired state has this name.\n'
+        : '',
+    Actual: actual ? actualText(actual) : isCompared ? 'Nothing was ever heard of it.\n' : '',
+    'Last failure': isCompared ? failures(actual) : '',
+    'Last words': actual ? partDeath({name, ...actual}) : '',
+    Next: next(problems),
+  };
+  const shown = Object.entries(sections).filter(([, text]) => text !== '');
+  const texts = shown.map(([heading, text]) => `${heading}:\n${indented(text)}`);
   return [`${kind}/${escapeName(Buffer.from(name))}\n`, ...texts].join('\n');
 }
 
 /** What is both wanted and heard of. */
-function isNode(kind: string): boolean {
-  return ['agent', 'fusion', 'pipe', 'view'].includes(kind);
+const comparedKinds = ['agent', 'fusion', 'pipe', 'view'];
+
+/** Without what has a section of its own. */
+function actualText(actual: JsonObject): string {
+  if (Array.isArray(actual.parts)) return nodePage(actual);
+  const {last_failed: _failed, last_death: _death, ...rest} = actual;
+  return fieldTable(rest);
 }
 
 function failures(actual: JsonObject | null): string {

@@ -24,6 +24,8 @@ export const engineConfig = z.strictObject({
     tombstoneRetentionMs: z.number(),
     sessionTimeoutMs: z.number(),
   }),
+  /** How large the log of changes may be. */
+  changeLogBytesMax: z.number().optional(),
 });
 export type EngineConfig = z.output<typeof engineConfig>;
 
@@ -33,9 +35,9 @@ const drainMs = 2_000;
 
 /** The engine process of one view. Resolves when `signal` aborts and everything is stored. */
 export async function runEngine(config: EngineConfig, {log, signal}: {log: Log; signal: AbortSignal}): Promise<void> {
-  const {view, directory, socket, settings} = config;
+  const {view, directory, socket, settings, changeLogBytesMax} = config;
   const clock = systemClock;
-  const store = await openTreeStore(directory);
+  const store = await openTreeStore(directory, {changeLogBytesMax});
   const metrics = new EngineMetrics(view);
   const marks = new DeathMarkFile(join(directory, 'under-way'));
   const engine = new Engine(

@@ -334,6 +334,14 @@ test('a rejected batch is told for a day, and a further one for another', async 
   expect(health.picture().problems).toMatchObject([{kind: 'rejected', since: clock.now()}]);
 });
 
+test('what was told is since the same moment for a controller that is killed at once', async () => {
+  Object.assign(part(), {state: 'quarantined', last_death: death()});
+  const [problem] = await health.problems();
+  restart();
+  await clock.pass(1_000);
+  expect(health.picture().problems).toEqual([problem]);
+});
+
 test('what cannot be stored is stored later', async () => {
   const {write} = store;
   store.write = () => Promise.reject(new Error('the disk is full'));

@@ -86,6 +86,13 @@ export class Health {
     return {revision, gitAgeMs: goodAt === undefined ? undefined : this.#parts.clock.now() - goodAt};
   }
 
+  /** The problems, kept before they are told: a controller that is started again tells no other `since`. */
+  async problems(): Promise<Problem[]> {
+    const {problems} = this.picture();
+    await this.#memory.save().catch(() => {}); // `tick` tells of it
+    return problems;
+  }
+
   /** Notices what has changed when nobody asks, and keeps since when. Called every few seconds. */
   async tick(): Promise<void> {
     this.picture();

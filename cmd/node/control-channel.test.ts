@@ -4,6 +4,7 @@ import type {AddressInfo} from 'node:net';
 import {afterEach, expect, test} from 'vitest';
 import type {ControlHeartbeat} from '../../core/control/protocol.ts';
 import {HttpControlChannel} from './control-channel.ts';
+import {HttpWay} from './http-way.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -21,9 +22,9 @@ async function serve(answer: RequestListener): Promise<string> {
 }
 
 function channelTo(url: string, answerMs = 200): HttpControlChannel {
-  const channel = new HttpControlChannel({url, key: 'key-of-agents', answerMs});
-  cleanups.push(() => channel.close());
-  return channel;
+  const way = new HttpWay(url);
+  cleanups.push(() => way.close());
+  return new HttpControlChannel({way, token: () => 'key-of-agents', answerMs});
 }
 
 const request: ControlHeartbeat = {

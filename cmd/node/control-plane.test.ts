@@ -11,7 +11,7 @@ import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
 import {until} from '../../test/lib/until.ts';
 import {spawnArguments} from '../program.ts';
 import {systemClock} from '../system-clock.ts';
-import {ChangingControlLink} from './control-link.ts';
+import {ControlPlane} from './control-plane.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const cleanups: (() => unknown)[] = [];
@@ -66,7 +66,7 @@ keys:
   return {url, start, end, ask, configure, reload: () => child.kill('SIGHUP')};
 }
 
-function startLink() {
+function startPlane() {
   const changed = new Signal();
   const executed: string[] = [];
   let part: PartReport = {
@@ -80,7 +80,7 @@ function startLink() {
     lastDeath: undefined,
     health: undefined,
   };
-  const link = new ChangingControlLink({
+  const plane = new ControlPlane({
     report: () => [part],
     config: () => ({state: 'running'}),
     changed: [changed],
@@ -92,18 +92,22 @@ function startLink() {
     random: Math.random,
     log,
   });
-  cleanups.push(() => link.stop());
+  const folder = temporaryFolder();
+  cleanups.push(() => folder.remove());
+  cleanups.push(() => plane.stop());
+  const to = (url: string, authToken = 'key-of-agents') =>
+    plane.apply({kind: 'agent', id: 'node-a', url, authToken, directory: folder.path});
   const become = (more: Partial<PartReport>) => {
     part = {...part, ...more};
     changed.raise();
   };
-  return {link, become, executed};
+  return {plane, to, become, executed};
 }
 
 test('a death is known in the controller within two seconds, and a command is done within two', async () => {
   const {url, ask} = await startController();
-  const {link, become, executed} = startLink();
-  await link.apply({url, key: 'key-of-agents', agentId: 'node-a'});
+  const {to, become, executed} = startPlane();
+  await to(url);
   await until(() => ask('agents/node-a'), {what: 'the agent'});
 
   const lastDeath = {
@@ -125,8 +129,8 @@ test('a death is known in the controller within two seconds, and a command is do
 
 test('a controller that is killed and started again knows all, and the agent finds it again', async () => {
   const {url, ask, start, end} = await startController();
-  const {link, become, executed} = startLink();
-  await link.apply({url, key: 'key-of-agents', agentId: 'node-a'});
+  const {to, become, executed} = startPlane();
+  await to(url);
   await until(() => ask('agents/node-a'), {what: 'the agent'});
   for (let round = 0; round < 2; round++) {
     const {id} = await ask('agents/node-a/commands', {command: 'kill', pipe: 'p'});
@@ -148,8 +152,8 @@ test('a controller that is killed and started again knows all, and the agent fin
 
 test('a controller that is stopped answers what it holds and exits with 0', async () => {
   const {url, ask, end} = await startController();
-  const {link} = startLink();
-  await link.apply({url, key: 'key-of-agents', agentId: 'node-a'});
+  const {to} = startPlane();
+  await to(url);
   await until(() => ask('agents/node-a'), {what: 'the agent'});
   const startedAt = performance.now();
   expect(await end('SIGTERM')).toBe(0);
@@ -158,12 +162,12 @@ test('a controller that is stopped answers what it holds and exits with 0', asyn
 
 test('keys are read again on SIGHUP; another address or none is a change of the link', async () => {
   const {url, ask, configure, reload} = await startController();
-  const {link} = startLink();
-  await link.apply({url: 'http://127.0.0.1:1', key: 'another-key', agentId: 'node-a'});
-  await link.apply({url, key: 'another-key', agentId: 'node-a'});
+  const {plane, to} = startPlane();
+  await to('http://127.0.0.1:1', 'another-key');
+  await to(url, 'another-key');
   configure('another-key');
   reload();
   await until(() => ask('agents/node-a'), {what: 'the agent, with its new key'});
-  await link.apply(undefined);
+  await plane.apply(undefined);
   expect((await ask('agents/node-a')).state).toBe('online');
 });
