@@ -118,7 +118,10 @@ export class AgentParts implements Parts<AgentSetup> {
     try {
       await this.#settle();
     } catch (error) {
-      this.#parts.log.error({error: error instanceof Error ? error.message : String(error)}, 'it is not as it should be');
+      this.#parts.log.error(
+        {error: error instanceof Error ? error.message : String(error)},
+        'it is not as it should be',
+      );
     }
   }
 

@@ -186,7 +186,10 @@ export class FusionParts implements Parts<FusionSetup>, Workshop<ViewConfig> {
     try {
       await this.#settle();
     } catch (error) {
-      this.#parts.log.error({error: error instanceof Error ? error.message : String(error)}, 'it is not as it should be');
+      this.#parts.log.error(
+        {error: error instanceof Error ? error.message : String(error)},
+        'it is not as it should be',
+      );
     }
   }
 
