@@ -157,10 +157,18 @@ test('the verbs list contexts without their keys, and change which one is curren
   expect(await run(configUse, ['lap'])).toBe('');
 });
 
-async function run(verb: Verb<object>, args: string[]): Promise<string> {
+test('a verb that asks no server does not mind a context that cannot be used', async () => {
+  expect(await run(configContexts, [], {})).toContain('site');
+});
+
+async function run(
+  verb: Verb<object>,
+  args: string[],
+  env: NodeJS.ProcessEnv = {SITE_KEY: 'key-of-site'},
+): Promise<string> {
   let out = '';
   await runVerb(verb, args, {
-    env: {HOME: home, SITE_KEY: 'key-of-site'},
+    env: {HOME: home, ...env},
     isTerminal: false,
     write: async text => {
       out += text;

@@ -3,14 +3,12 @@ import {dirname, join} from 'node:path';
 import {afterEach, beforeEach, expect, test} from 'vitest';
 import {type Listening, listen} from '../../test/lib/canned-fusion.ts';
 import {controllerParts} from '../../test/lib/controller-parts.ts';
+import {type LineSettings, runLine} from '../../test/lib/run-line.ts';
 import {goodCredentials, goodSite} from '../../test/lib/site-files.ts';
 import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
 import {createControllerApp} from '../controller/app.ts';
 import {hashKeys, KeyRing} from '../http/keys.ts';
-import type {Io} from './io.ts';
 import {kindNames} from './kinds.ts';
-import {runVerb} from './verb.ts';
-import {findVerb} from './verb-table.ts';
 
 let server: Listening;
 let folder: ReturnType<typeof temporaryFolder>;
@@ -117,20 +115,6 @@ function write(path: string, text: string): void {
   writeFileSync(join(site, path), text);
 }
 
-async function run(line: string, {env = {}, readInput}: {env?: NodeJS.ProcessEnv; readInput?: Io['readInput']} = {}) {
-  const words = line.split(' ');
-  const {entry, length} = findVerb(words)!;
-  let [out, err] = ['', ''];
-  const exit = await runVerb(await entry.load(), words.slice(length), {
-    env: {PATH: process.env.PATH, FUSTOR_ENDPOINT: server.url, FUSTOR_KEY: 'key-of-admin', ...env},
-    isTerminal: false,
-    write: async data => {
-      out += Buffer.from(data as string).toString();
-    },
-    notice: text => {
-      err += `${text}\n`;
-    },
-    ...(readInput && {readInput}),
-  });
-  return {exit, out, err};
+function run(line: string, {env = {}, ...rest}: LineSettings = {}) {
+  return runLine(line, {env: {FUSTOR_ENDPOINT: server.url, FUSTOR_KEY: 'key-of-admin', ...env}, ...rest});
 }

@@ -9,6 +9,7 @@ export const configContexts: Verb<object> = {
   name: 'config contexts',
   summary: 'List the contexts: sites, with where their fusion and controller are. The current one is marked.',
   declare: () => {},
+  isLocal: true,
   completes: ['nothing'],
 
   run: async ({isJson, io}) => {
@@ -35,6 +36,7 @@ export const configUse: Verb<object> = {
   name: 'config use',
   summary: 'Make a context the current one: what is asked when nothing else is said.',
   declare: command => command.argument('<context>', 'its name'),
+  isLocal: true,
   completes: ['context', 'nothing'],
 
   run: async ({argument, isJson, io}) => {

@@ -28,6 +28,7 @@ export function doctorWith(facts: HostFacts): Verb<Flags> {
         .option('--bootstrap <file>', 'a bootstrap file of this host; can be repeated', all, [])
         .option('--data <folder>', 'a data directory, where there is no file; can be repeated', all, [])
         .addHelpText('after', `\nWithout any of them: ${[...usualConfigs, ...usualBootstraps].join(', ')}.`),
+    isLocal: true,
     completes: ['nothing'],
     nameOf: ({check}) => String(check),
 
