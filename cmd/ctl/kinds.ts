@@ -35,7 +35,7 @@ const nodeColumns: readonly Column[] = [
   ['CONFIG', 'config.state'],
 ];
 const nodeWide: readonly Column[] = [
-  ['APPLY', 'apply'],
+  ['APPLY', 'apply.state'],
   ['WANTED', 'wanted'],
   ['KEY', 'key'],
   ['PID', 'shell.pid'],

@@ -14,6 +14,7 @@ import type {Clock} from '../../core/time/clock.ts';
 import {ControlPlane, type ControlPlaneSettings} from '../node/control-plane.ts';
 import {KeptFile} from '../node/kept-file.ts';
 import {nodeReport} from '../node/node-report.ts';
+import {deathText} from '../shell/death-text.ts';
 import {bindSocket, keptVariable, type ListeningSocket} from '../shell/listening-socket.ts';
 import type {ConfigState, Parts} from '../shell/shell.ts';
 import {keepsDirectory} from '../shell/shell-directory.ts';
@@ -164,8 +165,9 @@ export class FusionParts implements Parts<FusionSetup>, Workshop<ViewConfig> {
     if (!look) return undefined;
     const own = {fusion: this.#fusion, runDirectory: this.#runDirectory};
     const isMade = setup !== undefined && enginePart(setup.config, own).hash === look.hash;
-    const {state, deaths, lastDeath} = look;
-    return {hash: isMade ? setup.hash : undefined, state, deaths, lastDeath: lastDeath?.detail, fitness: 'fit'};
+    const {state, deaths} = look;
+    const lastDeath = look.lastDeath && deathText(look.lastDeath);
+    return {hash: isMade ? setup.hash : undefined, state, deaths, lastDeath, fitness: 'fit'};
   }
 
   // ── What is wanted

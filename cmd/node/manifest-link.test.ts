@@ -73,7 +73,7 @@ function identity(more: Partial<NodeIdentity> = {}): NodeIdentity {
   };
 }
 
-function open({who = identity(), random = (): number => 0} = {}) {
+function open({who = identity(), random = () => 0}: {who?: NodeIdentity; random?: () => number} = {}) {
   const log: Log = {
     debug() {},
     info() {},

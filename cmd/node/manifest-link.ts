@@ -30,7 +30,7 @@ type Pulled = 'new' | 'same' | 'none' | 'failed';
 /** As long as proxies let a request be silent. */
 const waitSeconds = 30;
 /** Full jitter, also at the cap: those who lost one controller together come back one by one. */
-const retry: Backoff = {minMs: 1_000, maxMs: 30_000};
+const retry: Backoff = {minMs: 1_000, maxMs: 10_000};
 /** A controller that knows of no manifest, or that does not hold a question, is not asked all the time. */
 const idle: Backoff = {minMs: 2_000, maxMs: 10_000};
 const heldMsMin = 1_000;

@@ -165,6 +165,43 @@ test('a controller that is restored from a backup knows what it knew', async () 
   expect((await site.fustorctl('status')).status).toBe(0);
 });
 
+test('what is configured and was never heard is told and waited for, with the command to have it enrol', async () => {
+  const site = await startSite();
+  const file = join(site.folder, 'desired.yaml');
+  const source = `mount: { driver: fs, path: ${JSON.stringify(site.directory)} }`;
+  writeFileSync(
+    file,
+    `views: { site: { fusion: main } }
+fusions: { main: { url: "${site.url}" } }
+sources: { ${source} }
+senders: { main: { fusion: main } }
+pipes: { site: { source: mount, sender: main, view: site } }
+agents: { node-a: { pipes: [site] }, node-b: { pipes: [site] } }
+`,
+  );
+  const asAdmin = ['--key', 'key-of-the-admins'];
+  expect(await site.fustorctl('apply', '-f', file, ...asAdmin)).toMatchObject({status: 0});
+  const {stdout} = await site.fustorctl('status', '-o', 'name');
+  expect(stdout.split('\n')).toEqual(expect.arrayContaining(['agent/node-b', 'fusion/main']));
+  const {problem, text} = await told(site, 'never_seen');
+  expect(text).toContain('$ fustorctl enroll-token create --role agent\n');
+  expect((await site.fustorctl(...problem.next.split(' ').slice(1), ...asAdmin)).stdout).toContain('fustor_enroll_');
+  const wait = ['wait', '--for=applied', 'agent/node-b', '--timeout', '300ms'];
+  expect(await site.fustorctl(...wait)).toMatchObject({
+    status: 6,
+    stderr: expect.stringContaining('agent/node-b is never_seen'),
+  });
+  const pipes = JSON.parse((await site.fustorctl('get', 'pipes', '-o', 'json')).stdout).data;
+  expect(pipes).toMatchObject([
+    {agent: 'node-a', pipe: 'site', view: 'site', wanted: true},
+    {agent: 'node-b', wanted: true, state: 'never_seen'},
+  ]);
+  await until(async () => {
+    const {stdout: agents} = await site.fustorctl('agent', 'show', 'node-a', '-o', 'json');
+    return ['soaking', 'applied'].includes(JSON.parse(agents).data.apply.state);
+  });
+});
+
 async function partOf(site: ControlledSite): Promise<{pid: number | null; state: string} | undefined> {
   const {status, stdout} = await site.fustorctl('agent', 'show', 'node-a', '-o', 'json');
   return status === 0 ? JSON.parse(stdout).data.parts[0] : undefined;
