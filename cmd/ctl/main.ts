@@ -19,6 +19,10 @@ void runProgram({
       summary: 'show how much is in a directory, and in which of its children',
       load: () => load(async () => (await import('./commands/du.ts')).du),
     },
+    find: {
+      summary: 'find entries by name, type, size and time',
+      load: () => load(async () => (await import('./commands/find.ts')).find),
+    },
     changes: {
       summary: 'show what was created, modified, deleted and moved; --follow shows it as it happens',
       load: () => load(async () => (await import('./commands/changes.ts')).changes),
