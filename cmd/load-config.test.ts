@@ -8,7 +8,12 @@ import {allSettings} from '../core/config/settings.ts';
 import {loadConfig} from './load-config.ts';
 
 const example = new URL('../fustor.example.yaml', import.meta.url).pathname;
-const env = {AGENT_KEY: 'agent-key-1', READER_KEY: 'reader-key-1', OPERATOR_KEY: 'operator-key-1'};
+const env = {
+  AGENT_KEY: 'agent-key-1',
+  READER_KEY: 'reader-key-1',
+  OPERATOR_KEY: 'operator-key-1',
+  WEBHOOK_SECRET: 'webhook-secret-1',
+};
 
 describe('the example file', () => {
   test('is a valid configuration', async () => {
@@ -37,7 +42,7 @@ describe('loading a file', () => {
       join(folder, 'good.yaml'),
       `
 fusion: {data: ./fusion}
-controller: {data: ./controller}
+controller: {data: ./controller, git: {url: /srv/site.git, allowed_signers: signers}}
 agent: {id: a, data: ../agent}
 sources: {s: {path: tree}, t: {path: /abs}}
 senders: {f: {url: http://h:1/, key: "\${file:key}"}}
@@ -50,6 +55,7 @@ senders: {f: {url: http://h:1/, key: "\${file:key}"}}
     const config = await loadConfig(join(folder, 'good.yaml'), {});
     expect(config.fusion?.data).toBe(join(folder, 'fusion'));
     expect(config.controller?.data).toBe(join(folder, 'controller'));
+    expect(config.controller?.git?.allowedSigners).toBe(join(folder, 'signers'));
     expect(config.agent?.data).toBe(join(folder, '../agent'));
     expect(config.sources.map(source => source.path)).toEqual([join(folder, 'tree'), '/abs']);
     expect(config.senders[0]).toMatchObject({url: 'http://h:1', key: 'a-secret-key'});

@@ -6,8 +6,11 @@ export type Command = (args: string[]) => Promise<number>;
 
 export type ProgramDefinition = {
   name: string;
-  /** One line each for `--help`, and the command, imported only when it is called so that `--version` stays fast. */
-  commands: Record<string, {summary: string; load: () => Promise<Command>}>;
+  /**
+   * One line each for `--help`, and the command, imported only when it is called so that `--version` stays fast. Commands of
+   * one section stand together below its heading; one without a summary is for programs, and not listed.
+   */
+  commands: Record<string, {summary?: string; load: () => Promise<Command>; section?: string}>;
   /**
    * Handles a command line that begins with an option, or with anything where there are no commands. An unknown command is
    * always refused, which matters: an executable that starts itself with wrong arguments must not become a second service.
@@ -15,6 +18,8 @@ export type ProgramDefinition = {
   otherwise?: {usage: string; load: () => Promise<Command>};
   /** What `--help` says below the commands. */
   notes?: string;
+  /** Tells an error in another form than text on stderr; false: it does not for these arguments. */
+  tellError?: (error: FustorError, argv: string[]) => boolean;
 };
 
 /** Everything between argv and the exit code that all programs share. Sets `process.exitCode`, never cuts output short. */
@@ -22,7 +27,7 @@ export async function runProgram(definition: ProgramDefinition, argv: string[] =
   try {
     process.exitCode = await dispatch(definition, argv);
   } catch (error) {
-    process.exitCode = report(definition.name, error);
+    process.exitCode = report(definition, error, argv);
   }
 }
 
@@ -47,14 +52,19 @@ async function dispatch(definition: ProgramDefinition, argv: string[]): Promise<
 }
 
 function help({name, commands, otherwise, notes}: ProgramDefinition): string {
-  const rows = [
-    ...Object.entries(commands).map(([command, {summary}]) => [command, summary]),
-    ['--version', 'print the version'],
-    ['--help', 'print this'],
+  const rows: {command: string; summary: string; section?: string}[] = [
+    ...Object.entries(commands).flatMap(([command, {summary, section}]) =>
+      summary === undefined ? [] : {command, summary, ...(section !== undefined && {section})},
+    ),
+    {command: '--version', summary: 'print the version'},
+    {command: '--help', summary: 'print this'},
   ];
-  const width = Math.max(...rows.map(([command]) => command!.length)) + 2;
+  const width = Math.max(...rows.map(({command}) => command.length)) + 2;
   const usage = otherwise ? [`${name} ${otherwise.usage}`] : [];
-  const list = rows.map(([command, text]) => `  ${command!.padEnd(width)}${text}`);
+  const list = rows.flatMap(({command, summary, section}, at) => [
+    ...(section !== undefined && section !== rows[at - 1]?.section ? [...(at > 0 ? [''] : []), `${section}:`] : []),
+    `  ${command.padEnd(width)}${summary}`,
+  ]);
   const commandUsage = Object.keys(commands).length === 0 ? [] : [`${name} COMMAND`];
   return [...usage, ...commandUsage, '', ...list, ...(notes === undefined ? [] : ['', notes])].join('\n');
 }
@@ -65,8 +75,9 @@ function print(text: string): number {
 }
 
 /** One readable message for what an operator may expect, the whole stack for a bug. Returns the exit code. */
-function report(name: string, error: unknown): number {
+function report({name, tellError}: ProgramDefinition, error: unknown, argv: string[]): number {
   if (error instanceof FustorError) {
+    if (tellError?.(error, argv)) return error.exitCode;
     process.stderr.write(`${name}: ${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`);
     return error.exitCode;
   }

@@ -36,11 +36,14 @@ const tableNames = ['agents', 'open', 'ended', 'endedOrder', 'records', 'meta'] 
 type ControlEnvironment = Environment<Tables, LmdbControl>;
 type Tables = NonNullable<ReturnType<typeof openTables<(typeof tableNames)[number]>>>;
 
+/** A copy by `backup` is the same store as `control.mdb` of another directory. */
+export type CopiedStore = ControlStore & Pick<WrittenStore<Tables, LmdbControl, LmdbControl>, 'backup'>;
+
 /**
  * Opens the controller's own environment, and makes it when it is missing. Throws DATA_DIR_UNUSABLE (no access, a network file
  * system, another process has it) or STORE_FORMAT; nothing was changed then.
  */
-export async function openControlStore(directory: string): Promise<ControlStore> {
+export async function openControlStore(directory: string): Promise<CopiedStore> {
   prepareLocalDirectory(directory);
   const lock = tryLock(join(directory, 'writer.lock'));
   if (!lock) {

@@ -19,6 +19,8 @@ export class WrittenStore<T extends EnvironmentTables & Pick<Databases, 'meta'>,
   readonly #queue: CommitQueue<W>;
   readonly #readerCheck: NodeJS.Timeout;
   #isClosed = false;
+  /** An environment must not be closed while it is copied. */
+  readonly #copies = new Set<Promise<unknown>>();
 
   constructor(environment: Environment<T, W>, readingFrom: (tables: T) => Read, closing: Closing) {
     this.#environment = environment;
@@ -43,11 +45,29 @@ export class WrittenStore<T extends EnvironmentTables & Pick<Databases, 'meta'>,
     return this.#queue.write(body);
   }
 
+  /**
+   * Writes all that is stored at one moment, without the free space in it, to a file that does not exist yet; reads and writes
+   * go on. What fails leaves a part of the file behind.
+   */
+  async backup(file: string): Promise<void> {
+    if (this.#isClosed) throw storeFailed('it is closed', this.#closing.directory);
+    const copy = this.#environment.db.root.backup(file, true);
+    this.#copies.add(copy);
+    try {
+      await copy;
+    } catch (error) {
+      throw storeError(error, this.#closing.directory) ?? storeFailed(error, this.#closing.directory);
+    } finally {
+      this.#copies.delete(copy);
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#readerCheck);
     this.#queue.drain();
+    await Promise.allSettled(this.#copies);
     await this.#environment.close();
     this.#closing.release();
   }

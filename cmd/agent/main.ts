@@ -5,19 +5,21 @@ const name = 'fustor-agent';
 void runProgram({
   name,
   otherwise: {
-    usage: '--config FILE',
+    usage: '--config FILE | --bootstrap FILE',
     load: async () => {
-      const [{missingSection, serveCommand}, {runAgent}] = await Promise.all([
+      const [{missingSection, serveCommand}, {setupOfBootstrap, setupOfFile}, {runAgent}] = await Promise.all([
         import('../serve.ts'),
+        import('./agent-setup.ts'),
         import('./run-agent.ts'),
       ]);
       return serveCommand(
         name,
         (config, file) => {
           if (!config.agent) throw missingSection(file, 'agent');
-          return {...config, agent: config.agent, logLevel: config.agent.logLevel};
+          return setupOfFile({...config, agent: config.agent}, file);
         },
         runAgent,
+        {bootstrap: setupOfBootstrap},
       );
     },
   },

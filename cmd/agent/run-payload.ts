@@ -1,5 +1,6 @@
 import {randomBytes} from 'node:crypto';
-import {createServer} from 'node:http';
+import {readFileSync} from 'node:fs';
+import {rootCertificates} from 'node:tls';
 import {z} from 'zod';
 import type {Log} from '../../core/log/log.ts';
 import {Pipe} from '../../core/pipe/pipe.ts';
@@ -10,6 +11,7 @@ import {openSpool} from '../../store/spool-store.ts';
 import {openThread} from '../program.ts';
 import {systemClock} from '../system-clock.ts';
 import {listenUnix} from '../unix-socket.ts';
+import {createPayloadServer} from './payload-server.ts';
 
 /** What the shell hands to a payload on its stdin: one pipe with its source and its sender. */
 export const payloadConfig = z.strictObject({
@@ -44,14 +46,23 @@ export const payloadConfig = z.strictObject({
     driver: z.literal('fusion'),
     url: z.string(),
     key: z.string(),
+    ca: z.string().optional(),
     batchEventsMax: z.number(),
     batchBytesMax: z.number(),
     batchDelayMs: z.number(),
     windowBatches: z.number(),
     requestTimeoutMs: z.number(),
   }),
+  /** PEM: what a fusion of the site is trusted by, beside the usual. */
+  authorities: z.array(z.string()).optional(),
 });
 export type PayloadConfig = z.output<typeof payloadConfig>;
+
+/** None: those that this program brings. */
+function authoritiesOf({sender: {ca}, authorities = []}: PayloadConfig): string[] | undefined {
+  const own = [...authorities, ...(ca === undefined ? [] : [readFileSync(ca, 'utf8')])];
+  return own.length === 0 ? undefined : [...rootCertificates, ...own];
+}
 
 /** The process of one pipe: a source, the pipe and a sender, and a unix socket on which the shell asks how they are. */
 export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log; signal: AbortSignal}): Promise<void> {
@@ -59,7 +70,7 @@ export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log
   const spool = openSpool(config.spoolDirectory, {bytesMax: settings.spoolBytesMax});
   const remembered = new RememberedStorage(storageFile);
   const source = createFsSource({...sourceConfig, maxWatches: sourceConfig.maxWatches}, {openThread, log, remembered});
-  const sender = new FusionSender(senderConfig);
+  const sender = new FusionSender({...senderConfig, ca: authoritiesOf(config)});
   const {batchEventsMax, batchBytesMax, batchDelayMs, windowBatches} = senderConfig;
   const pipe = new Pipe(
     {
@@ -78,16 +89,18 @@ export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log
     },
     {source, sender, spool, clock: systemClock, random: Math.random, log},
   );
-  const control = createServer((_, response) => {
-    const body = {
+  const health = () => {
+    const {work, ...status} = pipe.status();
+    return {
       part: 'payload',
       pid: process.pid,
-      pipe: pipe.status(),
+      work,
+      pipe: status,
       source: source.status(),
       memory: process.memoryUsage(),
     };
-    response.writeHead(200, {'content-type': 'application/json'}).end(JSON.stringify({data: body}));
-  });
+  };
+  const control = createPayloadServer({pipe, health});
   await listenUnix(control, socket);
   try {
     await pipe.run(signal);

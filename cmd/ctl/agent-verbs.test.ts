@@ -1,21 +1,22 @@
 import {afterEach, beforeEach, expect, test} from 'vitest';
 import {ControlLoop} from '../../core/control/control-loop.ts';
-import {Controller} from '../../core/control/controller.ts';
+import type {Controller} from '../../core/control/controller.ts';
 import type {Log} from '../../core/log/log.ts';
 import {Signal} from '../../core/pipe/signal.ts';
 import type {PartReport} from '../../core/shell/part-report.ts';
 import {type Listening, listen} from '../../test/lib/canned-fusion.ts';
-import {openMemoryControl} from '../../test/lib/memory-control.ts';
+import {controllerParts} from '../../test/lib/controller-parts.ts';
 import {until} from '../../test/lib/until.ts';
 import {createControllerApp} from '../controller/app.ts';
-import {ControllerMetrics} from '../controller/metrics.ts';
 import {hashKeys, KeyRing} from '../http/keys.ts';
 import {systemClock} from '../system-clock.ts';
-import {agentKill} from './commands/agent-kill.ts';
-import {agentList} from './commands/agent-list.ts';
-import {agentRestart} from './commands/agent-restart.ts';
-import {agentShow} from './commands/agent-show.ts';
+import {agentList} from './commands/lists.ts';
+import {nodeOrder} from './commands/node-order.ts';
+import {agentShow} from './commands/node-show.ts';
 import {runVerb, type Verb} from './verb.ts';
+
+const agentKill = nodeOrder('agent', 'kill');
+const agentRestart = nodeOrder('agent', 'restart');
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const keys = hashKeys([
@@ -31,10 +32,10 @@ let execute: (command: string, part: string) => Promise<string>;
 
 beforeEach(async () => {
   let ids = 0;
-  controller = new Controller({store: openMemoryControl(), clock: systemClock, log, randomId: () => `c${ids++}`});
   stop = new AbortController();
-  const metrics = new ControllerMetrics(controller);
-  const app = createControllerApp({controller, keys: new KeyRing(keys), log, metrics, leaving: stop.signal});
+  const parts = await controllerParts({leaving: stop.signal, randomId: () => `c${ids++}`});
+  controller = parts.controller;
+  const app = createControllerApp({...parts, keys: new KeyRing(keys)});
   server = await listen(app.fetch);
   execute = async (command, part) => `${part}: ${command} done.`;
   const loop = new ControlLoop(

@@ -4,7 +4,7 @@ import {AnswerError} from './answer-error.ts';
 import type {ErrorAnswer, Meta, TreeAnswer} from './api.ts';
 import {isObject, type Json, type JsonObject, parseJson} from './exact-json.ts';
 import {followEvents, NoStream} from './follow-events.ts';
-import {ask, type HttpAnswer} from './http-ask.ts';
+import {type AskOptions, askBytes, type BinaryAnswer} from './http-ask.ts';
 
 export type Connection = {
   /** Without a slash at its end. */
@@ -12,16 +12,18 @@ export type Connection = {
   key: string | undefined;
   /** How long the server may be silent, before and while it answers. */
   timeoutMs: number;
+  /** Certificates (PEM) of authorities to trust besides the usual. */
+  ca?: string;
 };
 
 export type Parameters = Record<string, string | number | boolean | undefined>;
 
-/** Every answer 200 or 202 has `data`, most have `meta`. */
+/** Every good answer has `data`, most have `meta`. */
 export type Answer = JsonObject & {data: Json};
 
 export type RowPage = {rows: JsonObject[]; meta: Meta};
 
-/** Asks one fusion. All that it asks may be asked again when the connection broke: a scan asked for twice is one job. */
+/** Asks one fusion or controller. */
 export class Client {
   readonly #connection: Connection;
 
@@ -36,10 +38,11 @@ export class Client {
 
   /** The data of events as they come, over as many connections as it takes. Throws as `get` does. */
   async *events(path: string, parameters: Parameters): AsyncGenerator<JsonObject> {
-    const {endpoint, timeoutMs} = this.#connection;
+    const {endpoint, timeoutMs, ca} = this.#connection;
     try {
       const url = `${endpoint}/api/v1/${withQuery(path, parameters)}`;
-      for await (const {event, data} of followEvents(url, {headers: this.#headers('text/event-stream'), timeoutMs})) {
+      const how = {headers: this.#headers('text/event-stream'), timeoutMs, ...(ca !== undefined && {ca})};
+      for await (const {event, data} of followEvents(url, how)) {
         const body = parsed(data);
         if (event === 'gone' && isErrorAnswer(body)) throw new AnswerError(410, body);
         if (isObject(body)) yield body;
@@ -50,9 +53,25 @@ export class Client {
     }
   }
 
-  /** Sends JSON. Throws as `get` does. */
+  /** Sends JSON, again when the connection breaks: a scan that is asked for twice is one job. Throws as `get` does. */
   async post(path: string, body: object): Promise<Answer> {
-    return this.#ask(path, body);
+    return this.#ask(path, {body});
+  }
+
+  /** Sends what must not be done twice: a broken connection leaves open whether it was done. */
+  async postOnce(path: string, body: object): Promise<Answer> {
+    return this.#ask(path, {body, isRepeatable: false});
+  }
+
+  async delete(path: string): Promise<Answer> {
+    return this.#ask(path, {method: 'DELETE', isRepeatable: false});
+  }
+
+  /** An answer 200 that is a file. Throws as `get` does. */
+  async bytes(path: string): Promise<Uint8Array> {
+    const answer = await this.#askBytes(path);
+    if (answer.status !== 200) this.#read(answer);
+    return answer.bytes;
   }
 
   /**
@@ -84,10 +103,14 @@ export class Client {
     } while (cursor !== undefined && limit === undefined);
   }
 
-  async #ask(rest: string, body?: object): Promise<Answer> {
-    const {endpoint, timeoutMs} = this.#connection;
+  async #ask(rest: string, form: Pick<AskOptions, 'method' | 'body' | 'isRepeatable'> = {}): Promise<Answer> {
+    return this.#read(await this.#askBytes(rest, form));
+  }
+
+  #askBytes(rest: string, form: Pick<AskOptions, 'method' | 'body' | 'isRepeatable'> = {}): Promise<BinaryAnswer> {
+    const {endpoint, timeoutMs, ca} = this.#connection;
     const headers = this.#headers('application/json');
-    return this.#read(await ask(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(body && {body})}));
+    return askBytes(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(ca !== undefined && {ca}), ...form});
   }
 
   #headers(accept: string): Record<string, string> {
@@ -95,9 +118,10 @@ export class Client {
     return {accept, ...(key === undefined ? {} : {authorization: `Bearer ${key}`})};
   }
 
-  #read({status, location, text}: HttpAnswer): Answer {
-    const body = parsed(text);
-    if ((status === 200 || status === 202) && isObject(body) && body.data !== undefined) return body as Answer;
+  #read({status, location, bytes}: BinaryAnswer): Answer {
+    const body = parsed(bytes.toString());
+    if (status === 204) return {data: null};
+    if (status >= 200 && status < 300 && isObject(body) && body.data !== undefined) return body as Answer;
     if (isErrorAnswer(body)) throw new AnswerError(status, body);
     if (location !== undefined) throw this.#notFustor(`a redirection to ${location}`);
     throw this.#notFustor(`${status} ${STATUS_CODES[status] ?? ''} without an explanation`);
@@ -105,7 +129,7 @@ export class Client {
 
   #notFustor(answer: string): FustorError {
     return new FustorError('UNREACHABLE', `Asked ${this.#connection.endpoint} and got ${answer}.`, {
-      hint: 'Check that the endpoint is the address of a fusion, and any proxy before it.',
+      hint: 'Check that the endpoint is the address of a fusion or controller, and any proxy before it.',
     });
   }
 }

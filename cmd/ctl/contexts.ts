@@ -1,5 +1,6 @@
-import {readFileSync, statSync} from 'node:fs';
+import {readFileSync, renameSync, statSync, writeFileSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
+import {parseDocument} from 'yaml';
 import type {z} from 'zod';
 import {group, named} from '../../core/config/groups.ts';
 import {resolveSecrets} from '../../core/config/secrets.ts';
@@ -8,18 +9,47 @@ import {name, text} from '../../core/config/values.ts';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 
 /** Where to ask, as an administrator keeps it in `contexts.yaml`, with secrets put in. */
-export type Context = {endpoint?: string; key?: string; view?: string};
+export type Context = {endpoint?: string; controller?: string; key?: string; view?: string; ca?: string};
 
 type ContextsFile = z.output<typeof contextsSchema>;
 
 const contextsSchema = group({
   current: name.optional(),
-  contexts: named(group({endpoint: text, key: text.optional(), view: text.optional()})),
+  contexts: named(
+    group({
+      endpoint: text,
+      /** Where it is not embedded in the fusion. */
+      controller: text.optional(),
+      key: text.optional(),
+      view: text.optional(),
+      /** File with the certificates of authorities to trust besides the usual, from the folder of this file. */
+      ca: text.optional(),
+    }),
+  ),
 });
 
 export function contextsPath(env: NodeJS.ProcessEnv): string | undefined {
   const home = env.XDG_CONFIG_HOME || (env.HOME && join(env.HOME, '.config'));
   return home ? join(home, 'fustor', 'contexts.yaml') : undefined;
+}
+
+/** As they are written, in the order of the file; secrets stay `${…}`. */
+export function listContexts(env: NodeJS.ProcessEnv): (Context & {name: string; isCurrent: boolean})[] {
+  const path = contextsPath(env);
+  const file = path === undefined ? undefined : readContextsFile(path);
+  return (file?.contexts ?? []).map(context => ({
+    ...(context as Context & {name: string}),
+    isCurrent: context.name === file?.current,
+  }));
+}
+
+/** Of one that there is. Comments and the order of the file stay. */
+export function useContext(name: string, env: NodeJS.ProcessEnv): void {
+  const path = contextsPath(env)!;
+  const document = parseDocument(readFileSync(path, 'utf8'));
+  document.set('current', name);
+  writeFileSync(`${path}.new`, document.toString({lineWidth: 0}), {mode: statSync(path).mode});
+  renameSync(`${path}.new`, path);
 }
 
 /** The context with this name, or else the current one; nothing when no name is given and no file says any. */
@@ -86,5 +116,6 @@ function withSecrets(
     if ('value' in secret) return [[setting, secret.value]];
     throw new FustorError('CONFIG_INVALID', `${path}: contexts.${name}.${setting}: ${secret.mistake}.`);
   });
-  return Object.fromEntries(resolved);
+  const context: Context = Object.fromEntries(resolved);
+  return {...context, ...(context.ca && {ca: resolve(dirname(path), context.ca)})};
 }

@@ -2,22 +2,32 @@ import {type ErrorCode, errorCodes} from '../../core/errors/codes.ts';
 
 /** What scripts can rely on. Shown by every `--help`. */
 export const exitCodesHelp = `Exit codes:
-  0  done
-  1  not as asked for: no such path, not complete, unhealthy
-  2  wrong command line, parameter or contexts file
+  0  done; the same; healthy
+  1  differs, unhealthy, failed, or no such thing
+  2  wrong command line, parameter or configuration
   3  the server cannot be reached
   4  the key is missing, unknown or not allowed to do this
   5  conflict with another change
-  6  no answer in time
+  6  no answer, or not what was waited for, in time
   70 a bug in fustorctl`;
 
 /** The exit code for an error; `status` decides where a newer server sends a code that this program does not know. */
 export function exitCodeOf(code: string, status?: number): number {
-  if (code === 'CONFIG_INVALID') return 2;
-  if (isErrorCode(code)) return errorCodes[code].exit;
+  if (isErrorCode(code)) {
+    const {exit, status: ownStatus} = errorCodes[code];
+    return exit <= exitMax ? exit : ofStatus(ownStatus);
+  }
+  return status === undefined ? bugExit : ofStatus(status);
+}
+
+/** Above are the codes of programs that cannot start, which only mean something there. */
+const exitMax = 6;
+
+/** Of an error that nobody expected. */
+export const bugExit = 70;
+
+function ofStatus(status: number): number {
   switch (status) {
-    case undefined:
-      return errorCodes.INTERNAL.exit;
     case 401:
     case 403:
       return 4;
@@ -29,6 +39,9 @@ export function exitCodeOf(code: string, status?: number): number {
     case 502:
     case 503:
       return 3;
+    case 404:
+    case 422:
+      return 1;
     default:
       return status >= 400 && status < 500 ? 2 : 1;
   }

@@ -2,11 +2,11 @@ import {request as httpRequest, type IncomingMessage} from 'node:http';
 import {request as httpsRequest} from 'node:https';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {systemErrorCode} from '../../core/errors/fustor-error.ts';
-import {asFustorError, type HttpAnswer} from './http-ask.ts';
+import {type AskOptions, asFustorError, type BinaryAnswer, formOf} from './http-ask.ts';
 
 export type ServerEvent = {event: string; data: string};
 
-type Options = {headers: Record<string, string>; timeoutMs: number};
+type Options = Pick<AskOptions, 'headers' | 'ca'> & {timeoutMs: number};
 
 /** The server sends something at least every 15 s. */
 const silenceMs = 40_000;
@@ -14,8 +14,8 @@ const pauseMs = 250;
 
 /** What was answered in place of events. */
 export class NoStream extends Error {
-  readonly answer: HttpAnswer;
-  constructor(answer: HttpAnswer) {
+  readonly answer: BinaryAnswer;
+  constructor(answer: BinaryAnswer) {
     super('This is no stream of events.');
     this.answer = answer;
   }
@@ -25,13 +25,15 @@ export class NoStream extends Error {
  * Server-sent events. A stream that ends or breaks (the gateway was replaced or killed) is taken up behind the last event that
  * was heard; when that does not work for as long as `timeoutMs`, it throws UNREACHABLE. Throws NoStream.
  */
-export async function* followEvents(url: string, {headers, timeoutMs}: Options): AsyncGenerator<ServerEvent> {
+export async function* followEvents(url: string, {headers, timeoutMs, ca}: Options): AsyncGenerator<ServerEvent> {
   let lastId: string | undefined;
   let heardAt = performance.now();
   for (;;) {
     try {
       const resumed = lastId === undefined ? headers : {...headers, 'last-event-id': lastId};
-      for await (const {id, event, data} of eventsOf(await open(url, resumed))) {
+      for await (const {id, event, data} of eventsOf(
+        await open(url, {headers: resumed, ...(ca !== undefined && {ca})}),
+      )) {
         heardAt = performance.now();
         if (data !== '') yield {event, data};
         lastId = id ?? lastId;
@@ -45,10 +47,10 @@ export async function* followEvents(url: string, {headers, timeoutMs}: Options):
 }
 
 /** Rejects with NoStream for any other answer. */
-async function open(url: string, headers: Record<string, string>): Promise<IncomingMessage> {
+async function open(url: string, how: Pick<AskOptions, 'headers' | 'ca'>): Promise<IncomingMessage> {
   const request = url.startsWith('https:') ? httpsRequest : httpRequest;
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const asked = request(url, {headers, timeout: silenceMs}, resolve);
+    const asked = request(url, {...formOf(how), timeout: silenceMs}, resolve);
     asked.on('timeout', () => asked.destroy(Object.assign(new Error('silence'), {code: 'ETIMEDOUT'})));
     asked.on('error', reject).end();
   });
@@ -56,7 +58,7 @@ async function open(url: string, headers: Record<string, string>): Promise<Incom
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk);
   const {statusCode, headers: answered} = response;
-  throw new NoStream({status: statusCode!, location: answered.location, text: Buffer.concat(chunks).toString()});
+  throw new NoStream({status: statusCode!, location: answered.location, bytes: Buffer.concat(chunks)});
 }
 
 async function* eventsOf(response: IncomingMessage): AsyncGenerator<ServerEvent & {id: string | undefined}> {

@@ -1,16 +1,24 @@
 import {request as httpRequest, type IncomingMessage} from 'node:http';
 import {request as httpsRequest} from 'node:https';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {rootCertificates} from 'node:tls';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 
 export type HttpAnswer = {status: number; location: string | undefined; text: string};
+export type BinaryAnswer = Omit<HttpAnswer, 'text'> & {bytes: Buffer};
 
 export type AskOptions = {
   headers: Record<string, string>;
   /** How long the other side may be silent before TIMED_OUT. */
   timeoutMs: number;
-  /** Sent as JSON, with POST. Asked twice it must come to the same. */
+  /** POST where there is a body, else GET. */
+  method?: 'GET' | 'POST' | 'DELETE';
+  /** Sent as JSON. */
   body?: object;
+  /** Asked twice it comes to the same: so it may be, when the connection breaks. True unless said otherwise. */
+  isRepeatable?: boolean;
+  /** Certificates (PEM) of authorities to trust besides the usual. */
+  ca?: string;
 };
 
 /** A fusion whose programs are being replaced listens again in less. */
@@ -18,13 +26,19 @@ const refusedMs = 1_000;
 const refusedPauseMs = 50;
 
 /**
- * One GET or POST, its answer read whole. A connection that breaks (a gateway was killed) is tried once more: nothing of a
+ * One request, its answer read whole. A connection that breaks (a gateway was killed) is tried once more: nothing of a
  * half answer has been used. One that is refused is tried again for a second. Redirections are answers, not followed: the
  * key is meant for this address.
  */
 export async function ask(url: string, options: AskOptions): Promise<HttpAnswer> {
+  const {bytes, ...answer} = await askBytes(url, options);
+  return {...answer, text: bytes.toString()};
+}
+
+/** The same for an answer that is no text. */
+export async function askBytes(url: string, options: AskOptions): Promise<BinaryAnswer> {
   const beganAt = performance.now();
-  for (let mayBreak = true; ; ) {
+  for (let mayBreak = options.isRepeatable ?? true; ; ) {
     try {
       return await askOnce(url, options);
     } catch (error) {
@@ -39,13 +53,13 @@ export async function ask(url: string, options: AskOptions): Promise<HttpAnswer>
 const brokenConnection = new Set(['ECONNRESET', 'EPIPE']);
 
 /** `node:http` and not `fetch`: that refuses some ports, and is slower to start. */
-async function askOnce(url: string, {headers, timeoutMs, body}: AskOptions): Promise<HttpAnswer> {
+async function askOnce(url: string, {timeoutMs, body, ...rest}: AskOptions): Promise<BinaryAnswer> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), timeoutMs);
   try {
     const request = url.startsWith('https:') ? httpsRequest : httpRequest;
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const options = {...formOf(headers, body), signal: silence.signal};
+      const options = {...formOf({...rest, body}), signal: silence.signal};
       request(url, options, resolve)
         .on('error', reject)
         .end(body && JSON.stringify(body));
@@ -55,8 +69,7 @@ async function askOnce(url: string, {headers, timeoutMs, body}: AskOptions): Pro
       timer.refresh();
       chunks.push(chunk);
     }
-    const text = Buffer.concat(chunks).toString();
-    return {status: response.statusCode!, location: response.headers.location, text};
+    return {status: response.statusCode!, location: response.headers.location, bytes: Buffer.concat(chunks)};
   } catch (error) {
     // Ending the request looks like a broken connection from inside.
     throw silence.signal.aborted ? timedOut(url, timeoutMs) : error;
@@ -65,8 +78,17 @@ async function askOnce(url: string, {headers, timeoutMs, body}: AskOptions): Pro
   }
 }
 
-function formOf(headers: Record<string, string>, body: object | undefined) {
-  return body ? {method: 'POST', headers: {...headers, 'content-type': 'application/json'}} : {headers};
+export function formOf({
+  headers,
+  body,
+  method,
+  ca,
+}: Pick<AskOptions, 'headers' | 'method' | 'ca'> & {body?: object | undefined}) {
+  return {
+    method: method ?? (body ? 'POST' : 'GET'),
+    headers: body ? {...headers, 'content-type': 'application/json'} : headers,
+    ...(ca !== undefined && {ca: [...rootCertificates, ca]}),
+  };
 }
 
 function timedOut(url: string, timeoutMs: number): FustorError {
@@ -81,9 +103,13 @@ export function asFustorError(error: unknown, url: string): FustorError {
   const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));
   return new FustorError('UNREACHABLE', `Cannot reach ${new URL(url).origin}: ${reason}.`, {
     cause: error,
-    hint: 'Check that the fusion runs and that the endpoint is right (--endpoint, FUSTOR_ENDPOINT or a context).',
+    hint: certificateTrouble.test(code)
+      ? 'Give the certificate of the authority that signed it with --ca, FUSTOR_CA or "ca" of a context.'
+      : 'Check that the server runs and that the endpoint is right (--endpoint, --controller, their variables or a context).',
   });
 }
+
+const certificateTrouble = /CERT|SELF_SIGNED|ISSUER/;
 
 const reasons: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there',

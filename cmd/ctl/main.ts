@@ -1,89 +1,74 @@
 import {type Command, runProgram} from '../run-program.ts';
 import {exitCodesHelp} from './exit-codes.ts';
-import type {Verb} from './verb.ts';
+import {formIn} from './output/form-names.ts';
+import {type NounEntry, type VerbEntry, verbSections} from './verb-table.ts';
 
 const name = 'fustorctl';
 
 void runProgram({
   name,
   commands: {
-    tree: {
-      summary: 'list a directory, or everything below it',
-      load: () => load(async () => (await import('./commands/tree.ts')).tree),
-    },
-    stat: {
-      summary: 'show everything known about one file or directory',
-      load: () => load(async () => (await import('./commands/stat.ts')).stat),
-    },
-    du: {
-      summary: 'show how much is in a directory, and in which of its children',
-      load: () => load(async () => (await import('./commands/du.ts')).du),
-    },
-    find: {
-      summary: 'find entries by name, type, size and time',
-      load: () => load(async () => (await import('./commands/find.ts')).find),
-    },
-    changes: {
-      summary: 'show what was created, modified, deleted and moved; --follow shows it as it happens',
-      load: () => load(async () => (await import('./commands/changes.ts')).changes),
-    },
-    status: {
-      summary: 'show how fresh and complete the views are',
-      load: () => load(async () => (await import('./commands/status.ts')).status),
-    },
-    scan: {
-      summary: 'have a path scanned now',
-      load: () => load(async () => (await import('./commands/scan.ts')).scan),
-    },
-    jobs: {
-      summary: 'list the scans: those that wait, run, and the last that have ended',
-      load: () => load(async () => (await import('./commands/jobs.ts')).jobs),
-    },
-    'blind-spots': {
-      summary: 'list what no watcher saw and a scan found',
-      load: () => load(async () => (await import('./commands/blind-spots.ts')).blindSpots),
-    },
-    suspects: {
-      summary: 'list the files that may still be being written',
-      load: () => load(async () => (await import('./commands/suspects.ts')).suspects),
-    },
-    agent: {
-      summary: 'list and show agents; restart and kill the processes of their pipes',
-      load: async () => {
-        const {verbGroup} = await import('./verb-group.ts');
-        return verbGroup('agent', {
-          list: {
-            summary: 'list the agents, and whether they are heard',
-            load: () => load(async () => (await import('./commands/agent-list.ts')).agentList),
-          },
-          show: {
-            summary: 'show how one agent and its processes are, and how they died last',
-            load: () => load(async () => (await import('./commands/agent-show.ts')).agentShow),
-          },
-          restart: {
-            summary: 'have processes of an agent end by themselves and start again',
-            load: () => load(async () => (await import('./commands/agent-restart.ts')).agentRestart),
-          },
-          kill: {
-            summary: 'have processes of an agent killed (-9) and started again',
-            load: () => load(async () => (await import('./commands/agent-kill.ts')).agentKill),
-          },
-        });
-      },
-    },
+    ...Object.fromEntries(
+      Object.entries(verbSections).flatMap(([section, entries]) =>
+        Object.entries(entries).map(([word, entry]) => [
+          word,
+          {summary: entry.summary, section, load: () => commandOf(word, entry)},
+        ]),
+      ),
+    ),
     'self-check': {
       summary: 'try every part of this executable on this machine',
+      section: 'Here',
       load: async () => {
         const {checkHttp, selfCheck} = await import('../self-check.ts');
         return selfCheck(name, {http: checkHttp});
       },
     },
+    // For "doctor": a look that may never come back.
+    __look: {
+      load: async () => {
+        const {tellLook} = await import('./doctor/look-at.ts');
+        return async ([path = '/']) => {
+          process.stdout.write(tellLook(path));
+          return 0;
+        };
+      },
+    },
+    // For the scripts of "completion": the words that are typed, candidates for the last one on stdout.
+    __complete: {
+      load: async () => {
+        const {candidates} = await import('./complete.ts');
+        return async words => {
+          const found = await candidates(words, process.env);
+          process.stdout.write(found.map(word => `${word}\n`).join(''), () => process.exit(0));
+          return 0;
+        };
+      },
+    },
+  },
+  // Of a verb that does not exist; verbs tell their errors themselves.
+  tellError: (error, argv) => {
+    const form = formIn(argv);
+    if (form === 'json') process.stdout.write(`${JSON.stringify(error.toBody(), null, 2)}\n`);
+    return form === 'json';
   },
   notes: `"${name} COMMAND --help" explains a command.\n\n${exitCodesHelp}`,
 });
 
-/** Only the verb that is called is loaded, and none for `--version`. */
-async function load<Flags extends object>(importVerb: () => Promise<Verb<Flags>>): Promise<Command> {
-  const [{runVerb}, verb] = await Promise.all([import('./verb.ts'), importVerb()]);
+/** Only the verb that is called is imported, and none for `--version`. */
+async function commandOf(word: string, entry: VerbEntry | NounEntry): Promise<Command> {
+  if ('verbs' in entry) {
+    const {verbGroup} = await import('./verb-group.ts');
+    return verbGroup(
+      word,
+      Object.fromEntries(
+        Object.entries(entry.verbs).map(([verb, one]) => [
+          verb,
+          {summary: one.summary, load: () => commandOf(`${word} ${verb}`, one)},
+        ]),
+      ),
+    );
+  }
+  const [{runVerb}, verb] = await Promise.all([import('./verb.ts'), entry.load()]);
   return args => runVerb(verb, args);
 }

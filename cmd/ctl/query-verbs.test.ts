@@ -35,6 +35,8 @@ SIZE    FILES  NEWEST CHANGE           PATH
     expect(out).toContain('3072  3      2023-11-14T22:13:20.5Z  ███████████████ ');
     expect(JSON.parse((await run(du, ['-o', 'json', '--sort', 'files'])).out).data.children).toHaveLength(2);
     expect(fusion.asked).toEqual(['/views/research/fs/stats?path=%2F&children=true&sort=files']);
+    const names = Buffer.concat([Buffer.from('/data/a\nb\n/data/'), Buffer.of(0xff, 0x0a)]);
+    expect((await run(du, ['/data', '-o', 'name'])).bytes).toEqual(names);
   });
 });
 
@@ -58,6 +60,7 @@ describe('changes', () => {
   test('follows what happens over connections that end, each behind the last event', async () => {
     const {exit, out} = await run(changes, ['--follow', '--since', '5', '--limit', '2']);
     expect({exit, out}).toEqual({exit: 0, out: lines});
+    expect((await run(changes, ['-f', '--since', '5', '--limit', '1', '-o', 'name'])).out).toBe('/a\nb\n');
     const json = await run(changes, ['-f', '--since', '5', '--limit', '2', '-o', 'json']);
     expect(json.out.split('\n').map(line => (line === '' ? undefined : JSON.parse(line).seq))).toEqual([
       6,

@@ -2,10 +2,15 @@ import {Command, CommanderError, Option} from 'commander';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 import {AnswerError} from './answer-error.ts';
 import {Client} from './client.ts';
+import type {Completion} from './completion.ts';
 import {type ConnectionFlags, chooseTarget} from './connection.ts';
-import {exitCodeOf, exitCodesHelp} from './exit-codes.ts';
+import {bugExit, exitCodeOf, exitCodesHelp} from './exit-codes.ts';
 import {type Io, processIo} from './io.ts';
+import {formed} from './output/form.ts';
+import {formIn, type OutputForm, outputForms} from './output/form-names.ts';
 import {jsonDocument} from './output/json.ts';
+import type {NameOf} from './output/names.ts';
+import {yamlDocument} from './output/yaml.ts';
 
 /** One thing that `fustorctl` can do. */
 export type Verb<Flags extends object> = {
@@ -15,6 +20,14 @@ export type Verb<Flags extends object> = {
   declare(command: Command): unknown;
   /** Resolves to the exit code. Argument and flags are as declared. */
   run(call: VerbCall<Flags>): Promise<number>;
+  /** What `-o name` prints for a row of its JSON answer; else its path, name or id. */
+  nameOf?: NameOf;
+  /** It prints names itself when `form` is `name`; else they are taken from its JSON answer. */
+  printsNames?: boolean;
+  /** It asks no server: which one is meant does not matter, nor whether that can be told. */
+  isLocal?: true;
+  /** What its arguments can be, one after the other; the last stands for all that follow. */
+  completes?: readonly Completion[];
 };
 
 export type VerbCall<Flags> = {
@@ -24,17 +37,23 @@ export type VerbCall<Flags> = {
   /** How long the server may be silent. */
   timeoutMs: number;
   flags: Flags;
+  /** Asks the fusion. */
   client: Client;
+  /** Asks the controller: the fusion that embeds it, or one of its own. */
+  control: Client;
   view: string | undefined;
+  form: OutputForm;
+  /** A JSON document is wanted on `io`, the answer whole. It becomes YAML, or the names in it, on its way out. */
   isJson: boolean;
   io: Io;
 };
 
-type SharedFlags = ConnectionFlags & {output: 'table' | 'json'};
+type SharedFlags = ConnectionFlags & {output: OutputForm};
 
 /**
  * Runs a verb with the words after its name and resolves to the exit code. Errors are shown here: as a message on stderr,
- * or with `-o json` as a document on stdout in place of the answer (on stderr when a part of the answer is out already).
+ * or with `-o json` and `yaml` as a document on stdout in place of the answer (on stderr when a part of the answer is out
+ * already).
  */
 export async function runVerb<Flags extends object>(
   verb: Verb<Flags>,
@@ -53,8 +72,8 @@ export async function runVerb<Flags extends object>(
     return await parseAndRun(verb, args, watched);
   } catch (error) {
     if (systemErrorCode(error) === 'EPIPE') return 0; // `| head` has seen enough
-    if (!isForJson(args)) return showError(error, io);
-    const document = jsonDocument(errorBody(error));
+    const document = errorDocument(error, formIn(args));
+    if (document === undefined) return showError(error, io);
     if (hasWritten) io.notice(document.trimEnd());
     else await io.write(document);
     return exitCode(error);
@@ -63,13 +82,9 @@ export async function runVerb<Flags extends object>(
 
 async function parseAndRun<Flags extends object>(verb: Verb<Flags>, args: string[], io: Io): Promise<number> {
   const help: string[] = [];
-  const command = new Command(`fustorctl ${verb.name}`)
-    .description(verb.summary)
+  const command = declared(verb)
     .exitOverride()
-    .configureOutput({writeOut: text => help.push(text), writeErr: () => {}})
-    .addHelpText('after', `\n${exitCodesHelp}`);
-  verb.declare(command);
-  declareShared(command);
+    .configureOutput({writeOut: text => help.push(text), writeErr: () => {}});
   try {
     command.parse(args, {from: 'user'});
   } catch (error) {
@@ -78,28 +93,46 @@ async function parseAndRun<Flags extends object>(verb: Verb<Flags>, args: string
     await io.write(help.join(''));
     return 0;
   }
-  const {output, endpoint, key, view, context, timeout, ...flags} = command.opts<SharedFlags & Flags>();
-  const target = chooseTarget({endpoint, key, view, context, timeout} as ConnectionFlags, io.env);
+  const {output, endpoint, controller, key, view, context, ca, timeout, ...flags} = command.opts<SharedFlags & Flags>();
+  const given = {endpoint, controller, key, view, context, ca, timeout} as ConnectionFlags;
+  const target = verb.isLocal ? chooseTarget({timeout}, {}) : chooseTarget(given, io.env);
+  const isFormed = output === 'yaml' || (output === 'name' && !verb.printsNames);
   return verb.run({
     argument: command.args[0],
     args: command.args,
     timeoutMs: target.timeoutMs,
     flags: flags as unknown as Flags,
     client: new Client(target),
+    control: new Client(target.controller),
     view: target.view,
-    isJson: output === 'json',
-    io,
+    form: output,
+    isJson: output === 'json' || isFormed,
+    io: isFormed ? formed(io, output, verb.nameOf) : io,
   });
 }
 
-function declareShared(command: Command): void {
+/** The command line of a verb. */
+export function declared<Flags extends object>(verb: Verb<Flags>): Command {
+  const command = new Command(`fustorctl ${verb.name}`)
+    .description(verb.summary)
+    .addHelpText('after', `\n${exitCodesHelp}`);
+  verb.declare(command);
   command
-    .addOption(new Option('-o, --output <form>', 'what to print').choices(['table', 'json']).default('table'))
-    .option('--endpoint <url>', 'address of the fusion or controller; else FUSTOR_ENDPOINT, else the current context')
+    .addOption(new Option('-o, --output <form>', 'what to print').choices(outputForms).default('table'))
+    .option('--endpoint <url>', 'address of the fusion; else FUSTOR_ENDPOINT, else the current context')
+    .option(
+      '--controller <url>',
+      'address of the controller; else FUSTOR_CONTROLLER, else the context, else the endpoint',
+    )
     .option('--key <key>', 'API key, seen by others in the list of processes; better FUSTOR_KEY or a context')
     .option('--view <name>', 'the view to ask; else FUSTOR_VIEW, else the context, else the only one of the key')
     .option('--context <name>', 'a context of ~/.config/fustor/contexts.yaml')
+    .option(
+      '--ca <file>',
+      'certificates (PEM) of authorities to trust besides the usual; else FUSTOR_CA, else the context',
+    )
     .option('--timeout <duration>', 'how long the server may be silent', '30s');
+  return command;
 }
 
 function usageError(verb: string, error: CommanderError): FustorError {
@@ -107,9 +140,9 @@ function usageError(verb: string, error: CommanderError): FustorError {
   return new FustorError('USAGE', message, {hint: `Run "fustorctl ${verb} --help".`});
 }
 
-/** Looked up before the command line is understood, so that a mistake in it is told in the form that was asked for. */
-function isForJson(args: string[]): boolean {
-  return /(^| )(-o|--output)[ =]?json( |$)/.test(args.join(' '));
+function errorDocument(error: unknown, form: OutputForm | undefined): string | undefined {
+  if (form === 'json') return jsonDocument(errorBody(error));
+  return form === 'yaml' ? yamlDocument(errorBody(error)) : undefined;
 }
 
 function showError(error: unknown, io: Io): number {
@@ -127,5 +160,5 @@ function errorBody(error: unknown): object {
 
 function exitCode(error: unknown): number {
   if (error instanceof AnswerError) return error.exitCode;
-  return exitCodeOf(error instanceof FustorError ? error.code : 'INTERNAL');
+  return error instanceof FustorError ? exitCodeOf(error.code) : bugExit;
 }

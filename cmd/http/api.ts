@@ -4,30 +4,54 @@ import type {Context, MiddlewareHandler} from 'hono';
 import {matchedRoutes} from 'hono/route';
 import type {ErrorCode} from '../../core/errors/codes.ts';
 import {FustorError} from '../../core/errors/fustor-error.ts';
+import type {AuditFacts} from '../../core/identity/audit-log.ts';
 import type {Log} from '../../core/log/log.ts';
 import {version} from '../version.ts';
-import type {Key, KeyRing} from './keys.ts';
+import type {Key, KeyRing, SentKey} from './keys.ts';
 import type {RequestMetrics} from './request-metrics.ts';
 
 /** What all APIs have in common. `Bindings` are Node's own request and response; without a real server there are none. */
-export type ApiEnv = {Variables: {key: Key}; Bindings: HttpBindings};
+export type ApiEnv = {
+  Variables: {
+    key: Key;
+    /** Aborts when that key does not count any more: who is kept waiting is answered. */
+    revoked: AbortSignal;
+    /** What the controller's audit log says of this request. */
+    audit: AuditFacts | undefined;
+  };
+  Bindings: HttpBindings;
+};
 
-/** Makes checks of a request's key, which it leaves in the context: `demand(isAllowed, what the others may not)`. */
-export function demandKey(keys: KeyRing) {
+/**
+ * Makes checks of a request's key, which it leaves in the context: `demand(isAllowed, what the others may not)`. `check` looks
+ * at what else came with a key.
+ */
+export function demandKey(keys: KeyRing, check: (context: Context<ApiEnv>, key: Key) => void = () => {}) {
   return (isAllowed: (key: Key) => boolean, what: string): MiddlewareHandler<ApiEnv> =>
     async (context, next) => {
-      const key = keys.authenticate({
-        authorization: context.req.header('authorization'),
-        apiKey: context.req.header('x-api-key'),
-      });
+      const {key, revoked} = keys.authenticate(sentBy(context));
+      context.set('key', key);
+      check(context, key);
+      context.set('revoked', revoked);
       if (!isAllowed(key)) {
         throw new FustorError('FORBIDDEN', `The key "${key.name}" has the role ${key.role} and may not ${what}.`, {
           hint: 'Use a key of another role.',
         });
       }
-      context.set('key', key);
       await next();
+      // What else a key has asked for is done and told, also when that was its own end.
+      if (revoked.aborted && key.node)
+        throw new FustorError('UNAUTHENTICATED', `The token of ${key.name} was revoked.`);
     };
+}
+
+export function sentBy({req}: Context<ApiEnv>): SentKey {
+  return {authorization: req.header('authorization'), apiKey: req.header('x-api-key')};
+}
+
+/** Aborts when an answer is not to be kept back any longer: nobody waits for it, or nobody may. */
+export function mayWait(context: Context<ApiEnv>, leaving: AbortSignal): AbortSignal {
+  return AbortSignal.any([context.req.raw.signal, context.get('revoked'), leaving]);
 }
 
 /** Counts and times all requests. */
@@ -95,7 +119,7 @@ export function queryOf(context: Context<ApiEnv>): string {
 }
 
 /** As it was registered, never as it was asked: whoever asks for many paths must not make as many metrics. */
-function routeOf(context: Context<ApiEnv>): string {
+export function routeOf(context: Context<ApiEnv>): string {
   const {path} = matchedRoutes(context).at(-1)!;
   return path.endsWith('*') ? 'unknown' : path.replace(/:(\w+)/g, '{$1}');
 }

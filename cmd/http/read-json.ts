@@ -2,6 +2,7 @@ import type {Context} from 'hono';
 import type {z} from 'zod';
 import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {ApiEnv} from './api.ts';
+import {bodyChunks} from './request-body.ts';
 
 /** The body of a request by its schema. `looksLike` is an example for those who get it wrong. Throws BAD_REQUEST. */
 export async function readJson<T extends z.ZodType>(
@@ -27,14 +28,9 @@ function parse(body: Buffer, hint: string): unknown {
   }
 }
 
-/** Also of one that does not say its length. */
-async function readBody({req}: Context<ApiEnv>, bytesMax: number): Promise<Buffer> {
+/** Also of one that does not say its length. Throws BAD_REQUEST. */
+export async function readBody(context: Context<ApiEnv>, bytesMax: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of (req.raw.body ?? []) as AsyncIterable<Uint8Array>) {
-    length += chunk.byteLength;
-    if (length > bytesMax) throw new FustorError('BAD_REQUEST', `The body is larger than ${bytesMax} bytes.`);
-    chunks.push(chunk);
-  }
+  for await (const chunk of bodyChunks(context, bytesMax)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }

@@ -90,8 +90,8 @@ function bind(listen: ListenAddress, {host, port}: ListenAddress): ListeningSock
   }
 }
 
-export function urlOf(address: string, port: number): string {
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+export function urlOf(address: string, port: number, scheme: 'http' | 'https' = 'http'): string {
+  return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 const reasons: Record<string, string> = {

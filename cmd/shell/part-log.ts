@@ -82,3 +82,22 @@ export class PartLog {
     }
   }
 }
+
+/** The last lines of what a part wrote, as many as fit into 64 KiB. Throws the system's error when there is no such log. */
+export function lastLines(runDirectory: string, name: string, count: number): string {
+  const descriptor = openSync(join(runDirectory, `${name}.log`), 'r');
+  try {
+    const {size} = fstatSync(descriptor);
+    const bytes = Buffer.alloc(Math.min(size, portionBytes));
+    const length = readSync(descriptor, bytes, 0, bytes.byteLength, size - bytes.byteLength);
+    return tailOf(bytes.toString('utf8', 0, length), count);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** A line that was cut at its beginning is left out, where there are others. */
+function tailOf(text: string, count: number): string {
+  const lines = text.split(/(?<=\n)/);
+  return lines.slice(-count).join('');
+}

@@ -4,9 +4,10 @@ import {Gauge, Registry} from 'prom-client';
 import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {PartCommand, PartReport} from '../../core/shell/part-report.ts';
 import {listenUnix} from '../unix-socket.ts';
-import type {ConfigState, Parts} from './shell.ts';
+import {version} from '../version.ts';
+import type {Parts} from './shell.ts';
 
-export type ShellQuestions = Pick<Parts<never>, 'report' | 'execute'> & {config(): ConfigState};
+export type ShellQuestions = Pick<Parts<never>, 'report' | 'execute'> & {config(): object};
 
 /**
  * The shell on its own host, on a unix socket of its user: `GET /health` tells of all parts, `POST /parts/NAME/restart` and
@@ -21,7 +22,7 @@ export async function serveShell(runDirectory: string, shell: ShellQuestions): P
   async function answer(asked: string): Promise<[number, unknown]> {
     if (asked === 'GET /metrics') return [200, await metrics.getMetricsAsJSON()];
     if (asked === 'GET /health') {
-      return [200, {data: {part: 'shell', pid: process.pid, config: shell.config(), parts: shell.report()}}];
+      return [200, {data: {part: 'shell', version, pid: process.pid, config: shell.config(), parts: shell.report()}}];
     }
     const [, part, command] = /^POST \/parts\/([^/]+)\/(restart|kill)$/.exec(asked) ?? [];
     if (part === undefined) throw new FustorError('ROUTE_NOT_FOUND', `The shell has no ${asked}.`);

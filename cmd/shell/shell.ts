@@ -20,6 +20,8 @@ export interface Parts<Config> {
   report(): PartReport[];
   /** Resolves to what was done; rejects when there is no such part. */
   execute(command: PartCommand, part: string): Promise<string>;
+  /** What is known of the configuration besides what became of the one that was read last. */
+  nodeReport?(config: ConfigState): object;
   /** What a shell that takes this one's place needs: descriptors to keep open, and variables that name them. */
   legacy?(): {descriptors: number[]; env: Record<string, string>};
   /** Ends all; resolves when they are gone. */
@@ -52,16 +54,22 @@ export class Shell<Config> {
   /** One change after another. */
   #turn: Promise<void> = Promise.resolve();
   #config: ConfigState = {state: 'running', lastFailed: undefined};
-  /** Raised when the state of the configuration changes. */
-  readonly changed = new Signal();
+  readonly #changed: Signal;
   readonly #notifier = new Notifier();
   readonly #running = new AbortController();
 
+  /** `changed` is raised when the state of the configuration changes. */
   constructor(
     parts: Parts<Config>,
-    {log, controls, runDirectory}: {log: Log; controls: ShellControls<Config> | undefined; runDirectory: string},
+    {
+      log,
+      controls,
+      runDirectory,
+      changed = new Signal(),
+    }: {log: Log; controls: ShellControls<Config> | undefined; runDirectory: string; changed?: Signal},
   ) {
     this.#parts = parts;
+    this.#changed = changed;
     this.#runDirectory = runDirectory;
     this.#log = log;
     this.#controls = controls;
@@ -69,6 +77,15 @@ export class Shell<Config> {
 
   get config(): ConfigState {
     return this.#config;
+  }
+
+  /** As SIGHUP does. Resolves when all is as the configuration says; rejects with why it is not. */
+  async reload(): Promise<void> {
+    const controls = this.#controls;
+    if (!controls) throw new Error('This shell has no configuration that could be read again.');
+    await this.#next(() => this.#change(controls, {isRenewal: false}), this.#running.signal);
+    const {state, lastFailed} = this.#config;
+    if (state === 'refused') throw new Error(lastFailed?.reason ?? 'The configuration is not used.');
   }
 
   /** Rejects when the first configuration cannot be applied. `onReady` is called when it has been. */
@@ -85,7 +102,7 @@ export class Shell<Config> {
     const server = await serveShell(this.#runDirectory, {
       report: report.bind(this.#parts),
       execute: execute.bind(this.#parts),
-      config: () => this.#config,
+      config: () => ({...this.#config, ...this.#parts.nodeReport?.(this.#config)}),
     });
     try {
       this.#note(await this.#parts.apply(config, {isRenewal}));
@@ -107,10 +124,11 @@ export class Shell<Config> {
     }
   }
 
-  #next(change: () => Promise<void>, signal: AbortSignal): void {
+  #next(change: () => Promise<void>, signal: AbortSignal): Promise<void> {
     this.#turn = this.#turn.then(async () => {
       if (!signal.aborted) await change();
     });
+    return this.#turn;
   }
 
   async #change(controls: ShellControls<Config>, {isRenewal}: {isRenewal: boolean}): Promise<void> {
@@ -145,6 +163,6 @@ export class Shell<Config> {
       this.#log.error({reason}, 'the configuration is not used; the earlier one goes on');
       this.#config = {state: 'refused', lastFailed: {reason, at: Date.now()}};
     }
-    this.changed.raise();
+    this.#changed.raise();
   }
 }

@@ -42,7 +42,8 @@ export function formatPath(path: SettingPath): string {
     .join('');
 }
 
-function mistakeLine({file, line, column, path, message, found, wanted}: Mistake): string {
+/** `site/views.yaml:3:5  views.research.driver: wrong value; found "x"; wanted "fs"`. */
+export function mistakeLine({file, line, column, path, message, found, wanted}: Mistake): string {
   const subject = path === '' ? '' : `${path}: `;
   const parts = [
     message,

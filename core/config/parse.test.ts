@@ -116,6 +116,18 @@ describe('a valid file', () => {
   });
 
   test.each([
+    'https://user:password@host/a.git',
+    'ssh://git@host:22/~/a',
+    'git@host:a/b.git',
+    'host:/srv/a.git',
+    'file:///srv/a',
+    '/srv/a b',
+  ])('reads %s as an address for git', url => {
+    const config = parse(`controller: {data: d, git: {url: "${url}", path: ./a//b/}}`);
+    expect(config.controller?.git).toMatchObject({url, branch: 'main', path: 'a/b', intervalMs: 30_000});
+  });
+
+  test.each([
     ['0.0.0.0:80', {host: '0.0.0.0', port: 80}],
     ['"[::1]:0"', {host: '::1', port: 0}],
     ['gateway-1.example.org:65535', {host: 'gateway-1.example.org', port: 65_535}],
@@ -233,6 +245,15 @@ from 1s to 24d, for example 30s`);
     ['pipes: {p: {source: a, sender: b, view: c}}', 'pipes.p.source: no such source; found "a"'],
     ['pipes: {p: {source: valueOf, sender: b, view: c}}', 'pipes.p.source: no such source'],
     ['views: {a: {}}\nkeys: [{name: k, role: admin, key: 12345678a, views: [b]}]', 'keys[0].views[0]: no such view'],
+    [
+      'controller: {data: d, git: {url: ./a}}',
+      'controller.git.url: wrong value; found "./a"; wanted an address for git',
+    ],
+    ['controller: {data: d, git: {url: --upload-pack=x}}', 'wanted an address for git'],
+    ['controller: {data: d, git: {url: "ext::sh -c x"}}', 'wanted an address for git'],
+    ['controller: {data: d, git: {url: /a, branch: a..b}}', 'wanted the name of a branch'],
+    ['controller: {data: d, git: {url: /a, path: a/../..}}', 'wanted a folder'],
+    ['controller: {data: d, git: {url: /a, webhook_secret: short}}', 'found a text; wanted a key'],
     ['agent: {id: 7, data: d}', 'agent.id: wrong value; found 7; wanted a name'],
   ])('%s is refused', (text, message) => {
     expect(refused(text).message).toContain(message);

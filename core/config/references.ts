@@ -17,8 +17,12 @@ export function checkReferences(config: unknown): ReferenceProblem[] {
   const views = sections.views === undefined ? undefined : names('views');
   const pipes = Object.entries(group(sections.pipes));
   const keys = list(sections.keys).map(group);
+  const hasToken = group(sections.agent).auth_token !== undefined;
 
   return [
+    ...(hasToken
+      ? []
+      : Object.entries(group(sections.senders)).flatMap(([name, sender]) => checkKey(name, group(sender)))),
     ...pipes.flatMap(([name, pipe]) => [
       ...checkName('source', group(pipe).source, names('sources'), ['pipes', name, 'source']),
       ...checkName('sender', group(pipe).sender, names('senders'), ['pipes', name, 'sender']),
@@ -42,10 +46,24 @@ export function checkReferences(config: unknown): ReferenceProblem[] {
   ];
 }
 
-function checkName(kind: string, value: unknown, known: string[] | undefined, path: SettingPath): ReferenceProblem[] {
+/** A name that stands for something, or `"*"`. What is no text is told by the schema; nothing is known of `undefined`. */
+export function checkName(
+  kind: string,
+  value: unknown,
+  known: string[] | undefined,
+  path: SettingPath,
+): ReferenceProblem[] {
   if (typeof value !== 'string' || value === '*' || known === undefined || known.includes(value)) return [];
   const meant = nearest(value, known) ?? known.join(', ');
   return [{path, message: `no such ${kind}`, wanted: meant || `one that "${kind}s" defines; it defines none`}];
+}
+
+/** Without a key of its own a sender has the token of its agent. */
+function checkKey(name: string, sender: Record<string, unknown>): ReferenceProblem[] {
+  if (sender.key !== undefined) return [];
+  return [
+    {path: ['senders', name, 'key'], message: 'missing', wanted: 'a key; only an agent with an auth_token needs none'},
+  ];
 }
 
 function checkDistinct(message: string, settings: {value: unknown; path: SettingPath}[]): ReferenceProblem[] {

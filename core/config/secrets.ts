@@ -13,10 +13,15 @@ export type Resolved = {value: string} | {mistake: string};
  * One newline at the end of a file is not part of the secret. A mistake names the variable or the file, never a value.
  */
 export function resolveSecrets(text: string, sources: SecretSources): Resolved {
+  return replaceReferences(text, reference => resolveReference(reference, sources));
+}
+
+/** The same with what `resolve` makes of `kind:target`. `plain` is what becomes of `$${`. */
+export function replaceReferences(text: string, resolve: (reference: string) => Resolved, plain = '${'): Resolved {
   let mistake: string | undefined;
   const value = text.replaceAll(/\$\$\{|\$\{(?:([^{}]*)\})?/g, (match, reference: string | undefined) => {
-    if (match === '$${') return '${';
-    const resolved = resolveReference(reference ?? '', sources);
+    if (match === '$${') return plain;
+    const resolved = resolve(reference ?? '');
     if ('value' in resolved) return resolved.value;
     mistake ??= resolved.mistake;
     return '';

@@ -1,9 +1,9 @@
 import type {z} from 'zod';
-import {configInvalid, formatPath, type Problem} from './mistakes.ts';
+import {configInvalid, formatPath, type Mistake, type Problem} from './mistakes.ts';
 import type {ReferenceProblem} from './references.ts';
 import {resolveSecrets, type SecretSources} from './secrets.ts';
 import {problemAt, problemsOf} from './wrong-values.ts';
-import {readYamlTree} from './yaml-tree.ts';
+import {readYamlTree, type YamlTree} from './yaml-tree.ts';
 
 export type ValidateOptions<S extends z.ZodType> = {
   schema: S;
@@ -34,10 +34,14 @@ export function validateYaml<S extends z.ZodType>(text: string, options: Validat
   ];
   if (result?.success && problems.length === 0) return result.data;
 
-  const mistakes = firstOfEachSetting(problems)
+  throw configInvalid({file, mistakes: mistakesIn(file, problems, tree), hint});
+}
+
+/** In the order of the text. */
+export function mistakesIn(file: string, problems: Problem[], tree: YamlTree): Mistake[] {
+  return firstOfEachSetting(problems)
     .toSorted((a, b) => a.offset - b.offset)
     .map(({offset, path, ...rest}) => ({file, ...tree.position(offset), path: formatPath(path), ...rest}));
-  throw configInvalid({file, mistakes, hint});
 }
 
 /** A setting whose secret cannot be found, say, would be told a second time as having no value. */

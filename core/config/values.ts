@@ -83,6 +83,28 @@ export const httpUrl = setting('an http:// or https:// address without user, que
   return isPlain && /^https?:$/.test(url.protocol) ? url.href.replace(/\/+$/, '') : undefined;
 });
 
+/** What `git` takes, and no file relative to wherever it is started. A password in it is shown nowhere. */
+export const gitUrl = setting(
+  'an address for git: https://…, ssh://…, file://…, user@host:path or an absolute path',
+  value => {
+    const accepted = /^(?:(?:https?|ssh|git|file):\/\/[!-~]+|(?:[\w.-]+@)?\w[\w.-]*:(?!\/\/)[!-~]+|\/[^\0-\x1f]*)$/;
+    return typeof value === 'string' && accepted.test(value) ? value : undefined;
+  },
+);
+
+export const gitBranch = setting('the name of a branch, for example main', value =>
+  typeof value === 'string' && /^\w[\w./+-]{0,199}$/.test(value) && !/\.\.|\/\/|\.lock$|[./]$/.test(value)
+    ? value
+    : undefined,
+);
+
+/** Without slashes at its ends: "" is the root. */
+export const folderInside = setting('a folder as names with "/" between them, or "." for the root', value => {
+  if (typeof value !== 'string' || /^\/|[\0-\x1f]/.test(value)) return undefined;
+  const names = value.split('/').filter(one => one !== '' && one !== '.');
+  return names.includes('..') ? undefined : names.join('/');
+});
+
 function setting<T>(wanted: string, read: (value: unknown) => T | undefined) {
   return z.unknown().transform((input, context): T => {
     const value = read(input);

@@ -28,7 +28,7 @@ export function problemAt(tree: YamlTree, problem: ReferenceProblem, {isKindOnly
   const {path, wanted} = problem;
   const place = tree.place(path);
   if (!place) return {...problem, ...keyPlace(tree, path), message: 'missing'};
-  const isSecret = ['key', 'auth_token'].includes(String(path.at(-1))) || isKindOnly;
+  const isSecret = ['key', 'auth_token', 'webhook_secret'].includes(String(path.at(-1))) || isKindOnly;
   return {
     ...problem,
     offset: place.valueOffset,

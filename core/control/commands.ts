@@ -1,7 +1,7 @@
 import {FustorError} from '../errors/fustor-error.ts';
 import {type ControlRead, type ControlWrite, isOpen, type StoredAgent, type StoredCommand} from './control-store.ts';
 import {pipeOf} from './part-names.ts';
-import type {Acknowledgement, PendingCommand} from './protocol.ts';
+import type {Acknowledgement, NodeKind, PendingCommand} from './protocol.ts';
 
 /**
  * What becomes of a command: queued, sent, and then done, failed or expired.
@@ -14,6 +14,8 @@ import type {Acknowledgement, PendingCommand} from './protocol.ts';
 export type CommandOrder = {
   id: string;
   agent: string;
+  /** `agent` when it is not said. */
+  kind?: NodeKind | undefined;
   part: string | null;
   command: StoredCommand['command'];
   arguments?: StoredCommand['arguments'];
@@ -30,19 +32,23 @@ const givenUpAfterMs = 600_000;
 /** The same order again is the same command. Throws AGENT_NOT_FOUND, PIPE_NOT_FOUND, COMMAND_CONFLICT, TOO_MANY_COMMANDS. */
 export function orderCommand(txn: ControlWrite, order: CommandOrder): {command: StoredCommand; isNew: boolean} {
   const {id, agent: name, part, nowMs} = order;
-  const agent = getAgent(txn, name);
+  const agent = getAgent(txn, name, order.kind);
   const known = txn.command(name, id);
   if (known) {
     if (isSame(known, order)) return {command: known, isNew: false};
-    throw new FustorError('COMMAND_CONFLICT', `The agent ${name} has another command with the id ${id}.`, {
+    throw new FustorError('COMMAND_CONFLICT', `The ${agent.kind} ${name} has another command with the id ${id}.`, {
       hint: 'Choose another id, or none.',
     });
   }
   if (part !== null && !agent.parts.some(reported => reported.name === part)) throw partNotFound(agent, part);
   if (txn.openCommands(name).length >= openMax) {
-    throw new FustorError('TOO_MANY_COMMANDS', `${openMax} commands for the agent ${name} wait or run already.`, {
-      hint: 'Order it again when some of them have ended.',
-    });
+    throw new FustorError(
+      'TOO_MANY_COMMANDS',
+      `${openMax} commands for the ${agent.kind} ${name} wait or run already.`,
+      {
+        hint: 'Order it again when some of them have ended.',
+      },
+    );
   }
   const command: StoredCommand = {
     agent: name,
@@ -65,19 +71,20 @@ export function orderCommand(txn: ControlWrite, order: CommandOrder): {command: 
   return {command, isNew: true};
 }
 
-export function getAgent(txn: ControlRead, id: string): StoredAgent {
+export function getAgent(txn: ControlRead, id: string, kind: NodeKind = 'agent'): StoredAgent {
   const agent = txn.agent(id);
-  if (agent) return agent;
-  throw new FustorError('AGENT_NOT_FOUND', `There is no agent "${id}": none has sent a heartbeat under this name.`, {
-    hint: 'GET /api/v1/agents lists those that have.',
+  if (agent?.kind === kind) return agent;
+  const code = kind === 'agent' ? 'AGENT_NOT_FOUND' : 'NOT_FOUND';
+  throw new FustorError(code, `There is no ${kind} "${id}": none has sent a heartbeat under this name.`, {
+    hint: `GET /api/v1/${kind}s lists those that have.`,
   });
 }
 
-export function getCommand(txn: ControlRead, agent: string, id: string): StoredCommand {
-  getAgent(txn, agent);
+export function getCommand(txn: ControlRead, agent: string, id: string, kind?: NodeKind): StoredCommand {
+  getAgent(txn, agent, kind);
   const command = txn.command(agent, id);
   if (command) return command;
-  throw new FustorError('COMMAND_NOT_FOUND', `The agent ${agent} has no command ${id}.`, {
+  throw new FustorError('COMMAND_NOT_FOUND', `The ${kind ?? 'agent'} ${agent} has no command ${id}.`, {
     hint: 'Only the last thousand that have ended are kept.',
   });
 }
@@ -168,7 +175,13 @@ function isSame(known: StoredCommand, {part, command, arguments: given}: Command
   );
 }
 
-function partNotFound({id, parts}: StoredAgent, part: string): FustorError {
+function partNotFound({id, kind, parts}: StoredAgent, part: string): FustorError {
+  if (kind === 'fusion') {
+    const names = parts.map(({name}) => name).join(', ');
+    return new FustorError('NOT_FOUND', `The fusion ${id} has no part "${part}".`, {
+      hint: `It has ${names || 'none'}.`,
+    });
+  }
   const pipes = parts.flatMap(({name}) => pipeOf(name) ?? []);
   return new FustorError('PIPE_NOT_FOUND', `The agent ${id} has no pipe "${pipeOf(part) ?? part}".`, {
     hint: pipes.length === 0 ? 'It has none.' : `It has ${pipes.join(', ')}.`,

@@ -9,6 +9,7 @@ import type {
   ConfigReport,
   ControlHeartbeat,
   ControlHeartbeatAnswer,
+  NodeKind,
   PendingCommand,
   ShellReport,
 } from './protocol.ts';
@@ -24,6 +25,10 @@ export interface ControlChannel {
 export type Controlled = {
   report(): PartReport[];
   config(): ConfigReport;
+  /** Of a fusion: how its views are. */
+  views?(): Record<string, unknown>[];
+  /** Called with the signature of the manifest that the controller has for this node. */
+  onDesired?(signature: string | undefined): void;
   /** One of these is raised when either says something else. */
   changed: readonly Signal[];
   /** Resolves to what was done; rejects with why it was not. Those of several parts overlap. */
@@ -36,7 +41,10 @@ export type NodeOrder = Pick<PendingCommand, 'part' | 'command' | 'arguments'>;
 export type CommandEnd = {message: string; data?: CommandData | undefined};
 
 export type ControlLoopSettings = {
+  /** Of the node. */
   agentId: string;
+  /** `agent` when it is not said. */
+  kind?: NodeKind;
   /** New with each start of the shell. */
   instance: string;
   shell: ShellReport;
@@ -45,10 +53,13 @@ export type ControlLoopSettings = {
 export type ControlLoopParts = Controlled & {channel: ControlChannel; clock: Clock; random: () => number; log: Log};
 
 /** Also how fresh the memory and the health of parts are, which are no reason for a heartbeat of their own. */
-const waitMs = 10_000;
+const waitMs = 30_000;
 /** What changes within this time is told together, and a part that flaps is not told more often. */
 const gatherMs = 200;
-/** From 0.5 s on. Full jitter, also at the cap: those who lost one controller together come back one by one. */
+/**
+ * Full jitter, from the first attempt on and also at the cap: those who lost one controller together come back one by one,
+ * after half a second to two, then to four.
+ */
 const retry: Backoff = {minMs: 1_000, maxMs: 60_000};
 const quietFailureMs = 3_000;
 const rememberedMax = 1_000;
@@ -98,7 +109,7 @@ export class ControlLoop {
       }
       attempt = outcome === 'fine' ? 0 : attempt + 1;
       if (outcome !== 'fine')
-        await this.#pause(attempt - 1, {until: outcome === 'early' ? change.came : undefined, signal});
+        await this.#pause(attempt, {until: outcome === 'early' ? change.came : undefined, signal});
       change.forget();
     }
     await earlier;
@@ -106,12 +117,13 @@ export class ControlLoop {
 
   /** `early`: nothing was told, and it was not held; one that never holds must not be asked all the time. */
   async #beat(signal: AbortSignal): Promise<'fine' | 'early' | 'failed'> {
-    const {channel, clock} = this.#parts;
+    const {channel, clock, onDesired} = this.#parts;
     const request = this.#request();
     const askedAt = clock.monotonic();
     try {
-      const {commands, held_ms} = await channel.heartbeat(request, signal);
+      const {commands, held_ms, desired} = await channel.heartbeat(request, signal);
       this.#noteAnswer();
+      onDesired?.(desired);
       for (const {id} of request.acknowledgements) this.#unconfirmed.delete(id);
       const tookMs = clock.monotonic() - askedAt;
       for (const command of commands) this.#take(command, tookMs - held_ms);
@@ -123,18 +135,20 @@ export class ControlLoop {
   }
 
   #request(): ControlHeartbeat {
-    const {agentId, instance, shell} = this.#settings;
-    const {report, config, clock} = this.#parts;
+    const {agentId, kind, instance, shell} = this.#settings;
+    const {report, config, views, clock} = this.#parts;
     const nowMs = clock.now();
     const ended = [...this.#unconfirmed].map(id => this.#commands.get(id)!);
     const running = [...this.#commands].flatMap(([id, end]) => (end ? [] : [id]));
     return {
       agent_id: agentId,
+      ...(kind && {kind}),
       instance,
       sequence: ++this.#sequence,
       shell,
       config: config(),
       parts: report().map(part => reportedPart(part, nowMs)),
+      ...(views && {views: views()}),
       acknowledgements: ended,
       known_commands: running,
       wait_ms: waitMs,

@@ -10,7 +10,8 @@ import type {
 } from './protocol.ts';
 
 /**
- * What the controller knows, as its store keeps it. A message is one transaction, and is answered when that is durable.
+ * What the controller knows, as its store keeps it. A message that says something new is one transaction, and is answered when that is
+ * durable.
  * All times are wall time of the controller in milliseconds since 1970.
  */
 

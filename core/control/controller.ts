@@ -1,6 +1,5 @@
 import type {Log} from '../log/log.ts';
 import {Signal} from '../pipe/signal.ts';
-import {heldMsMax} from '../protocol/session.ts';
 import type {Clock} from '../time/clock.ts';
 import {type AgentAnswer, agentAnswer, type CommandAnswer, commandAnswer} from './answers.ts';
 import {
@@ -16,7 +15,10 @@ import {
   tellCommands,
 } from './commands.ts';
 import type {ControlStore, StoredAgent} from './control-store.ts';
-import type {ControlHeartbeat, ControlHeartbeatAnswer} from './protocol.ts';
+import type {HeardNode} from './health/facts.ts';
+import {refuseOtherKind} from './node-kind.ts';
+import type {ControlHeartbeat, ControlHeartbeatAnswer, NodeKind} from './protocol.ts';
+import {isStillHere} from './still-here.ts';
 
 export type ControllerParts = {
   store: ControlStore;
@@ -24,6 +26,8 @@ export type ControllerParts = {
   log: Log;
   /** A fresh id for a command. */
   randomId: () => string;
+  /** Of the manifest that a node should have; undefined when it has none. */
+  desiredSignature?: (kind: NodeKind, id: string) => string | undefined;
 };
 
 type Heard = {
@@ -33,13 +37,25 @@ type Heard = {
   isOnline: boolean;
 };
 
+/** Who was heard and had nothing new to say is stored so often, all of them together. */
+const saveMs = 10_000;
+/** Proxies end a request that is silent for a minute. */
+const heldMsMax = 30_000;
 /** A silence of so many waits means something; but a shorter one than the first, and a longer one than the second, does not. */
-const waitsUntilSilent = 3;
+const waitsUntilSilent = 2;
 const timeoutMs = {min: 10_000, max: 300_000};
 
-/** What the shells of the nodes say and what operators order, one transaction for each message. */
+/**
+ * What the shells of the nodes say and what operators order, one transaction for each message that says something new. Of one
+ * that only says "still here" the store hears some seconds later: well before a silence means something, so that after
+ * `kill -9` those are online that were.
+ */
 export class Controller {
   readonly #parts: ControllerParts;
+  /** As they spoke last. The store has the same, but for what is always moving. */
+  readonly #nodes: Map<string, StoredAgent>;
+  readonly #unsaved = new Set<string>();
+  #savedAt: number;
   readonly #heard = new Map<string, Heard>();
   /** For each agent the heartbeat that came last: an earlier one is held for nobody. */
   readonly #latest = new Map<string, symbol>();
@@ -49,7 +65,9 @@ export class Controller {
     this.#parts = parts;
     const {store, clock} = parts;
     // Nobody could be heard until now: who was heard a moment ago, by this machine's clock, is not away.
-    for (const {id, seenAt, timeoutMs} of store.read(txn => txn.agents())) {
+    this.#nodes = new Map(store.read(txn => txn.agents()).map(node => [node.id, node]));
+    this.#savedAt = clock.monotonic();
+    for (const {id, seenAt, timeoutMs} of this.#nodes.values()) {
       const silentMs = Math.max(0, clock.now() - seenAt);
       this.#heard.set(id, {at: clock.monotonic() - silentMs, timeoutMs, isOnline: silentMs < timeoutMs});
     }
@@ -74,13 +92,13 @@ export class Controller {
     const since = clock.monotonic();
     for (;;) {
       const seen = news.count;
-      const held_ms = Math.floor(clock.monotonic() - since);
-      if (signal.aborted || this.#latest.get(agent) !== turn) return {commands: [], held_ms};
+      const facts = {held_ms: Math.floor(clock.monotonic() - since), ...this.#desiredOf(request)};
+      if (signal.aborted || this.#latest.get(agent) !== turn) return {commands: [], ...facts};
       if (store.read(txn => hasCommands(txn, {agent, known, nowMs: clock.now()}))) {
-        return {commands: await tell(), held_ms};
+        return {commands: await tell(), ...facts};
       }
       const leftMs = Math.min(wait_ms, heldMsMax) - (clock.monotonic() - since);
-      if (leftMs <= 0) return {commands: [], held_ms};
+      if (leftMs <= 0) return {commands: [], ...facts};
       await news.wait(signal, seen, {clock, ms: leftMs});
     }
   }
@@ -102,27 +120,37 @@ export class Controller {
   }
 
   /** Throws AGENT_NOT_FOUND or COMMAND_NOT_FOUND. */
-  command(agent: string, id: string): CommandAnswer {
+  command(agent: string, id: string, kind?: NodeKind): CommandAnswer {
     const {store, clock} = this.#parts;
     return commandAnswer(
-      store.read(txn => getCommand(txn, agent, id)),
+      store.read(txn => getCommand(txn, agent, id, kind)),
       clock.now(),
     );
   }
 
   /** Throws AGENT_NOT_FOUND. */
-  agent(id: string): AgentAnswer {
-    return this.#answer(this.#parts.store.read(txn => getAgent(txn, id)));
+  agent(id: string, kind?: NodeKind): AgentAnswer {
+    const node = this.#nodes.get(id);
+    const isWanted = node && (kind === undefined || node.kind === kind);
+    return this.#answer(isWanted ? node : this.#parts.store.read(txn => getAgent(txn, id, kind)));
   }
 
-  agents(): AgentAnswer[] {
-    return this.#parts.store.read(txn => txn.agents()).map(agent => this.#answer(agent));
+  agents(kind: NodeKind = 'agent'): AgentAnswer[] {
+    return this.#byName()
+      .filter(node => node.kind === kind)
+      .map(node => this.#answer(node));
+  }
+
+  /** As they spoke last, in the order of their names. */
+  nodes(): HeardNode[] {
+    return this.#byName().map(stored => ({stored, isOnline: this.#isOnline(stored.id)}));
   }
 
   /** How many agents are online and silent, for metrics. */
   counts(): {online: number; silent: number} {
-    const online = [...this.#heard.keys()].filter(id => this.#isOnline(id)).length;
-    return {online, silent: this.#heard.size - online};
+    const agents = this.#parts.store.read(txn => txn.agents()).filter(({kind}) => kind === 'agent');
+    const online = agents.filter(({id}) => this.#isOnline(id)).length;
+    return {online, silent: agents.length - online};
   }
 
   /** What time brings: commands expire, agents fall silent. Called about once a second. */
@@ -135,28 +163,74 @@ export class Controller {
     }
     const nowMs = clock.now();
     if (store.read(txn => hasOverdueCommands(txn, nowMs))) await store.write(txn => expireCommands(txn, nowMs));
+    if (clock.monotonic() - this.#savedAt >= saveMs) await this.save();
   }
 
-  /** Stores what was said. Returns whether a later heartbeat of this instance came before. */
+  /** Stores who is still here. */
+  async save(): Promise<void> {
+    const {store, clock} = this.#parts;
+    this.#savedAt = clock.monotonic();
+    const ids = [...this.#unsaved];
+    this.#unsaved.clear();
+    if (ids.length === 0) return;
+    try {
+      await store.write(txn => {
+        for (const id of ids) txn.putAgent(this.#nodes.get(id)!);
+      });
+    } catch (error) {
+      for (const id of ids) this.#unsaved.add(id);
+      throw error;
+    }
+  }
+
+  #byName(): StoredAgent[] {
+    return [...this.#nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Takes note of what was said. Returns whether a later heartbeat of this instance came before. */
   async #hear(request: ControlHeartbeat, {key, known}: {key: string; known: readonly string[]}): Promise<boolean> {
     const {store, clock, log} = this.#parts;
     const {agent_id: id, kind = 'agent', instance, sequence, shell, config, parts, views, acknowledgements} = request;
     const wanted = Math.min(timeoutMs.max, Math.max(timeoutMs.min, waitsUntilSilent * request.wait_ms));
     const wasOnline = this.#isOnline(id);
     const nowMs = clock.now();
-    const isOvertaken = await store.write(txn => {
-      const before = txn.agent(id);
-      acknowledge(txn, id, {acknowledgements, nowMs});
-      if (before?.instance === instance && before.sequence > sequence) return true;
-      const onlineSince = before && wasOnline ? before.onlineSince : nowMs;
-      const said = {kind, instance, sequence, shell, config, parts, views, key};
-      txn.putAgent({id, ...said, seenAt: nowMs, onlineSince, timeoutMs: wanted});
-      settleCommands(txn, {agent: id, instance, known, nowMs});
-      return false;
-    });
+    const said = {id, kind, instance, sequence, shell, config, parts, views, key, timeoutMs: wanted};
+    const isOvertakenBy = (one: StoredAgent | undefined) => one?.instance === instance && one.sequence > sequence;
+    const nodeAfter = (before: StoredAgent | undefined): StoredAgent => {
+      return {...said, seenAt: nowMs, onlineSince: before && wasOnline ? before.onlineSince : nowMs};
+    };
+    const before = this.#nodes.get(id);
+    const saysOnlyHere =
+      before !== undefined &&
+      wasOnline &&
+      acknowledgements.length === 0 &&
+      isStillHere(before, nodeAfter(before)) &&
+      store.read(txn => txn.openCommands(id).length === 0);
+
+    let isOvertaken = isOvertakenBy(before);
+    if (!saysOnlyHere) {
+      isOvertaken = await store.write(txn => {
+        if (wasOnline) refuseOtherKind(txn.agent(id), kind);
+        acknowledge(txn, id, {acknowledgements, nowMs});
+        if (isOvertakenBy(txn.agent(id)) || isOvertakenBy(this.#nodes.get(id))) return true;
+        txn.putAgent(nodeAfter(this.#nodes.get(id)));
+        settleCommands(txn, {agent: id, instance, known, nowMs});
+        return false;
+      });
+    }
+    // One that came later may have been stored together with this one.
+    if (!isOvertaken && !isOvertakenBy(this.#nodes.get(id))) {
+      this.#nodes.set(id, nodeAfter(this.#nodes.get(id)));
+      if (saysOnlyHere) this.#unsaved.add(id);
+    }
     this.#heard.set(id, {at: clock.monotonic(), timeoutMs: wanted, isOnline: true});
     if (!wasOnline) log.info({agent: id, host: shell.host, instance}, 'an agent is online');
     return isOvertaken;
+  }
+
+  #desiredOf({kind = 'agent', agent_id: id}: ControlHeartbeat): {desired?: string} {
+    const desired = this.#parts.desiredSignature?.(kind, id);
+    return desired === undefined ? {} : {desired};
   }
 
   #isOnline(id: string): boolean {

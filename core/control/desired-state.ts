@@ -17,6 +17,8 @@ export type RevisionOrigin = 'git' | 'api' | 'seed' | 'rollback';
 
 export type Offer = {
   files: SiteFiles;
+  /** Files that are not among these stay as they are; otherwise they go. */
+  keepsOthers?: boolean;
   origin: RevisionOrigin;
   /** Who: the name of a key, or of a commit's author. */
   author: string;

@@ -74,6 +74,7 @@ const failure = z.object({hash: hash.optional(), reason: z.string().max(textMax)
  * - `invalid`: what is wanted does not validate here; what was applied last goes on, if there is any
  */
 export const applyStates = ['applied', 'soaking', 'pending', 'rolled_back', 'failed', 'invalid'] as const;
+export type ApplyState = (typeof applyStates)[number];
 
 /** One pipe of an agent, or a part of a fusion that has a configuration of its own: what it runs, and what it should. */
 export const partConfigReport = z.object({

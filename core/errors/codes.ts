@@ -15,6 +15,8 @@ export const errorCodes = {
   DATA_DIR_UNUSABLE: {status: 500, exit: 12, retry: false},
   /** The store was written by a newer Fustor, or is not a Fustor store. Nothing was changed. */
   STORE_FORMAT: {status: 500, exit: 13, retry: false},
+  /** The controller's key file is missing, readable by others, or not the one of this store. Nothing was changed. */
+  SECRETS_UNREADABLE: {status: 500, exit: 19, retry: false},
   /** The disk under the store is full; nothing was half-written. Free space; the engine resumes by itself. */
   STORE_FULL: {status: 507, exit: 30, retry: true},
   /** The disk under the store, or what is on it, fails. Queries go on as far as they can; the engine tries again. */
@@ -81,8 +83,16 @@ export const errorCodes = {
   NOT_THE_AUTHORITY: {status: 409, exit: 5, retry: false},
   /** The node's identity belongs to another key than the one that asks: another host has this id, or it was set up anew. */
   IDENTITY_CONFLICT: {status: 409, exit: 5, retry: false},
+  /** Something of this name is there already. */
+  ALREADY_EXISTS: {status: 409, exit: 5, retry: false},
+  /** It is used: what uses it is to be changed first. */
+  IN_USE: {status: 409, exit: 5, retry: false},
+  /** What a node keeps of its own identity cannot be read. Nothing was changed; put it back, or enrol the node anew. */
+  IDENTITY_UNREADABLE: {status: 500, exit: 20, retry: false},
   /** A manifest is not what a trusted controller has signed for this node. What runs goes on. */
   MANIFEST_REFUSED: {status: 422, exit: 18, retry: false},
+  /** What a node noted of the configurations that it has applied is damaged. It begins anew with what is wanted. */
+  RECORDS_DAMAGED: {status: 500, exit: 19, retry: false},
   /** Git cannot be reached, or what was found there is not used; the last good revision stays in force. */
   GIT_FAILED: {status: 502, exit: 3, retry: true},
   /** A condition that was waited for did not come in time. */

@@ -160,6 +160,16 @@ export class Pipe {
     };
   }
 
+  /**
+   * Has everything at and below a path read, beside what is under way. False: this pipe does not lead, so the view would take
+   * nothing of it.
+   */
+  scanNow(path: Path): boolean {
+    if (this.#role !== 'leader' || !this.#isConnected) return false;
+    this.#ordered.add(this.#scans.orderOf(path));
+    return true;
+  }
+
   #work(): Work {
     const isAble = this.#isConnected && !this.#isRefused;
     return {done: this.#done, pending: isAble ? this.#bus.length + this.#outbox.eventCount : 0};

@@ -1,5 +1,5 @@
 import type {Part, Survivor} from './part.ts';
-import type {PartCommand, PartReport} from './part-report.ts';
+import type {PartCommand, PartLook, PartReport} from './part-report.ts';
 import {Supervisor, type SupervisorParts} from './supervisor.ts';
 
 type Member = {supervisor: Supervisor; stop: AbortController; ended: Promise<void>};
@@ -42,6 +42,11 @@ export class Fleet {
 
   report(): PartReport[] {
     return [...this.#members.values()].map(({supervisor}) => supervisor.report());
+  }
+
+  /** Undefined: there is no such part. */
+  look(name: string): PartLook | undefined {
+    return this.#members.get(name)?.supervisor.look();
   }
 
   has(name: string): boolean {

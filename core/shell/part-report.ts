@@ -74,5 +74,13 @@ export type PartReport = {
   health: unknown;
 };
 
+/** A part as whoever has to judge its configuration sees it. */
+export type PartLook = Pick<PartReport, 'state' | 'lastDeath' | 'health'> & {
+  /** Of what the running process, or the next one, is made from. */
+  hash: string;
+  /** How often it died by itself since it is made from that. */
+  deaths: number;
+};
+
 /** What an operator can have done to a part. */
 export type PartCommand = 'restart' | 'kill';

@@ -2,7 +2,7 @@ import type {Log} from '../log/log.ts';
 import {Signal} from '../pipe/signal.ts';
 import type {Clock} from '../time/clock.ts';
 import type {Child, Exit, Part, Survivor} from './part.ts';
-import type {Death, DeathCause, PartCommand, PartReport, PartState} from './part-report.ts';
+import type {Death, DeathCause, PartCommand, PartLook, PartReport, PartState} from './part-report.ts';
 import {RestartPolicy} from './restart-policy.ts';
 import {Watchdog} from './watchdog.ts';
 
@@ -36,6 +36,8 @@ export class Supervisor {
   /** What the running process was started with. */
   #hash: string | undefined;
   #starts = 0;
+  /** By itself, with what it is made from now. */
+  #deaths = 0;
   #retryAt: number | undefined;
   #lastDeath: Death | undefined;
   #memoryBytes: number | undefined;
@@ -77,6 +79,12 @@ export class Supervisor {
     };
   }
 
+  /** How what it is made from does. */
+  look(): PartLook {
+    const {hash} = this;
+    return {hash, state: this.#state, deaths: this.#deaths, lastDeath: this.#lastDeath, health: this.#health};
+  }
+
   /** Resolves when `signal` aborts and the process has ended; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#wake.raise(), {once: true});
@@ -113,6 +121,7 @@ export class Supervisor {
     const isSame = part.hash === this.hash;
     this.#part = part;
     if (isSame) return;
+    this.#deaths = 0;
     this.#orderEnd({cause: 'replaced', detail: 'It has a new configuration or executable.', isHopeless: false});
   }
 
@@ -262,6 +271,7 @@ export class Supervisor {
       return;
     }
     this.#lastDeath = death;
+    this.#deaths++;
     const pauseMs = this.#policy.pauseAfter(
       {at: clock.monotonic(), uptimeMs: death.uptimeMs, random: random()},
       this.#part.supervision,

@@ -20,13 +20,15 @@ export class RememberedStorage {
 
   /** Throws SOURCE_UNUSABLE when another file system stands at a path that was observed before; else remembers it. */
   check(path: string, {type, origin}: Pick<Mount, 'type' | 'origin'>): void {
+    if (!this.compare(path, {type, origin})) this.#write({path, type, origin});
+  }
+
+  /** The same, without remembering: whether this path was observed before. */
+  compare(path: string, {type, origin}: Pick<Mount, 'type' | 'origin'>): boolean {
     const before = this.#read();
-    if (before?.path !== path) {
-      this.#write({path, type, origin});
-      return;
-    }
+    if (before?.path !== path) return false;
     if (before.type === type && (before.origin === undefined || origin === undefined || before.origin === origin))
-      return;
+      return true;
     const [was, is] = [before, {type, origin}].map(
       one => `${one.origin ?? 'a file system'} of type 0x${one.type.toString(16)}`,
     );

@@ -40,6 +40,7 @@ function cannedApp(asked: string[]) {
       if (key !== 'Bearer key-of-scripts') return c.json(failure('FORBIDDEN', 'Not with this key.'), 403);
       return next();
     })
+    .get('/api/v1/problems', c => c.json(failure('ROUTE_NOT_FOUND', 'This fusion embeds no controller.'), 404))
     .get('/api/v1/views', c => c.json({data: [{name: 'research'}, {name: 'archive'}]}))
     .get('/api/v1/views/:view/status', c => c.json({data: statuses[c.req.param('view')]}))
     .get('/api/v1/fs/stat', c => c.body(entry))

@@ -7,6 +7,11 @@ import {until} from './until.ts';
 
 const dist = join(import.meta.dirname, '../../dist');
 
+const ownKeys = `\
+  - { name: ops, role: operator, key: key-of-the-operators, views: "*" }
+  - { name: root, role: admin, key: key-of-the-admins, views: "*" }
+`;
+
 type Ended = {status: number | null; stdout: string; stderr: string};
 
 /** A site whose agent has a controller: an executable of its own, or embedded in the fusion. */
@@ -30,7 +35,7 @@ export class ControlledSite extends Site {
         `data: ./agent, control_plane_uri: "${this.controllerUrl}", auth_token: key-of-the-agents`,
       )
       .replace('data: ./fusion', `data: ./fusion, embed_controller: ${this.#isEmbedded}`)
-      .replace('keys:\n', 'keys:\n  - { name: ops, role: operator, key: key-of-the-operators, views: "*" }\n');
+      .replace('keys:\n', `keys:\n${ownKeys}`);
     writeFileSync(this.config, `${text}controller: { listen: "127.0.0.1:${port}", data: ./controller }\n`);
   }
 
@@ -77,6 +82,13 @@ export class ControlledSite extends Site {
     });
     await once(child, 'close');
     return {...ended, status: child.exitCode};
+  }
+
+  /** A figure of the controller's metrics. */
+  async metric(name: string): Promise<number | undefined> {
+    const text = await (await fetch(`${this.controllerUrl}/metrics`)).text();
+    const line = text.split('\n').find(one => one.startsWith(`${name} `));
+    return line === undefined ? undefined : Number(line.slice(name.length + 1));
   }
 
   override async dispose(): Promise<void> {

@@ -31,7 +31,8 @@ type MemoryTables = {
   records: Map<string, unknown>;
 };
 
-class MemoryControl implements ControlWrite {
+/** One transaction on it. */
+export class MemoryControl implements ControlWrite {
   readonly tables: MemoryTables;
 
   constructor(tables: MemoryTables = {agents: new Map(), commands: new Map(), next: 0, records: new Map()}) {

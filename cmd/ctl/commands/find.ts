@@ -1,12 +1,10 @@
 import {InvalidArgumentError, Option} from 'commander';
 import type {Meta} from '../api.ts';
 import type {Parameters} from '../client.ts';
-import type {JsonObject} from '../exact-json.ts';
 import {metaNotices} from '../meta-notices.ts';
 import {JsonList} from '../output/json-list.ts';
-import {pathCell} from '../output/path-cell.ts';
+import {pathLine} from '../output/path-cell.ts';
 import {pathParameters} from '../path-argument.ts';
-import {nameBytes} from '../tree-entries.ts';
 import type {Verb, VerbCall} from '../verb.ts';
 import {viewPath} from '../view-path.ts';
 import {wholeNumberFrom} from '../whole-number.ts';
@@ -44,6 +42,8 @@ export const find: Verb<Flags> = {
       .option('--limit <n>', 'at most so many; a notice says how to go on', wholeNumberFrom(1))
       .option('--cursor <cursor>', 'go on where an earlier call with --limit ended')
       .option('--path-b64 <bytes>', 'the path as base64url of its bytes, for one that is not UTF-8'),
+
+  printsNames: true,
 
   run: async call => {
     const {client, view, flags, isJson, io} = call;
@@ -88,12 +88,6 @@ function literal(text: string | undefined): string | undefined {
   if (text === undefined || !special.test(text)) return text;
   const escaped = text.replace(/[*?[{\\]/g, '\\$&');
   return text.includes('/') ? `**${escaped}**` : `*${escaped}*`;
-}
-
-function pathLine(row: JsonObject, form: 'escaped' | 'newline' | 'nul'): Buffer {
-  if (form === 'escaped') return Buffer.from(`${pathCell(row)}\n`);
-  const path = nameBytes(String(row.path), row.path_b64 as string | undefined);
-  return Buffer.concat([path, Buffer.from(form === 'nul' ? '\0' : '\n')]);
 }
 
 const sizeUnits: Record<string, number> = {'': 1, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40};

@@ -33,11 +33,13 @@ export const tree: Verb<Flags> = {
       .option('--cursor <cursor>', 'go on where an earlier call with --limit ended')
       .option('--path-b64 <bytes>', 'the path as base64url of its bytes, for one that is not UTF-8'),
 
+  printsNames: true,
+
   run: async call => {
-    const {client, view, flags, isJson, io} = call;
+    const {client, view, isJson, io} = call;
     const printer = choosePrinter(call);
     let last: Meta = {};
-    for await (const {data, meta} of client.pages(viewPath(view, 'fs/tree'), parameters(call), flags.limit)) {
+    for await (const {data, meta} of client.pages(viewPath(view, 'fs/tree'), parameters(call), call.flags.limit)) {
       await io.write(printer.page(data, meta));
       last = meta;
     }
@@ -49,21 +51,21 @@ export const tree: Verb<Flags> = {
   },
 };
 
-function parameters({argument, flags}: VerbCall<Flags>): Parameters {
+function parameters({argument, flags, form}: VerbCall<Flags>): Parameters {
   return {
     ...pathParameters(argument, flags.pathB64),
     recursive: flags.recursive || flags.depth !== undefined || undefined,
     max_depth: flags.depth,
-    only_path: isPathsOnly(flags) || undefined,
+    only_path: isPathsOnly({flags, form}) || undefined,
     cursor: flags.cursor,
   };
 }
 
 type Printer = {page(data: TreeNode, meta: Meta): string | Uint8Array; end(): string};
 
-function choosePrinter({flags, isJson, io}: VerbCall<Flags>): Printer {
+function choosePrinter({flags, form, isJson, io}: VerbCall<Flags>): Printer {
   if (isJson) return new JsonTree();
-  if (isPathsOnly(flags)) {
+  if (isPathsOnly({flags, form})) {
     const form = flags.print0 ? 'nul' : io.isTerminal ? 'escaped' : 'newline';
     return {page: data => pathLines(data, form), end: () => ''};
   }
@@ -78,6 +80,6 @@ function choosePrinter({flags, isJson, io}: VerbCall<Flags>): Printer {
   };
 }
 
-function isPathsOnly({onlyPath, print0}: Flags): boolean {
-  return onlyPath === true || print0 === true;
+function isPathsOnly({flags: {onlyPath, print0}, form}: Pick<VerbCall<Flags>, 'flags' | 'form'>): boolean {
+  return onlyPath === true || print0 === true || form === 'name';
 }

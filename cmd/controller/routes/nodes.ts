@@ -1,0 +1,59 @@
+import {type AgentAnswer, agentSummary} from '../../../core/control/answers.ts';
+import {type NodeAnswer, nodeAnswer} from '../../../core/control/health/answers.ts';
+import {type NodeKind, nodeKinds} from '../../../core/control/protocol.ts';
+import {queryOf} from '../../http/api.ts';
+import {readParameters} from '../../http/parameters.ts';
+import {readJson} from '../../http/read-json.ts';
+import type {ControllerApp, ControllerAppParts, ControllerContext} from '../app.ts';
+import {commandOrder, orderExamples, readOrder} from './command-order.ts';
+
+const orderBytesMax = 16 * 1024;
+
+/** `/api/v1/agents` and `/api/v1/fusions`: how the nodes are, and commands for them. */
+export function nodeRoutes(app: ControllerApp, parts: ControllerAppParts): void {
+  for (const kind of nodeKinds) routesOf(kind, app, parts);
+}
+
+function routesOf(kind: NodeKind, app: ControllerApp, {controller, health}: ControllerAppParts): void {
+  const base = `/api/v1/${kind}s` as const;
+  const withoutParameters = (context: ControllerContext) => void readParameters(queryOf(context), []);
+  const compared = () =>
+    health
+      .picture()
+      .nodes.filter(node => node.kind === kind)
+      .map(nodeAnswer);
+  app.get(base, context => {
+    withoutParameters(context);
+    const heard = new Map(controller.agents(kind).map(node => [node.id, agentSummary(node)]));
+    return context.json({data: compared().map(node => withHeard(node, heard.get(node.id)))});
+  });
+  app.get(`${base}/:id`, context => {
+    withoutParameters(context);
+    const heard = controller.agent(context.req.param('id'), kind);
+    const node = compared().find(({id}) => id === heard.id);
+    return context.json({data: node ? withHeard(node, heard) : heard});
+  });
+  app.post(`${base}/:id/commands`, async context => {
+    withoutParameters(context);
+    const body = await readJson(context, commandOrder, {bytesMax: orderBytesMax, looksLike: orderExamples[kind]});
+    const {command, isNew} = await controller.order({
+      ...readOrder(kind, body),
+      id: body.id,
+      kind,
+      agent: context.req.param('id'),
+      key: context.get('key').name,
+      deadlineMs: body.deadline_ms,
+    });
+    return context.json({data: command}, isNew ? 202 : 200);
+  });
+  app.get(`${base}/:id/commands/:command`, context => {
+    withoutParameters(context);
+    const {id, command} = context.req.param();
+    return context.json({data: controller.command(id, command, kind)});
+  });
+}
+
+/** One that has never been heard has no more to tell. */
+function withHeard<Heard extends Pick<AgentAnswer, 'id'>>(node: NodeAnswer, heard: Heard | undefined) {
+  return {...heard, ...node};
+}
