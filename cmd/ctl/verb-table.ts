@@ -38,6 +38,10 @@ export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>>
       summary: 'show how much is in a directory, and in which of its children',
       load: async () => (await import('./commands/du.ts')).du,
     },
+    find: {
+      summary: 'find entries by name, type, size and time',
+      load: async () => (await import('./commands/find.ts')).find,
+    },
     changes: {
       summary: 'show what was created, modified, deleted and moved; --follow shows it as it happens',
       load: async () => (await import('./commands/changes.ts')).changes,

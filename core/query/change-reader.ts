@@ -107,9 +107,7 @@ export class ChangeReader {
       const kind = isAtPath ? kinds.directory : entry!.kind;
       if (!tell(row({seq, change: 'created', path: top, kind}, entry))) return false;
     }
-    if (entry && entry.directory !== 0 && !this.#tellBelow(txn, new EntryWalk(entry.directory, top), {seq, tell})) {
-      return false;
-    }
+    if (!this.#tellBelow(txn, new EntryWalk(entry?.directory, top), {seq, tell})) return false;
     this.#end(seq);
     return true;
   }

@@ -18,14 +18,15 @@ export type Visit = (parent: Path, cursor: PackedCursor) => boolean;
 export class EntryWalk {
   readonly #frames: Frame[];
 
-  /** Begins below the directory that is at `path`. */
-  constructor(directory: DirectoryNumber, path: Path) {
-    this.#frames = [{directory, path, last: undefined, place: undefined}];
+  /** Begins below the directory that is at `path`; there is nothing below what is none. */
+  constructor(directory: DirectoryNumber | undefined, path: Path) {
+    this.#frames = directory ? [{directory, path, last: undefined, place: undefined}] : [];
   }
 
   /** Goes to behind a path below the start, which need not exist any more. */
   resume(txn: TreeRead, behind: Path): void {
-    const start = this.#frames[0]!;
+    const start = this.#frames[0];
+    if (!start) return;
     for (const name of pathNames(behind).slice(pathNames(start.path).length)) {
       const frame = this.#frames.at(-1)!;
       frame.last = name;

@@ -79,6 +79,10 @@ function cannedApp(asked: string[]) {
     })
     .get('/api/v1/views/research/fs/suspects', c => c.body(suspects))
     .get('/api/v1/views/research/fs/stats', c => c.body(stats))
+    .get('/api/v1/views/research/fs/search', c => {
+      const isFirst = c.req.query('cursor') === undefined;
+      return c.json({data: isFirst ? changeRows : [], meta: {...live, next_cursor: isFirst ? 'next' : null}});
+    })
     .get('/api/v1/views/research/fs/changes', c => {
       if (c.req.query('since') === '1') return c.json(failure('CHANGES_GONE', 'The log has ended.'), 410);
       const isFirst = c.req.query('cursor') === undefined;

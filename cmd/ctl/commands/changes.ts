@@ -2,7 +2,7 @@ import type {Meta} from '../api.ts';
 import type {JsonObject} from '../exact-json.ts';
 import {metaNotices} from '../meta-notices.ts';
 import {JsonList} from '../output/json-list.ts';
-import {pathCell} from '../output/path-cell.ts';
+import {pathCell, pathLine} from '../output/path-cell.ts';
 import {cell} from '../output/table.ts';
 import {pathParameters} from '../path-argument.ts';
 import type {Verb} from '../verb.ts';
@@ -23,12 +23,16 @@ export const changes: Verb<Flags> = {
       .option('--limit <n>', 'at most so many; a notice says how to go on', wholeNumberFrom(1))
       .option('--path-b64 <bytes>', 'the path as base64url of its bytes, for one that is not UTF-8'),
 
-  run: async ({client, view, argument, flags, isJson, io}) => {
+  printsNames: true,
+
+  run: async ({client, view, argument, flags, form, isJson, io}) => {
+    const shown = (row: JsonObject) =>
+      form === 'name' ? pathLine(row, io.isTerminal ? 'escaped' : 'newline') : Buffer.from(line(row));
     const parameters = {...pathParameters(argument, flags.pathB64), since: flags.since};
     if (flags.follow) {
       let left = flags.limit ?? Number.POSITIVE_INFINITY;
       for await (const row of client.events(viewPath(view, 'fs/watch'), parameters)) {
-        await io.write(isJson ? `${JSON.stringify(row)}\n` : line(row));
+        await io.write(isJson ? `${JSON.stringify(row)}\n` : shown(row));
         if (--left === 0) return 0;
       }
       return 0;
@@ -36,7 +40,7 @@ export const changes: Verb<Flags> = {
     const json = new JsonList();
     let last: Meta = {};
     for await (const {rows, meta} of client.rowPages(viewPath(view, 'fs/changes'), parameters, flags.limit)) {
-      await io.write(isJson ? json.page(rows, meta) : rows.map(line).join(''));
+      await io.write(isJson ? json.page(rows, meta) : Buffer.concat(rows.map(shown)));
       last = meta;
     }
     if (isJson) await io.write(json.end());

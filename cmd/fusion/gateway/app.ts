@@ -14,6 +14,7 @@ import {controlRoutes} from './routes/control.ts';
 import {jobRoutes} from './routes/jobs.ts';
 import {listRoutes} from './routes/lists.ts';
 import {pipeRoutes} from './routes/pipe.ts';
+import {searchRoutes} from './routes/search.ts';
 import {statRoutes} from './routes/stat.ts';
 import {statsRoutes} from './routes/stats.ts';
 import {statusRoutes} from './routes/status.ts';
@@ -71,6 +72,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
   treeRoutes(app, parts);
   statRoutes(app, parts);
   statsRoutes(app, parts);
+  searchRoutes(app, parts);
   changesRoutes(app, parts);
   watchRoutes(app, parts);
   statusRoutes(app, parts);
