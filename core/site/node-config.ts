@@ -1,7 +1,7 @@
 import {hash} from 'node:crypto';
 import {FustorError} from '../errors/fustor-error.ts';
 import {type Definition, type Definitions, fusionOf, pipesOf, type Site, textsOf} from './site.ts';
-import type {Settings} from './site-file.ts';
+import {groupOf, type Settings} from './site-file.ts';
 
 /** A key of a fusion as its topology has it. */
 export type KeyHash = {name: string; role: string; views: readonly string[] | '*'; sha256: string};
@@ -25,7 +25,7 @@ export function agentConfig(site: Site, id: string): Settings {
     new Set([...pipes.values()].map(({settings}) => String(settings[setting])));
   const {log_level, supervision} = agent.settings;
   return {
-    agent: {log_level, supervision},
+    agent: {log_level, supervision: supervisionOf(site, supervision)},
     sources: chosen(named('source'), name => found(scope.sources, 'source', name).settings),
     senders: chosen(named('sender'), name => senderConfig(site, found(scope.senders, 'sender', name).settings)),
     pipes: chosen(pipes.keys(), name => pipes.get(name)!.settings),
@@ -38,10 +38,10 @@ export function fusionConfig(
   id: string,
   {identities, secret}: {identities: NodeIdentities; secret: (text: string) => string},
 ): Settings {
-  const {url: _, ...fusion} = found(site.fusions, 'fusion', id).settings;
+  const {url: _, supervision, ...fusion} = found(site.fusions, 'fusion', id).settings;
   const views = [...site.views.keys()].filter(view => fusionOf(site, view) === id).sort();
   return {
-    fusion,
+    fusion: {...fusion, supervision: supervisionOf(site, supervision)},
     views: chosen(views, name => {
       const {datastore: _store, fusion: _fusion, ...settings} = site.views.get(name)!.settings;
       return settings;
@@ -53,6 +53,14 @@ export function fusionConfig(
       .filter(key => key.views.length > 0)
       .sort((a, b) => order(a.name, b.name) || order(a.sha256, b.sha256)),
   };
+}
+
+/** What a node says itself goes before the policy of the site. */
+function supervisionOf({policies}: Site, own: unknown): Settings | undefined {
+  const policy = policies.get('soak');
+  const soak = policy && groupOf(policy.file.settings.policies).soak;
+  if (soak === undefined) return own === undefined ? undefined : groupOf(own);
+  return {soak, ...groupOf(own)};
 }
 
 /** The keys that the desired state defines. */
