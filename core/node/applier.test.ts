@@ -6,7 +6,8 @@ import {Applier, type Workshop} from './applier.ts';
 import type {Look, Setup} from './apply-planner.ts';
 import {type Kept, nothingKept} from './kept-records.ts';
 
-const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
+let errors: string[] = [];
+const log: Log = {debug() {}, info() {}, warn() {}, error: (_, message) => void errors.push(message), child: () => log};
 const soakMs = 5_000;
 
 /** Parts that are at once as they are made. */
@@ -41,17 +42,22 @@ beforeEach(() => {
   workshop = new TestWorkshop();
   parts = new Signal();
   keeps = [];
+  errors = [];
   keep = kept => void keeps.push(structuredClone(kept));
 });
 
+const stop = new Map<Applier<string>, () => Promise<void>>();
+
 function start(kept: Kept<string> = nothingKept): Applier<string> {
   const applier = new Applier<string>(kept, {workshop, clock, log, parts, keep: kept => keep(kept)});
-  const stop = new AbortController();
-  const ended = applier.run(stop.signal);
-  onTestFinished(async () => {
-    stop.abort();
+  const stopping = new AbortController();
+  const ended = applier.run(stopping.signal);
+  const end = async () => {
+    stopping.abort();
     await ended;
-  });
+  };
+  stop.set(applier, end);
+  onTestFinished(end);
   return applier;
 }
 
@@ -60,6 +66,10 @@ const order = (config: string, signature?: string) => ({
   soakMs,
   signature,
 });
+const known = (hash: string) => {
+  const setup = {hash, config: hash};
+  return {desired: setup, lastGood: setup, failed: undefined, trial: undefined};
+};
 const state = (applier: Applier<string>) => applier.report()[0]?.state;
 
 test('what is wanted is made, applied after the soak, and kept for the next shell with the manifest that says so', async () => {
@@ -87,6 +97,17 @@ test('what fails is undone without anybody saying so, and told', async () => {
     {state: 'rolled_back', running: 'a', desired: 'b', last_failed: {hash: 'b'}},
   ]);
   expect([applier.manifest, applier.appliedManifest]).toEqual(['second', 'first']);
+});
+
+test('nothing is made before anything is wanted, nor when it has ended', async () => {
+  const applier = start({...nothingKept, records: [{name: 'p', ...known('a')}]});
+  parts.raise();
+  await clock.pass(60_000);
+  expect([workshop.made, errors]).toEqual([[], []]);
+  await applier.want(order('b'));
+  await stop.get(applier)!();
+  await applier.want(order('c'));
+  expect([workshop.made, errors]).toEqual([['p=b'], []]);
 });
 
 test('a shell that knows nothing new goes on with what was wanted before', async () => {

@@ -53,7 +53,7 @@ const areas: Record<string, Area> = {
   },
   /** What a node makes of what it is told: what is applied, undone, and kept. */
   application: {
-    files: ['core/node/apply-planner.ts', 'core/node/applier.ts', 'core/node/kept-records.ts'],
+    files: ['core/node/apply-planner.ts', 'core/node/kept-records.ts'],
     checks: [[...unit, 'core/node']],
   },
 };
