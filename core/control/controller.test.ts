@@ -209,9 +209,11 @@ test('a held heartbeat is answered when nobody may wait longer, and tells no com
 
 test('an agent is online while it is heard, then silent since it was heard last; both survive a restart', async () => {
   const startedAt = new Date(clock.now()).toISOString();
-  await beat({wait_ms: 10_000}, AbortSignal.abort());
+  held({wait_ms: 10_000});
+  await settled();
   await clock.pass(15_000);
-  await beat({wait_ms: 10_000}, AbortSignal.abort());
+  held({wait_ms: 10_000});
+  await settled();
   const heardAt = new Date(clock.now()).toISOString();
   await clock.pass(19_999);
   expect(controller.agent('node-a')).toMatchObject({state: 'online', since: startedAt, silent_ms: 19_999});
@@ -223,8 +225,24 @@ test('an agent is online while it is heard, then silent since it was heard last;
   restart();
   expect(controller.agents()).toMatchObject([{state: 'silent', since: heardAt}]);
   expect(controller.counts()).toEqual({online: 0, silent: 1});
-  await beat({}, AbortSignal.abort());
+  await beat();
   expect(controller.agent('node-a')).toMatchObject({state: 'online', since: new Date(clock.now()).toISOString()});
+});
+
+test('an agent whose connection breaks is silent ten seconds later, unless it comes back', async () => {
+  const broken = new AbortController();
+  const waiting = held({wait_ms: 30_000}, broken.signal);
+  await settled();
+  await clock.pass(5_000);
+  broken.abort();
+  await settled();
+  expect(waiting.answer).toBeDefined();
+  await clock.pass(9_999);
+  expect(controller.counts()).toEqual({online: 1, silent: 0});
+  await clock.pass(1);
+  expect(controller.counts()).toEqual({online: 0, silent: 1});
+  await beat({wait_ms: 0}, broken.signal);
+  expect(controller.counts()).toEqual({online: 1, silent: 0});
 });
 
 test('who falls silent is told of once, and not again by a controller that is started again', async () => {

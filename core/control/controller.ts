@@ -44,6 +44,8 @@ type Heard = {
 const saveMs = 10_000;
 /** Proxies end a request that is silent for a minute. */
 const heldMsMax = 30_000;
+/** A shell whose connection broke, as it does when its host goes down in order or it was killed, comes back within this time. */
+const brokenMs = 10_000;
 /** A silence of so many waits means something; but a shorter one than the first, and a longer one than the second, does not. */
 const waitsUntilSilent = 2;
 const timeoutMs = {min: 10_000, max: 300_000};
@@ -100,7 +102,11 @@ export class Controller {
     for (;;) {
       const seen = news.count;
       const facts = {held_ms: Math.floor(clock.monotonic() - since), ...this.#desiredOf(kind, agent)};
-      if (signal.aborted || this.#latest.get(agent) !== turn) return {commands: [], ...facts};
+      if (this.#latest.get(agent) !== turn) return {commands: [], ...facts};
+      if (signal.aborted) {
+        this.#expectSoon(agent);
+        return {commands: [], ...facts};
+      }
       if (store.read(txn => hasCommands(txn, {agent, known, nowMs: clock.now()}))) {
         const nowMs = clock.now();
         return {commands: await store.write(txn => tellCommands(txn, {agent, instance, known, nowMs})), ...facts};
@@ -234,6 +240,16 @@ export class Controller {
     this.#heard.set(id, {at: clock.monotonic(), timeoutMs: wanted, isOnline: true});
     if (!wasOnline) log.info({agent: id, host: shell.host, instance}, 'an agent is online');
     return isOvertaken;
+  }
+
+  /** The connection of the heartbeat that it held open is gone: it opens another one soon, or it is away. */
+  #expectSoon(id: string): void {
+    const heard = this.#heard.get(id);
+    const node = this.#nodes.get(id);
+    if (!heard || !node) return;
+    heard.timeoutMs = Math.min(heard.timeoutMs, this.#parts.clock.monotonic() - heard.at + brokenMs);
+    this.#nodes.set(id, {...node, timeoutMs: heard.timeoutMs});
+    this.#unsaved.add(id);
   }
 
   #desiredOf(kind: NodeKind, id: string): {desired?: string} {
