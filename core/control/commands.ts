@@ -80,8 +80,7 @@ export function getAgent(txn: ControlRead, id: string, kind: NodeKind = 'agent')
   });
 }
 
-export function getCommand(txn: ControlRead, agent: string, id: string, kind?: NodeKind): StoredCommand {
-  getAgent(txn, agent, kind);
+export function getCommand(txn: ControlRead, agent: string, id: string): StoredCommand {
   const command = txn.command(agent, id);
   if (command) return command;
   throw new FustorError('COMMAND_NOT_FOUND', `The ${kind ?? 'agent'} ${agent} has no command ${id}.`, {
