@@ -137,7 +137,7 @@ export class Controller {
     const {store, clock} = this.#parts;
     this.agent(agent, kind);
     return commandAnswer(
-      store.read(txn => getCommand(txn, agent, id)),
+      store.read(txn => getCommand(txn, agent, id, kind)),
       clock.now(),
     );
   }
