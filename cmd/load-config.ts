@@ -2,7 +2,7 @@ import {readFileSync} from 'node:fs';
 import {open} from 'node:fs/promises';
 import {dirname, resolve} from 'node:path';
 import {parseConfig} from '../core/config/parse.ts';
-import type {ControllerConfig, FustorConfig} from '../core/config/schema.ts';
+import type {ControllerConfig, FusionConfig, FustorConfig, ServerFiles} from '../core/config/schema.ts';
 import type {SecretSources} from '../core/config/secrets.ts';
 import {FustorError, systemErrorCode} from '../core/errors/fustor-error.ts';
 
@@ -18,10 +18,11 @@ export async function loadConfig(file: string, env: NodeJS.ProcessEnv = process.
   const config = parseConfig(text, {file, ...secrets});
   return {
     ...config,
-    ...(config.fusion && {fusion: {...config.fusion, data: resolve(folder, config.fusion.data)}}),
+    ...(config.fusion && {fusion: fusionAt(config.fusion, folder)}),
     ...(config.controller && {controller: atFolder(config.controller, folder)}),
     ...(config.agent && {agent: {...config.agent, data: resolve(folder, config.agent.data)}}),
     sources: config.sources.map(source => ({...source, path: resolve(folder, source.path)})),
+    senders: config.senders.map(sender => senderAt(sender, folder)),
   };
 }
 
@@ -38,12 +39,21 @@ export function secretsFrom(folder: string, env: NodeJS.ProcessEnv = process.env
   return {resolveEnv: name => env[name], readSecretFile: path => readSecretFile(resolve(folder, path))};
 }
 
+export function fusionAt({data, tls, ...rest}: FusionConfig, folder: string): FusionConfig {
+  return {...rest, data: resolve(folder, data), tls: tls && serverFilesAt(tls, folder)};
+}
+
+export function senderAt<T extends {ca?: string | undefined}>(sender: T, folder: string): T {
+  return sender.ca === undefined ? sender : {...sender, ca: resolve(folder, sender.ca)};
+}
+
+function serverFilesAt({certificate, key}: ServerFiles, folder: string): ServerFiles {
+  return {certificate: resolve(folder, certificate), key: resolve(folder, key)};
+}
+
 function atFolder(controller: ControllerConfig, folder: string): ControllerConfig {
   const {data, tls, git} = controller;
-  const files = tls?.files && {
-    certificate: resolve(folder, tls.files.certificate),
-    key: resolve(folder, tls.files.key),
-  };
+  const files = tls?.files && serverFilesAt(tls.files, folder);
   const signers = git?.allowedSigners;
   return {
     ...controller,

@@ -18,6 +18,8 @@ export type ProgramDefinition = {
   otherwise?: {usage: string; load: () => Promise<Command>};
   /** What `--help` says below the commands. */
   notes?: string;
+  /** Tells an error in another form than text on stderr; false: it does not for these arguments. */
+  tellError?: (error: FustorError, argv: string[]) => boolean;
 };
 
 /** Everything between argv and the exit code that all programs share. Sets `process.exitCode`, never cuts output short. */
@@ -25,7 +27,7 @@ export async function runProgram(definition: ProgramDefinition, argv: string[] =
   try {
     process.exitCode = await dispatch(definition, argv);
   } catch (error) {
-    process.exitCode = report(definition.name, error);
+    process.exitCode = report(definition, error, argv);
   }
 }
 
@@ -73,8 +75,9 @@ function print(text: string): number {
 }
 
 /** One readable message for what an operator may expect, the whole stack for a bug. Returns the exit code. */
-function report(name: string, error: unknown): number {
+function report({name, tellError}: ProgramDefinition, error: unknown, argv: string[]): number {
   if (error instanceof FustorError) {
+    if (tellError?.(error, argv)) return error.exitCode;
     process.stderr.write(`${name}: ${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`);
     return error.exitCode;
   }

@@ -62,6 +62,14 @@ export class BlockTable {
     for (const key of keysOf(this.#table, behind)) yield {key, bytes: this.#read(key)};
   }
 
+  /** The blocks of all directories in order, beginning with the one that a name (by its key) would be in. */
+  *all(from: Buffer | undefined): Iterable<Block> {
+    const [before] = from === undefined ? [] : [...this.#table.getKeys({start: from, reverse: true, limit: 1})];
+    const isSameDirectory = from !== undefined && before?.compare(from, 0, numberBytes, 0, numberBytes) === 0;
+    const start = isSameDirectory ? before : from;
+    for (const key of keysOf(this.#table, start === undefined ? {} : {start})) yield {key, bytes: this.#read(key)};
+  }
+
   /** Puts what a writer holds in place of a block, or as the first one. Changes the owner's number of blocks. */
   replace(
     owner: BlockOwner,

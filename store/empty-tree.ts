@@ -26,6 +26,7 @@ export const emptyTree: TreeRead = {
     return {number: rootDirectory, parent: aboveRoot, name: rootName, ...nothing};
   },
   runs: () => [],
+  allRuns: () => [],
   tombstone: () => undefined,
   hasTombstones: () => false,
   tombstones: () => [],

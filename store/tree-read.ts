@@ -78,6 +78,14 @@ export class LmdbTreeRead implements TreeRead {
     for (const {bytes} of this.blocks.from(owner, from)) yield bytes;
   }
 
+  *allRuns(from?: {
+    directory: DirectoryNumber;
+    name: ByteString;
+  }): Iterable<{directory: DirectoryNumber; run: Uint8Array}> {
+    const start = from === undefined ? undefined : nameKey(from.directory, from.name);
+    for (const {key, bytes} of this.blocks.all(start)) yield {directory: key.readUIntBE(0, numberBytes), run: bytes};
+  }
+
   tombstone(directory: DirectoryNumber, name: ByteString): Tombstone | undefined {
     const row = peek(this.db.tombstones, nameKey(directory, name));
     return row && tombstoneRow.decode(row);

@@ -57,6 +57,7 @@ export class AgentParts implements Parts<AgentSetup> {
       runDirectory,
       agent: () => this.#settings,
       token: () => this.#plane.token(),
+      authorities: () => this.#plane.authorities(),
     });
     const file = new KeptFile(join(setup.agent.data, 'applied'), isPipeParts);
     const {kept, problem} = file.read();
@@ -106,10 +107,22 @@ export class AgentParts implements Parts<AgentSetup> {
     const {accepts, changed} = this.#plane;
     this.#running = Promise.all([
       this.#applier.run(signal),
-      follow(accepts, () => this.#settle(), signal),
+      follow(accepts, () => this.#settleAgain(), signal),
       // Senders without a key may have another one now.
-      follow(changed, () => this.#applier.refresh(), signal),
+      follow(changed, () => this.#applier.refresh().catch(() => undefined), signal),
     ]);
+  }
+
+  /** When the controller says something else: nobody waits for that. */
+  async #settleAgain(): Promise<void> {
+    try {
+      await this.#settle();
+    } catch (error) {
+      this.#parts.log.error(
+        {error: error instanceof Error ? error.message : String(error)},
+        'it is not as it should be',
+      );
+    }
   }
 
   /** Resolves to undefined, or to what cannot be used besides pipes. */
@@ -143,5 +156,5 @@ export class AgentParts implements Parts<AgentSetup> {
 function controlPlaneOf({agent: {id, data, controlPlane}, caSha256}: AgentSetup): ControlPlaneSettings | undefined {
   if (!controlPlane) return undefined;
   const {url, key: authToken} = controlPlane;
-  return {kind: 'agent', id, url, authToken, caSha256, directory: join(data, 'control')};
+  return {kind: 'agent', id, url, authToken, caSha256, directory: data};
 }

@@ -5,10 +5,11 @@ import {z} from 'zod';
 import {parseAgentBootstrap} from '../../core/config/bootstrap.ts';
 import {type PipeParts, type PipesConfig, parsePipes} from '../../core/config/parse-pipes.ts';
 import type {AgentConfig, FustorConfig, LogLevel} from '../../core/config/schema.ts';
+import {partOfPipe} from '../../core/control/part-names.ts';
 import {canonicalBytes} from '../../core/manifest/canonical.ts';
 import type {Manifest} from '../../core/manifest/manifest.ts';
 import type {Wanted} from '../../core/node/apply-planner.ts';
-import {readConfigFile, secretsFrom} from '../load-config.ts';
+import {readConfigFile, secretsFrom, senderAt} from '../load-config.ts';
 import {payloadConfig} from './run-payload.ts';
 
 /** What an agent is told by the files of its host. */
@@ -56,16 +57,16 @@ export function pipesOfManifest({config}: Manifest, {folder, agent}: AgentSetup)
   return placed(parsePipes(files, secretsFrom(folder), ownSettings(agent)), folder);
 }
 
-/** Each pipe on its own; of one that may be in a file that cannot be read, what was applied last goes on. */
+/** Each pipe on its own, as the part that it is; of one that may be in a file that cannot be read, what was applied last goes on. */
 export function wantedPipes({pipes, mistakes, isComplete}: PipesConfig, known: readonly string[]): Wanted<PipeParts>[] {
   const wanted = pipes.map(one => {
-    const {name} = one;
+    const name = partOfPipe(one.name);
     if ('mistake' in one) return {name, mistake: one.mistake};
     const {pipe, source, sender} = one;
     return {name, setup: {hash: setupHash({pipe, source, sender}), config: {pipe, source, sender}}};
   });
   if (isComplete) return wanted;
-  const missing = known.filter(name => !pipes.some(pipe => pipe.name === name));
+  const missing = known.filter(name => !wanted.some(one => one.name === name));
   return [...wanted, ...missing.map(name => ({name, mistake: mistakes.join('\n')}))];
 }
 
@@ -118,7 +119,13 @@ function ownSettings({id, data}: AgentConfig): object {
 
 function placed(config: PipesConfig, folder: string): PipesConfig {
   const pipes = config.pipes.map(one =>
-    'mistake' in one ? one : {...one, source: {...one.source, path: resolve(folder, one.source.path)}},
+    'mistake' in one
+      ? one
+      : {
+          ...one,
+          source: {...one.source, path: resolve(folder, one.source.path)},
+          sender: senderAt(one.sender, folder),
+        },
   );
   return {...config, pipes};
 }

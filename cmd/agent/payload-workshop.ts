@@ -8,6 +8,7 @@ import type {Fleet} from '../../core/shell/fleet.ts';
 import type {Part} from '../../core/shell/part.ts';
 import {spawnArguments} from '../program.ts';
 import {partSocket, startChild} from '../shell/child-process.ts';
+import {deathText} from '../shell/death-text.ts';
 import {partHash} from '../shell/executable.ts';
 import {withQuarantine} from '../shell/supervision.ts';
 import type {PayloadConfig} from './run-payload.ts';
@@ -19,6 +20,8 @@ type PayloadSettings = {
   agent: () => AgentConfig;
   /** The agent's own, for senders without a key. */
   token: () => string | undefined;
+  /** Of its controller, PEM. */
+  authorities: () => string[];
 };
 
 /** Makes a payload for each pipe, and sees whether it does what a pipe is there for. */
@@ -33,8 +36,8 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
     await this.#settings.payloads.apply(parts.map(({setup}) => this.#part(setup.config)));
   }
 
-  look(pipe: string, setup: Setup<PipeParts> | undefined, lastGood: Setup<PipeParts> | undefined): Look | undefined {
-    const look = this.#settings.payloads.look(partOfPipe(pipe));
+  look(name: string, setup: Setup<PipeParts> | undefined, lastGood: Setup<PipeParts> | undefined): Look | undefined {
+    const look = this.#settings.payloads.look(name);
     if (!look) return undefined;
     const {state, deaths, lastDeath, health} = look;
     const isMade = setup !== undefined && this.#part(setup.config).hash === look.hash;
@@ -42,7 +45,7 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
       hash: isMade ? setup.hash : undefined,
       state,
       deaths,
-      lastDeath: lastDeath?.detail,
+      lastDeath: lastDeath && deathText(lastDeath),
       fitness: isMade ? fitnessOf(setup.config, {health, before: lastGood?.config}) : 'waiting',
     };
   }
@@ -51,6 +54,7 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
     const {runDirectory} = this.#settings;
     const agent = this.#settings.agent();
     const name = partOfPipe(pipe.name);
+    const {key = this.#settings.token() ?? '', ...way} = sender;
     const own: PayloadConfig = {
       agentId: agent.id,
       socket: partSocket(runDirectory, name),
@@ -58,7 +62,10 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
       spoolDirectory: join(agent.data, 'spool', pipe.name),
       pipe,
       source,
-      sender: {...sender, key: sender.key ?? this.#settings.token() ?? ''},
+      // Always in this order: what was read from a file has no place for a key that is missing.
+      sender: {...way, key},
+      // Whoever gets the agent's own token is of the site.
+      ...(sender.key === undefined && sender.url.startsWith('https:') && {authorities: this.#settings.authorities()}),
     };
     const config = {...own, logLevel: agent.logLevel, facts: {pipe: pipe.name}};
     const hash = partHash(config);

@@ -1,4 +1,6 @@
 import {randomBytes} from 'node:crypto';
+import {readFileSync} from 'node:fs';
+import {rootCertificates} from 'node:tls';
 import {z} from 'zod';
 import type {Log} from '../../core/log/log.ts';
 import {Pipe} from '../../core/pipe/pipe.ts';
@@ -44,14 +46,23 @@ export const payloadConfig = z.strictObject({
     driver: z.literal('fusion'),
     url: z.string(),
     key: z.string(),
+    ca: z.string().optional(),
     batchEventsMax: z.number(),
     batchBytesMax: z.number(),
     batchDelayMs: z.number(),
     windowBatches: z.number(),
     requestTimeoutMs: z.number(),
   }),
+  /** PEM: what a fusion of the site is trusted by, beside the usual. */
+  authorities: z.array(z.string()).optional(),
 });
 export type PayloadConfig = z.output<typeof payloadConfig>;
+
+/** None: those that this program brings. */
+function authoritiesOf({sender: {ca}, authorities = []}: PayloadConfig): string[] | undefined {
+  const own = [...authorities, ...(ca === undefined ? [] : [readFileSync(ca, 'utf8')])];
+  return own.length === 0 ? undefined : [...rootCertificates, ...own];
+}
 
 /** The process of one pipe: a source, the pipe and a sender, and a unix socket on which the shell asks how they are. */
 export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log; signal: AbortSignal}): Promise<void> {
@@ -59,7 +70,7 @@ export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log
   const spool = openSpool(config.spoolDirectory, {bytesMax: settings.spoolBytesMax});
   const remembered = new RememberedStorage(storageFile);
   const source = createFsSource({...sourceConfig, maxWatches: sourceConfig.maxWatches}, {openThread, log, remembered});
-  const sender = new FusionSender(senderConfig);
+  const sender = new FusionSender({...senderConfig, ca: authoritiesOf(config)});
   const {batchEventsMax, batchBytesMax, batchDelayMs, windowBatches} = senderConfig;
   const pipe = new Pipe(
     {

@@ -42,13 +42,16 @@ export async function openDesiredParts({identity, ...parts}: Parts): Promise<Des
 export function desiredFacts({authority, manifests}: DesiredParts, git: GitParts | undefined) {
   const {revision, pin} = authority.status();
   const state = git?.follower.state();
+  // What is failing now was good until then.
+  const goodAt = state?.state === 'failing' ? state.since : state?.checked_at;
   return {
     revision: revision?.number,
     pin,
+    unmade: manifests.all().flatMap(({kind, id, problem}) => (problem ? [{kind, id, ...problem}] : [])),
     desired: revision && wantedOf(authority.site(), node => manifests.get(node)?.signature),
     git: state && {
       failing: state.state === 'failing' ? {reason: state.reason ?? '', since: Date.parse(state.since)} : undefined,
-      goodAt: revision?.at,
+      goodAt: goodAt === null || goodAt === undefined ? undefined : Date.parse(goodAt),
     },
   };
 }

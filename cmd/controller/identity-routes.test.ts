@@ -17,7 +17,10 @@ test('a key that was made opens what its role may, until it is revoked', async (
   const key = await newKey('operator');
   expect(key).toMatch(/^fustor_key_/);
   expect((await ask('agents', {key})).status).toBe(200);
-  expect((await ask('keys')).body.data).toMatchObject([{name: 'operator', role: 'operator', created_by: 'admin'}]);
+  expect((await ask('keys')).body.data).toMatchObject([
+    {name: 'admin', origin: 'file'},
+    {name: 'operator', origin: 'api', role: 'operator', created_by: 'admin'},
+  ]);
   expect(await ask('keys/operator', {method: 'DELETE'})).toMatchObject({status: 200});
   expect((await ask('agents', {key})).status).toBe(401);
 });
@@ -107,4 +110,16 @@ test('every change is recorded with who, what and how it ended, and nothing that
 test('a heartbeat is no change by an administrator, whatever key it has', async () => {
   await ask('control/heartbeat', {body: {agent_id: 'x'}});
   expect(await audit()).toEqual([]);
+});
+
+test('a node that is heard from two hosts in turns is known for it', async () => {
+  const shell = (host: string) => ({pid: 1, version: '1', started_at: '2026-01-01T00:00:00.000Z', host});
+  for (const [sequence, host] of ['h1', 'h2', 'h1', 'h2', 'h1'].entries()) {
+    const config = {state: 'running'};
+    const body = {agent_id: 'a', instance: host, sequence, shell: shell(host), config, parts: [], wait_ms: 0};
+    expect((await ask('control/heartbeat', {body})).status).toBe(200);
+  }
+  expect(controller.identity.clones.clones(Date.now())).toMatchObject([
+    {kind: 'agent', id: 'a', places: [{host: 'h1'}, {host: 'h2'}]},
+  ]);
 });

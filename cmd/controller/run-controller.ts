@@ -27,8 +27,9 @@ import {createControllerApp} from './app.ts';
 import {backupOf, removeUnfinishedBackups} from './backup.ts';
 import {desiredFacts, followIdentities, openDesiredParts} from './desired-parts.ts';
 import {gitPartsOf} from './git/follow-git.ts';
+import {identityFacts} from './health-facts.ts';
 import {addHealthMetrics} from './health-metrics.ts';
-import {Authority} from './identity/authority.ts';
+import type {Authority} from './identity/authority.ts';
 import {createIdentityParts} from './identity/identity-parts.ts';
 import {openSealing} from './identity/key-file.ts';
 import {ServerCertificate} from './identity/server-certificate.ts';
@@ -133,7 +134,7 @@ async function serve(
   const clock = systemClock;
   try {
     const sealing = await openSealing(directory, store);
-    const authority = tls && (await Authority.open({store, sealing, clock, lifetimeMs: tls.certificateLifetimeMs}));
+    const authority = tls && (await openAuthority({store, sealing, clock, lifetimeMs: tls.certificateLifetimeMs}));
     const identity = createIdentityParts({
       ...{store, sealing, clock, log, authority},
       signingKeys: () => [desired.publicKey.export({type: 'spki', format: 'pem'}).toString()],
@@ -147,7 +148,12 @@ async function serve(
     const desiredSignature = (kind: NodeKind, id: string) => desired.manifests.get({kind, id})?.signature;
     const controller = new Controller({store, clock, log, randomId, desiredSignature});
     let storeTrouble: string | undefined;
-    const facts = () => ({version, nodes: controller.nodes(), storeTrouble, ...desiredFacts(desired, git)});
+    const lifetimeMs = tls?.certificateLifetimeMs;
+    const facts = () => ({
+      ...{version, nodes: controller.nodes(), storeTrouble},
+      ...desiredFacts(desired, git),
+      ...identityFacts(identity, {store, clock, lifetimeMs}),
+    });
     const health = new Health({store, clock, facts});
     const metrics = new ControllerMetrics(controller);
     addHealthMetrics(metrics.registry, health);
@@ -171,6 +177,12 @@ async function serve(
   } finally {
     await store.close();
   }
+}
+
+/** What makes certificates is loaded where they are made only. */
+async function openAuthority(parts: Parameters<typeof Authority.open>[0]): Promise<Authority> {
+  const {Authority} = await import('./identity/authority.ts');
+  return Authority.open(parts);
 }
 
 /** `told` hears what is wrong, or that nothing is. */

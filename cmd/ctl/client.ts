@@ -3,7 +3,8 @@ import {FustorError} from '../../core/errors/fustor-error.ts';
 import {AnswerError} from './answer-error.ts';
 import type {ErrorAnswer, Meta, TreeAnswer} from './api.ts';
 import {isObject, type Json, type JsonObject, parseJson} from './exact-json.ts';
-import {type AskOptions, ask, type HttpAnswer} from './http-ask.ts';
+import {followEvents, NoStream} from './follow-events.ts';
+import {type AskOptions, askBytes, type BinaryAnswer} from './http-ask.ts';
 
 export type Connection = {
   /** Without a slash at its end. */
@@ -32,9 +33,24 @@ export class Client {
 
   /** The JSON of an answer 200. Throws what the server says is wrong, UNREACHABLE or TIMED_OUT. */
   async get(path: string, parameters: Parameters = {}): Promise<Answer> {
-    const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
-    const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-    return this.#ask(`${path}${query.size === 0 ? '' : `?${query}`}`);
+    return this.#ask(withQuery(path, parameters));
+  }
+
+  /** The data of events as they come, over as many connections as it takes. Throws as `get` does. */
+  async *events(path: string, parameters: Parameters): AsyncGenerator<JsonObject> {
+    const {endpoint, timeoutMs, ca} = this.#connection;
+    try {
+      const url = `${endpoint}/api/v1/${withQuery(path, parameters)}`;
+      const how = {headers: this.#headers('text/event-stream'), timeoutMs, ...(ca !== undefined && {ca})};
+      for await (const {event, data} of followEvents(url, how)) {
+        const body = parsed(data);
+        if (event === 'gone' && isErrorAnswer(body)) throw new AnswerError(410, body);
+        if (isObject(body)) yield body;
+      }
+    } catch (error) {
+      if (error instanceof NoStream) this.#read(error.answer);
+      throw error instanceof NoStream ? this.#notFustor('an answer without events') : error;
+    }
   }
 
   /** Sends JSON, again when the connection breaks: a scan that is asked for twice is one job. Throws as `get` does. */
@@ -49,6 +65,13 @@ export class Client {
 
   async delete(path: string): Promise<Answer> {
     return this.#ask(path, {method: 'DELETE', isRepeatable: false});
+  }
+
+  /** An answer 200 that is a file. Throws as `get` does. */
+  async bytes(path: string): Promise<Uint8Array> {
+    const answer = await this.#askBytes(path);
+    if (answer.status !== 200) this.#read(answer);
+    return answer.bytes;
   }
 
   /**
@@ -81,15 +104,22 @@ export class Client {
   }
 
   async #ask(rest: string, form: Pick<AskOptions, 'method' | 'body' | 'isRepeatable'> = {}): Promise<Answer> {
-    const {endpoint, key, timeoutMs, ca} = this.#connection;
-    const headers = {accept: 'application/json', ...(key === undefined ? {} : {authorization: `Bearer ${key}`})};
-    return this.#read(
-      await ask(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(ca !== undefined && {ca}), ...form}),
-    );
+    return this.#read(await this.#askBytes(rest, form));
   }
 
-  #read({status, location, text}: HttpAnswer): Answer {
-    const body = parsed(text);
+  #askBytes(rest: string, form: Pick<AskOptions, 'method' | 'body' | 'isRepeatable'> = {}): Promise<BinaryAnswer> {
+    const {endpoint, timeoutMs, ca} = this.#connection;
+    const headers = this.#headers('application/json');
+    return askBytes(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(ca !== undefined && {ca}), ...form});
+  }
+
+  #headers(accept: string): Record<string, string> {
+    const {key} = this.#connection;
+    return {accept, ...(key === undefined ? {} : {authorization: `Bearer ${key}`})};
+  }
+
+  #read({status, location, bytes}: BinaryAnswer): Answer {
+    const body = parsed(bytes.toString());
     if (status === 204) return {data: null};
     if (status >= 200 && status < 300 && isObject(body) && body.data !== undefined) return body as Answer;
     if (isErrorAnswer(body)) throw new AnswerError(status, body);
@@ -106,6 +136,12 @@ export class Client {
 
 /** Some megabytes at most, and few enough requests: a million entries in a hundred. */
 const pageEntries = 10_000;
+
+function withQuery(path: string, parameters: Parameters): string {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+  return `${path}${query.size === 0 ? '' : `?${query}`}`;
+}
 
 function parsed(text: string): unknown {
   try {

@@ -2,7 +2,7 @@ import type {Command, Option} from 'commander';
 import {Client} from './client.ts';
 import type {Completion} from './completion.ts';
 import {type ConnectionFlags, chooseTarget} from './connection.ts';
-import {contextNames} from './contexts.ts';
+import {listContexts} from './contexts.ts';
 import {isObject, type JsonObject} from './exact-json.ts';
 import {type KindName, kindNamed, nameIn} from './kinds.ts';
 import {readAll, readOne} from './read-kind.ts';
@@ -84,6 +84,7 @@ async function ofArgument(
 ): Promise<string[]> {
   if (completion === undefined || completion === 'nothing') return [];
   if (completion === 'file') return [filesMark];
+  if (completion === 'context') return server.contexts();
   if (completion === 'part of node') return server.partsOf(kindOfNode, place[0]!);
   if (completion === 'name of kind') return server.namesOf(place[0]!);
   if ('kind' in completion) return server.names(completion.kind);
@@ -107,7 +108,7 @@ class Server {
 
   contexts(): string[] {
     try {
-      return contextNames(this.#env);
+      return listContexts(this.#env).map(({name}) => name);
     } catch {
       return [];
     }

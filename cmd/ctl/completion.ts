@@ -9,4 +9,5 @@ export type Completion =
   /** A pipe of the agent, or a part of the fusion, that the word before it names. */
   | 'part of node'
   | 'file'
+  | 'context'
   | 'nothing';

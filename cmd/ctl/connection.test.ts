@@ -1,9 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: secrets are written like this
-import {chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from 'vitest';
+import {configContexts, configUse} from './commands/config.ts';
 import {type ConnectionFlags, chooseTarget, type Target} from './connection.ts';
+import {runVerb, type Verb} from './verb.ts';
 
 const contexts = `
 current: site
@@ -142,6 +144,39 @@ describe('the contexts file', () => {
     expect(choose({}, {}).key).toBe('a-plain-key');
   });
 });
+
+test('the verbs list contexts without their keys, and change which one is current', async () => {
+  const table = await run(configContexts, []);
+  expect(table).toMatch(/^\* +site +http:\/\/site:1 +- +research +yes$/m);
+  expect(table).toMatch(/^ +two +http:\/\/fusion:3 +https:\/\/controller:4 +- +yes$/m);
+  expect(await run(configContexts, ['-o', 'json'])).not.toContain('key-of-two');
+  writeFileSync(file, `# mine\n${contexts}`);
+  expect(await run(configUse, ['lab'])).toBe('lab is the current context.\n');
+  expect(readFileSync(file, 'utf8')).toMatch(/^# mine\n\s*current: lab\n/);
+  expect(choose({}, {}).endpoint).toBe('https://lab/fustor');
+  expect(await run(configUse, ['lap'])).toBe('');
+});
+
+test('a verb that asks no server does not mind a context that cannot be used', async () => {
+  expect(await run(configContexts, [], {})).toContain('site');
+});
+
+async function run(
+  verb: Verb<object>,
+  args: string[],
+  env: NodeJS.ProcessEnv = {SITE_KEY: 'key-of-site'},
+): Promise<string> {
+  let out = '';
+  await runVerb(verb, args, {
+    env: {HOME: home, ...env},
+    isTerminal: false,
+    write: async text => {
+      out += text;
+    },
+    notice: () => {},
+  });
+  return out;
+}
 
 function choose(flags: Partial<ConnectionFlags>, env: NodeJS.ProcessEnv): Target {
   return chooseTarget({timeout: '30s', ...flags}, {HOME: home, ...env});

@@ -1,5 +1,6 @@
-import {readFileSync, statSync} from 'node:fs';
+import {readFileSync, renameSync, statSync, writeFileSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
+import {parseDocument} from 'yaml';
 import type {z} from 'zod';
 import {group, named} from '../../core/config/groups.ts';
 import {resolveSecrets} from '../../core/config/secrets.ts';
@@ -32,10 +33,23 @@ export function contextsPath(env: NodeJS.ProcessEnv): string | undefined {
   return home ? join(home, 'fustor', 'contexts.yaml') : undefined;
 }
 
-/** Their names, in the order of the file. */
-export function contextNames(env: NodeJS.ProcessEnv): string[] {
+/** As they are written, in the order of the file; secrets stay `${…}`. */
+export function listContexts(env: NodeJS.ProcessEnv): (Context & {name: string; isCurrent: boolean})[] {
   const path = contextsPath(env);
-  return (path === undefined ? undefined : readContextsFile(path))?.contexts.map(({name}) => name) ?? [];
+  const file = path === undefined ? undefined : readContextsFile(path);
+  return (file?.contexts ?? []).map(context => ({
+    ...(context as Context & {name: string}),
+    isCurrent: context.name === file?.current,
+  }));
+}
+
+/** Of one that there is. Comments and the order of the file stay. */
+export function useContext(name: string, env: NodeJS.ProcessEnv): void {
+  const path = contextsPath(env)!;
+  const document = parseDocument(readFileSync(path, 'utf8'));
+  document.set('current', name);
+  writeFileSync(`${path}.new`, document.toString({lineWidth: 0}), {mode: statSync(path).mode});
+  renameSync(`${path}.new`, path);
 }
 
 /** The context with this name, or else the current one; nothing when no name is given and no file says any. */

@@ -5,6 +5,7 @@ import {rootCertificates} from 'node:tls';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 
 export type HttpAnswer = {status: number; location: string | undefined; text: string};
+export type BinaryAnswer = Omit<HttpAnswer, 'text'> & {bytes: Buffer};
 
 export type AskOptions = {
   headers: Record<string, string>;
@@ -30,6 +31,12 @@ const refusedPauseMs = 50;
  * key is meant for this address.
  */
 export async function ask(url: string, options: AskOptions): Promise<HttpAnswer> {
+  const {bytes, ...answer} = await askBytes(url, options);
+  return {...answer, text: bytes.toString()};
+}
+
+/** The same for an answer that is no text. */
+export async function askBytes(url: string, options: AskOptions): Promise<BinaryAnswer> {
   const beganAt = performance.now();
   for (let mayBreak = options.isRepeatable ?? true; ; ) {
     try {
@@ -46,7 +53,7 @@ export async function ask(url: string, options: AskOptions): Promise<HttpAnswer>
 const brokenConnection = new Set(['ECONNRESET', 'EPIPE']);
 
 /** `node:http` and not `fetch`: that refuses some ports, and is slower to start. */
-async function askOnce(url: string, {timeoutMs, body, ...rest}: AskOptions): Promise<HttpAnswer> {
+async function askOnce(url: string, {timeoutMs, body, ...rest}: AskOptions): Promise<BinaryAnswer> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), timeoutMs);
   try {
@@ -62,8 +69,7 @@ async function askOnce(url: string, {timeoutMs, body, ...rest}: AskOptions): Pro
       timer.refresh();
       chunks.push(chunk);
     }
-    const text = Buffer.concat(chunks).toString();
-    return {status: response.statusCode!, location: response.headers.location, text};
+    return {status: response.statusCode!, location: response.headers.location, bytes: Buffer.concat(chunks)};
   } catch (error) {
     // Ending the request looks like a broken connection from inside.
     throw silence.signal.aborted ? timedOut(url, timeoutMs) : error;
@@ -72,12 +78,12 @@ async function askOnce(url: string, {timeoutMs, body, ...rest}: AskOptions): Pro
   }
 }
 
-function formOf({
+export function formOf({
   headers,
   body,
   method,
   ca,
-}: Pick<AskOptions, 'headers' | 'method' | 'ca'> & {body: object | undefined}) {
+}: Pick<AskOptions, 'headers' | 'method' | 'ca'> & {body?: object | undefined}) {
   return {
     method: method ?? (body ? 'POST' : 'GET'),
     headers: body ? {...headers, 'content-type': 'application/json'} : headers,
@@ -91,7 +97,7 @@ function timedOut(url: string, timeoutMs: number): FustorError {
   });
 }
 
-function asFustorError(error: unknown, url: string): FustorError {
+export function asFustorError(error: unknown, url: string): FustorError {
   if (error instanceof FustorError) return error;
   const code = systemErrorCode(error) ?? '';
   const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));

@@ -35,7 +35,7 @@ const nodeColumns: readonly Column[] = [
   ['CONFIG', 'config.state'],
 ];
 const nodeWide: readonly Column[] = [
-  ['APPLY', 'apply'],
+  ['APPLY', 'apply.state'],
   ['WANTED', 'wanted'],
   ['KEY', 'key'],
   ['PID', 'shell.pid'],
@@ -287,7 +287,8 @@ function memory({memory_bytes}: JsonObject): string {
 }
 
 function runningParts({parts}: JsonObject): string {
-  const all = Array.isArray(parts) ? parts.filter(isObject) : [];
+  if (!Array.isArray(parts)) return '-';
+  const all = parts.filter(isObject);
   const running = all.filter(part => part.state === 'running').length;
   return cell('running', `${running}/${all.length}`);
 }

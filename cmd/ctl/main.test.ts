@@ -26,6 +26,12 @@ test.each([
   expect({exit, said: /^fustorctl: .+\n/.test(stderr.toString())}).toEqual({exit: code, said: true});
 });
 
+test('a verb that does not exist is told as JSON where that is wanted', async () => {
+  const {exit, stdout} = await fustorctl('frobnicate -o json');
+  expect(JSON.parse(stdout.toString()).error).toMatchObject({code: 'USAGE'});
+  expect(exit).toBe(2);
+});
+
 test('help lists every verb under a heading, and the exit codes', async () => {
   const {exit, stdout} = await fustorctl('--help');
   expect(stdout.toString()).toMatch(/^Ask the views:\n {2}tree +list a directory/m);

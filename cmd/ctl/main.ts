@@ -1,5 +1,6 @@
 import {type Command, runProgram} from '../run-program.ts';
 import {exitCodesHelp} from './exit-codes.ts';
+import {formIn} from './output/form-names.ts';
 import {type NounEntry, type VerbEntry, verbSections} from './verb-table.ts';
 
 const name = 'fustorctl';
@@ -44,6 +45,12 @@ void runProgram({
         };
       },
     },
+  },
+  // Of a verb that does not exist; verbs tell their errors themselves.
+  tellError: (error, argv) => {
+    const form = formIn(argv);
+    if (form === 'json') process.stdout.write(`${JSON.stringify(error.toBody(), null, 2)}\n`);
+    return form === 'json';
   },
   notes: `"${name} COMMAND --help" explains a command.\n\n${exitCodesHelp}`,
 });

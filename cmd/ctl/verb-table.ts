@@ -38,6 +38,14 @@ export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>>
       summary: 'show how much is in a directory, and in which of its children',
       load: async () => (await import('./commands/du.ts')).du,
     },
+    find: {
+      summary: 'find entries by name, type, size and time',
+      load: async () => (await import('./commands/find.ts')).find,
+    },
+    changes: {
+      summary: 'show what was created, modified, deleted and moved; --follow shows it as it happens',
+      load: async () => (await import('./commands/changes.ts')).changes,
+    },
     scan: {
       summary: 'have a path scanned now',
       load: async () => (await import('./commands/scan.ts')).scan,
@@ -142,10 +150,29 @@ export const verbSections: Record<string, Record<string, VerbEntry | NounEntry>>
       },
     },
   },
+  'The controller itself': {
+    backup: {
+      summary: 'write all that the controller keeps to a file',
+      load: async () => (await import('./commands/backup.ts')).backup,
+    },
+  },
   Here: {
     doctor: {
       summary: 'find what is wrong on this host, without any server, and say what to do about it',
       load: async () => (await import('./commands/doctor.ts')).doctor,
+    },
+    config: {
+      summary: 'contexts, the sites that you administer: contexts, use',
+      verbs: {
+        contexts: {
+          summary: 'list them; the current one is marked',
+          load: async () => (await import('./commands/config.ts')).configContexts,
+        },
+        use: {
+          summary: 'make one the current one',
+          load: async () => (await import('./commands/config.ts')).configUse,
+        },
+      },
     },
     completion: {
       summary: 'print a script for bash, zsh or fish',

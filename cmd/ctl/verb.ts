@@ -6,7 +6,8 @@ import type {Completion} from './completion.ts';
 import {type ConnectionFlags, chooseTarget} from './connection.ts';
 import {bugExit, exitCodeOf, exitCodesHelp} from './exit-codes.ts';
 import {type Io, processIo} from './io.ts';
-import {formed, formIn, type OutputForm, outputForms} from './output/form.ts';
+import {formed} from './output/form.ts';
+import {formIn, type OutputForm, outputForms} from './output/form-names.ts';
 import {jsonDocument} from './output/json.ts';
 import type {NameOf} from './output/names.ts';
 import {yamlDocument} from './output/yaml.ts';
@@ -23,6 +24,8 @@ export type Verb<Flags extends object> = {
   nameOf?: NameOf;
   /** It prints names itself when `form` is `name`; else they are taken from its JSON answer. */
   printsNames?: boolean;
+  /** It asks no server: which one is meant does not matter, nor whether that can be told. */
+  isLocal?: true;
   /** What its arguments can be, one after the other; the last stands for all that follow. */
   completes?: readonly Completion[];
 };
@@ -91,7 +94,8 @@ async function parseAndRun<Flags extends object>(verb: Verb<Flags>, args: string
     return 0;
   }
   const {output, endpoint, controller, key, view, context, ca, timeout, ...flags} = command.opts<SharedFlags & Flags>();
-  const target = chooseTarget({endpoint, controller, key, view, context, ca, timeout} as ConnectionFlags, io.env);
+  const given = {endpoint, controller, key, view, context, ca, timeout} as ConnectionFlags;
+  const target = verb.isLocal ? chooseTarget({timeout}, {}) : chooseTarget(given, io.env);
   const isFormed = output === 'yaml' || (output === 'name' && !verb.printsNames);
   return verb.run({
     argument: command.args[0],

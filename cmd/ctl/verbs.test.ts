@@ -1,5 +1,4 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
-import {parse} from 'yaml';
 import {type CannedFusion, listen, startCannedFusion} from '../../test/lib/canned-fusion.ts';
 import {blindSpots} from './commands/blind-spots.ts';
 import {jobs} from './commands/jobs.ts';
@@ -115,41 +114,6 @@ file                     1  1970-01-01T00:00:01.10Z         -        /data/sub/o
     const gone = Object.assign(new Error('write EPIPE'), {code: 'EPIPE'});
     const {exit, err} = await run(tree, ['/data'], {write: () => Promise.reject(gone)});
     expect({exit, err}).toEqual({exit: 0, err: ''});
-  });
-});
-
-describe('forms', () => {
-  test('yaml keeps the digits of numbers and quotes what older readers would take for something else', async () => {
-    const {out} = await run(tree, ['/data', '-R', '-o', 'yaml']);
-    expect(out).toContain('modified_time: 1700000000.000000001\n');
-    expect(parse(out)).toMatchObject({
-      data: {children: [{size: 12}, {name: 'sub'}, {name: 'z'}]},
-      meta: {complete: true},
-    });
-    expect((await run(jobs, ['-o', 'yaml'])).out).toContain('requested_at: "2026-01-01T00:00:00.000Z"\n');
-  });
-
-  test('yaml has empty results and errors too', async () => {
-    expect(await run(tree, ['/conflict', '-oyaml'])).toEqual({
-      exit: 5,
-      bytes: expect.anything(),
-      out: 'error:\n  code: SOMETHING_NEW\n  message: Another change came first.\n',
-      err: '',
-    });
-    expect((await run(tree, ['--output=yaml', '--limit', '0'])).out).toContain('code: USAGE');
-    expect((await run(tree, ['/broken', '-R', '-o', 'yaml'])).out).toContain('code: INTERNAL');
-  });
-
-  test('names are paths where there is one, as bytes for programs', async () => {
-    expect((await run(blindSpots, ['-o', 'name'])).bytes.toString('latin1')).toBe('/a\nb\n/\xff\n');
-    expect((await run(blindSpots, ['-o', 'name'], {isTerminal: true})).out).toBe('/a\\nb\n/\\377\n');
-    expect((await run(tree, ['/data', '-o', 'name'])).out).toBe('/data\n/data/a\nb\n/data/sub\n/data/sub/one\n');
-    expect((await run(stat, ['/a', '-o', 'name'], {env: {FUSTOR_VIEW: ''}})).out).toBe('/a\n');
-    expect((await run(tree, ['/conflict', '-o', 'name'])).err).toContain('Another change came first.');
-  });
-
-  test('wide is the table where there is nothing to add', async () => {
-    expect((await run(suspects, ['-o', 'wide'])).out).toBe((await run(suspects, [])).out);
   });
 });
 

@@ -6,10 +6,11 @@ const embedFlag = 'embed-controller';
 void runProgram({
   name,
   otherwise: {
-    usage: '--config FILE [--embed-controller]',
+    usage: '--config FILE [--embed-controller] | --bootstrap FILE',
     load: async () => {
-      const [{missingSection, serveCommand}, {runFusion}] = await Promise.all([
+      const [{missingSection, serveCommand}, {setupOfBootstrap, setupOfFile}, {runFusion}] = await Promise.all([
         import('../serve.ts'),
+        import('./fusion-setup.ts'),
         import('./run-fusion.ts'),
       ]);
       return serveCommand(
@@ -17,10 +18,10 @@ void runProgram({
         (config, file, flags) => {
           if (!config.fusion) throw missingSection(file, 'fusion');
           const embedsController = config.fusion.embedsController || flags.has(embedFlag);
-          return {...config, fusion: {...config.fusion, embedsController}, logLevel: config.fusion.logLevel};
+          return setupOfFile({...config, fusion: {...config.fusion, embedsController}}, file);
         },
         runFusion,
-        {flags: [embedFlag]},
+        {flags: [embedFlag], bootstrap: setupOfBootstrap},
       );
     },
   },

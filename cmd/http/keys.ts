@@ -26,9 +26,9 @@ export class KeyRing {
     this.#configured.replace(keys);
   }
 
-  /** Whether the configuration has a key of this name. */
-  isConfigured(name: string): boolean {
-    return this.#configured.keys().some(key => key.name === name);
+  /** Those of the configuration. */
+  configured(): Key[] {
+    return this.#configured.keys();
   }
 
   /** Throws UNAUTHENTICATED. */

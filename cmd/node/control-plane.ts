@@ -11,13 +11,15 @@ import {Signal} from '../../core/pipe/signal.ts';
 import type {Clock} from '../../core/time/clock.ts';
 import {version} from '../version.ts';
 import {HttpControlChannel} from './control-channel.ts';
-import {GivenIdentity} from './given-identity.ts';
 import {HttpWay, UnixWay, type Way} from './http-way.ts';
-import type {NodeBootstrap, NodeIdentity} from './identity.ts';
+import {type NodeBootstrap, type NodeIdentity, openIdentity, type TlsMaterial} from './identity.ts';
 import {ManifestCache} from './manifest-cache.ts';
 import {type Accepted, ManifestLink, type PullFailure} from './manifest-link.ts';
 
-/** `socket`: of the controller that is embedded beside this shell; then `url` is not asked. */
+/**
+ * `directory` is the node's data directory. `socket`: of the controller that is embedded beside this shell; then `url` is not
+ * asked.
+ */
 export type ControlPlaneSettings = NodeBootstrap & {directory: string; socket?: string | undefined};
 
 export type ControlPlaneParts = Controlled & {clock: Clock; random: () => number; log: Log};
@@ -58,6 +60,11 @@ export class ControlPlane {
     return this.#identity?.token();
   }
 
+  /** Of certificates on this site, PEM. */
+  authorities(): string[] {
+    return this.#identity?.authorities() ?? [];
+  }
+
   /** Undefined: nobody is to be told anything. */
   async apply(settings: ControlPlaneSettings | undefined): Promise<void> {
     if (isDeepStrictEqual(settings, this.#settings)) return;
@@ -80,10 +87,15 @@ export class ControlPlane {
   }
 
   #begin(settings: ControlPlaneSettings): void {
-    const {kind, id, directory} = settings;
+    const {directory, socket, ...bootstrap} = settings;
+    const {kind, id, url} = bootstrap;
     const {clock, random, log} = this.#parts;
-    const way = settings.socket === undefined ? new HttpWay(settings.url) : new UnixWay(settings.socket);
-    const identity = new GivenIdentity({token: settings.authToken, directory}, {way, clock, random});
+    const openWay = (tls: TlsMaterial) => (socket === undefined ? new HttpWay(url, tls) : new UnixWay(socket));
+    const identity = openIdentity(
+      {directory: join(directory, 'identity'), bootstrap},
+      {openWay, machineId: machineId(), clock, random, log},
+    );
+    const way = openWay(identity.tls());
     const cache = new ManifestCache(join(directory, 'manifest'));
     const link = new ManifestLink({node: {kind, id}, way, identity, cache, clock, random, log});
     this.#link = link;

@@ -40,9 +40,9 @@ export class HttpWay implements Way {
     this.#agent = this.#agentWith(tls);
   }
 
-  /** From now on as this one; what is under way is broken off. */
+  /** What is under way goes on as who it began. */
   use(tls: TlsMaterial): void {
-    this.#agent.destroy();
+    retire(this.#agent);
     this.#agent = this.#agentWith(tls);
   }
 
@@ -107,6 +107,12 @@ export class UnixWay implements Way {
 
   use(): void {}
   close(): void {}
+}
+
+/** No new connection, and the end of each when its answer is there. */
+function retire(agent: Agent): void {
+  Object.assign(agent, {keepAlive: false});
+  for (const idle of Object.values(agent.freeSockets).flat()) idle?.destroy();
 }
 
 /** What an answer says that is not what was asked for. `retryAfterMs` is what it asks for. */

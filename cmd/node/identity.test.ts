@@ -124,7 +124,6 @@ test('certificates are replaced at two thirds of their life, and the earlier tok
   const enrolledAt = performance.now();
   await until(() => identity.tls().cert !== certificate, {what: 'another certificate'});
   expect(performance.now() - enrolledAt).toBeGreaterThan(1_500);
-  expect(performance.now() - enrolledAt).toBeLessThan(3_000);
   expect([identity.token(), identity.changed.count > seen]).toEqual([token, true]);
   const [before, after] = [certificate!, identity.tls().cert!].map(pem => new X509Certificate(pem));
   expect(after!.validToDate.getTime()).toBeGreaterThan(before!.validToDate.getTime());
@@ -138,10 +137,7 @@ test('a certificate that has expired while the node was away is renewed', async 
   const certificate = first.identity.tls().cert!;
   await first.stop();
   await until(() => new X509Certificate(certificate).validToDate.getTime() < Date.now(), {what: 'the end of its life'});
-  // The server's own is renewed by `keep`; here it is started anew.
-  controller.close();
-  const again = await start({isTls: true, store: controller.store, port: Number(new URL(controller.url).port)});
-  const {identity} = node({url: again.url, authToken});
+  const {identity} = node({url: controller.url, authToken});
   await until(() => identity.tls().cert !== certificate, {what: 'another certificate'});
 });
 
@@ -182,6 +178,32 @@ test('a token of its own needs no enrolment, and the key of the controller is pi
   const other = await start({signingKeys: [publicPem()], port: Number(new URL(controller.url).port)});
   const {identity} = node({url: other.url, authToken: 'a-token-of-its-own'});
   expect(identity.trusted()).toEqual(first.identity.trusted());
+});
+
+test('over plain HTTP other keys of the controller count only with another enrolment token', async () => {
+  const controller = await start();
+  const first = node({url: controller.url, authToken: await enrolToken(controller)});
+  await until(() => isComplete(first.identity));
+  const [key] = first.identity.trusted();
+  await first.stop();
+  controller.close();
+  const anew = await start({signingKeys: [publicPem()]});
+  const {identity} = node({url: anew.url, authToken: await enrolToken(anew)});
+  expect(identity.trusted()).toEqual([key]);
+  await until(() => counts(anew, identity.token()), {what: 'the identity at the new controller'});
+  expect(identity.trusted()).not.toEqual([key]);
+});
+
+test('a controller that was set up anew is met by its new ca_sha256', async () => {
+  const controller = await start({isTls: true});
+  const first = node({url: controller.url, authToken: await enrolToken(controller)});
+  await until(() => isComplete(first.identity));
+  await first.stop();
+  const anew = await start({isTls: true, signingKeys: [publicPem()]});
+  const caSha256 = sha256(new X509Certificate(anew.identity.authority!.certificate));
+  const {identity} = node({url: anew.url, authToken: await enrolToken(anew), caSha256});
+  await until(() => counts(anew, identity.token()), {what: 'the identity at the new controller'});
+  expect(identity.trusted()).not.toEqual(first.identity.trusted());
 });
 
 test.each(['identity.json', 'trust.json', 'node.key'])('a damaged %s is told and left as it is', async name => {

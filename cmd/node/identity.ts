@@ -23,6 +23,8 @@ export interface NodeIdentity {
   /** What it sends as its key. Undefined: it has not been enrolled yet. */
   token(): string | undefined;
   tls(): TlsMaterial;
+  /** The certificate authorities of this site, PEM, without those that everybody trusts. */
+  authorities(): string[];
   /** Who may sign its manifests. Empty: it has never met its controller. */
   trusted(): readonly TrustedKey[];
   /** Raised when one of these is another one: connections are to be made anew. */

@@ -94,8 +94,9 @@ export class ManifestLink {
       const askedAt = clock.monotonic();
       const pulled = await this.#unlessOther(until => this.#pull(until, isUrgent), seen, signal);
       if (pulled !== undefined) this.#asked.raise();
+      const isAnswered = pulled === 'same' || pulled === 'none';
       const isHeld = clock.monotonic() - askedAt >= heldMsMin;
-      const isFine: boolean = pulled === 'new' || (pulled === 'same' && (isUrgent || isHeld));
+      const isFine: boolean = pulled === 'new' || (isAnswered && (isUrgent || isHeld));
       isUrgent = !isFine;
       if (isFine) attempt = 0;
       if (isFine || pulled === undefined) continue;
@@ -154,6 +155,7 @@ export class ManifestLink {
     const current = this.#accepted?.signature;
     const query = new URLSearchParams({
       agent_id: node.id,
+      kind: node.kind,
       ...(current !== undefined && {current_signature: current}),
       ...(wait > 0 && {wait: String(wait)}),
     });

@@ -17,9 +17,13 @@ export function nodeReport(
   const [latest] = told.sort((a, b) => b.at - a.at);
   const {appliedManifest: running} = applier;
   const desired = accepted?.signature ?? applier.manifest;
+  const parts = applier.report();
+  const origin = accepted?.origin ?? (desired === undefined ? 'file' : 'cache');
+  // A node that nobody has told anything has it from nowhere.
+  const isTold = accepted !== undefined || parts.length > 0 || !plane.isSet;
   return {
     state: state === 'refused' || failure?.isRefused ? 'refused' : 'running',
-    origin: accepted?.origin ?? (applier.manifest === undefined ? 'file' : 'cache'),
+    ...(isTold && {origin}),
     ...(desired !== undefined && {desired}),
     ...(running !== undefined && {running}),
     ...(latest && {
@@ -29,6 +33,6 @@ export function nodeReport(
         at: new Date(latest.at).toISOString(),
       },
     }),
-    parts: applier.report(),
+    parts,
   };
 }

@@ -6,8 +6,9 @@ import {parseConfig} from '../../core/config/parse.ts';
 import type {FustorConfig} from '../../core/config/schema.ts';
 import {FustorError} from '../../core/errors/fustor-error.ts';
 import {prepareLocalDirectory} from '../../store/local-disk.ts';
-import {setupOfFile} from '../agent/agent-setup.ts';
+import {setupOfFile as agentSetup} from '../agent/agent-setup.ts';
 import {runAgent} from '../agent/run-agent.ts';
+import {setupOfFile as fusionSetup} from '../fusion/fusion-setup.ts';
 import {runFusion} from '../fusion/run-fusion.ts';
 import {createLogger} from '../logger.ts';
 import type {Command} from '../run-program.ts';
@@ -31,7 +32,7 @@ export const start: Command = async args => {
   const config = (at: number) => configFor({directory, folder, key, port: at});
   const run = (at: number) =>
     new Promise<{url: string; ended: Promise<void>}>((listening, failed) => {
-      const ended = runFusion(config(at), {
+      const ended = runFusion(fusionSetup(config(at), folder), {
         log,
         signal: stopped,
         onListening: url => listening({url, ended}),
@@ -43,7 +44,7 @@ export const start: Command = async args => {
     process.stdout.write(`Port ${defaultPort} is taken; another is used.\n`);
     return run(0);
   });
-  const agent = runAgent(setupOfFile(config(Number(new URL(fusion.url).port)), folder), {log, signal: stopped});
+  const agent = runAgent(agentSetup(config(Number(new URL(fusion.url).port)), folder), {log, signal: stopped});
   const following = followSnapshot({url: fusion.url, key, directory, signal: stopped});
   try {
     await Promise.all([fusion.ended, agent, following]);

@@ -1,6 +1,6 @@
 import {z} from 'zod';
 import {group} from './groups.ts';
-import {type AgentConfig, configSchema, type FusionConfig} from './schema.ts';
+import {type AgentConfig, configSchema, type FusionConfig, serverFiles} from './schema.ts';
 import type {SecretSources} from './secrets.ts';
 import {validateYaml} from './validate.ts';
 import {apiKey, choice, httpUrl, listenAddress, name, text} from './values.ts';
@@ -27,6 +27,7 @@ export const fusionBootstrap = group({
   ...common,
   data: text.default('./data/fusion'),
   listen: listenAddress.optional(),
+  tls: serverFiles.optional(),
 });
 
 type Parse = SecretSources & {file: string};

@@ -10,7 +10,8 @@ import {
 } from './schema.ts';
 import {resolveSecrets, type SecretSources} from './secrets.ts';
 import {settingNames} from './settings.ts';
-import {problemAt, problemsOf} from './wrong-values.ts';
+import {validateAlone} from './validate-alone.ts';
+import {problemAt} from './wrong-values.ts';
 import {readYamlTree, type YamlTree} from './yaml-tree.ts';
 
 /** A pipe with all that it needs. */
@@ -127,13 +128,9 @@ class PipesReader {
 
   /** As if nothing else was configured. Undefined: it has mistakes, which are noted. */
   #validate(path: readonly string[], {tree, file, value}: Entry): FustorConfig | undefined {
-    const alone = path.reduceRight((inner: unknown, name) => ({[name]: inner}), value);
-    const result = configSchema.safeParse(alone);
-    if (result.success) return result.data;
-    for (const issue of result.error.issues) {
-      for (const problem of problemsOf(issue, {tree, schema: configSchema})) this.#note(problem, {tree, file});
-    }
-    return undefined;
+    const {config, problems} = validateAlone(tree, path, value);
+    for (const problem of problems) this.#note(problem, {tree, file});
+    return config;
   }
 
   #checkReferences(): void {

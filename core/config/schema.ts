@@ -100,11 +100,16 @@ export const fusionLimits = {
   log_level: logLevel.default('info'),
 };
 
+/** Files in PEM. */
+export const serverFiles = group({certificate: text, key: text});
+export type ServerFiles = z.output<typeof serverFiles>;
+
 const fusion = group({
   id: name.optional(),
   ...controlPlane,
   listen: listenAddress.default({host: '127.0.0.1', port: 8102}),
   data: text,
+  tls: serverFiles.optional(),
   ...fusionLimits,
   embed_controller: flag.default(false),
 })
@@ -258,6 +263,7 @@ export const senderSettings = {
   driver: choice('fusion').default('fusion'),
   url: httpUrl,
   key: apiKey.optional(),
+  ca: text.optional(),
   batch_events: integer({min: 1, max: 100_000}).default(2_000),
   batch_bytes: byteSize({min: '64KiB', max: '64MiB'}).default(2 ** 20),
   batch_delay: duration({min: '0ms', max: '1m'}).default(5),
@@ -270,6 +276,8 @@ const sender = group(senderSettings).transform(settings => ({
   url: settings.url,
   /** Undefined: the agent's own token. */
   key: settings.key,
+  /** A file in PEM: of the authorities that the fusion is trusted by, beside the usual ones. */
+  ca: settings.ca,
   /** A batch is sent when one of these three is reached. */
   batchEventsMax: settings.batch_events,
   batchBytesMax: settings.batch_bytes,

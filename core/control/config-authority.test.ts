@@ -5,9 +5,12 @@ import {ManualClock, settled} from '../../test/lib/manual-clock.ts';
 import {openMemoryControl} from '../../test/lib/memory-control.ts';
 import {MemoryIdentities} from '../../test/lib/memory-identities.ts';
 import {goodSite} from '../../test/lib/site-files.ts';
+import {parsePipes} from '../config/parse-pipes.ts';
 import type {Log} from '../log/log.ts';
 import {decodeManifest} from '../manifest/manifest.ts';
 import {trustedKey} from '../manifest/signature.ts';
+import {composeAgain} from '../site/compose.ts';
+import {readSiteFile} from '../site/site-file.ts';
 import {ConfigAuthority} from './config-authority.ts';
 import type {ControlStore} from './control-store.ts';
 import type {Offer} from './desired-state.ts';
@@ -72,6 +75,22 @@ describe('a revision', () => {
     expect(JSON.stringify(await configOf('agent node-c'))).not.toContain('west');
   });
 
+  test('is taken by the agents, with the secrets as they were meant', async () => {
+    await offer();
+    const secrets = {resolveEnv: (name: string) => `value of ${name}`, readSecretFile: () => ''};
+    const read = (name: string) => {
+      const {config} = JSON.parse(Buffer.from(manifests.get(node(name))!.bytes).toString());
+      return parsePipes([{file: 'manifest', text: JSON.stringify(config)}], secrets, {id: 'x', data: './data'});
+    };
+    for (const name of ['agent node-a', 'agent node-b', 'agent node-c']) {
+      expect(read(name)).toMatchObject({isComplete: true, mistakes: []});
+      for (const pipe of read(name).pipes) expect(pipe).not.toHaveProperty('mistake');
+    }
+    expect(read('agent node-b').pipes).toMatchObject([
+      {source: {path: '/mnt/value of OLD'}, sender: {key: 'key-for-the-${west}', url: 'http://west:8102'}},
+    ]);
+  });
+
   test('changes the manifests of those whom it concerns, and no byte of the others', async () => {
     expect(await changedBy(offer())).toEqual(all);
     const before = signatures();
@@ -102,6 +121,7 @@ describe('a revision', () => {
       code: 'REVISION_CONFLICT',
       details: {revision: 2, author: 'bob', diff: expect.stringContaining('+sources: { mine: { path: /new } }')},
     });
+    await expect(offer({}, {expectedRevision: 7})).rejects.toMatchObject({details: {diff: ''}});
     expect(await offer({}, {expectedRevision: 2})).toMatchObject({revision: 3});
   });
 
@@ -155,6 +175,20 @@ describe('Git', () => {
     expect(signatures()['agent node-c']).toBe(before['agent node-c']);
     await git({}, 'c3');
     expect(manifests.get(node('agent node-c'))).toMatchObject({signature: before['agent node-c'], problem: undefined});
+  });
+
+  test('a node whose file does not count for a mistake keeps its manifest; one that was taken out does not', async () => {
+    await git();
+    const site = composeAgain(filesOf({'agents/node-c.yaml': null}), readSiteFile);
+    const planned = (file: string) =>
+      manifests.plan(site, {revision: 2, problems: [{file, message: `${file}:1:1  a mistake`}]});
+    expect(planned('agents/node-c.yaml')).toMatchObject({
+      put: [{id: 'node-c', problem: {reason: 'agents/node-c.yaml:1:1  a mistake', since: clock.now()}}],
+      ...{remove: [], changed: []},
+    });
+    expect(planned('agents/node-d.yaml')).toMatchObject({put: [], remove: [{id: 'node-c'}], changed: [{id: 'node-c'}]});
+    identities.revoked.add('agent node-c');
+    expect(planned('agents/node-c.yaml')).toMatchObject({put: [], remove: [{id: 'node-c'}]});
   });
 
   test('is the only authority where there is one', async () => {

@@ -262,7 +262,7 @@ export class ConfigAuthority implements DesiredState {
   #conflict(expected: number): FustorError {
     const {inForce} = this.#state;
     const {author = 'nobody', message = '', at = 0} = this.#inForce.revision ?? {};
-    const known = expected < inForce && this.#parts.store.read(txn => isKept(txn, expected));
+    const isKnown = this.#parts.store.read(txn => isKept(txn, expected));
     return new FustorError(
       'REVISION_CONFLICT',
       `The change was made from revision ${expected}; revision ${inForce} of ${author} is in force.`,
@@ -273,7 +273,7 @@ export class ConfigAuthority implements DesiredState {
           author,
           message,
           at: new Date(at).toISOString(),
-          diff: known ? filesDiff(this.filesOf(expected), this.#inForce.files) : '',
+          diff: isKnown ? filesDiff(this.filesOf(expected), this.#inForce.files) : '',
         },
       },
     );

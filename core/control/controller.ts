@@ -162,8 +162,9 @@ export class Controller {
 
   /** How many agents are online and silent, for metrics. */
   counts(): {online: number; silent: number} {
-    const online = [...this.#heard.keys()].filter(id => this.#isOnline(id)).length;
-    return {online, silent: this.#heard.size - online};
+    const agents = this.#parts.store.read(txn => txn.agents()).filter(({kind}) => kind === 'agent');
+    const online = agents.filter(({id}) => this.#isOnline(id)).length;
+    return {online, silent: agents.length - online};
   }
 
   /** What time brings: commands expire, agents fall silent. Called about once a second. */

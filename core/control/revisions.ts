@@ -42,16 +42,14 @@ export function addRevision(
   const before = newestRevision(txn);
   const number = (before?.number ?? 0) + 1;
   const known = new Set(Object.values(before?.files ?? {}));
-  const hashes: [string, string][] = [];
-  for (const [path, text] of files) {
-    const sha256 = hash('sha256', text);
-    hashes.push([path, sha256]);
-    if (!known.has(sha256)) useBlob(txn, sha256, () => sealing.seal(Buffer.from(text)));
-  }
+  const texts = new Map(Array.from(files.values(), text => [hash('sha256', text), text]));
+  const hashes = Array.from(files, ([path, text]) => [path, hash('sha256', text)] as const);
   const revision: StoredRevision = {...facts, number, files: Object.fromEntries(hashes)};
   txn.putRecord('revisions', numberKey(number), revision);
-  const used = new Set(Object.values(revision.files));
-  for (const sha256 of known) if (!used.has(sha256)) leaveBlob(txn, sha256, number - 1);
+  for (const [sha256, text] of texts) {
+    if (!known.has(sha256)) useBlob(txn, sha256, () => sealing.seal(Buffer.from(text)));
+  }
+  for (const sha256 of known) if (!texts.has(sha256)) leaveBlob(txn, sha256, number - 1);
   forgetBefore(txn, Math.min(number - keep + 1, neededFrom || number));
   return revision;
 }
@@ -98,7 +96,6 @@ function textOf(txn: ControlRead, sha256: string, sealing: Sealing): string {
 
 function useBlob(txn: ControlWrite, sha256: string, seal: () => Uint8Array): void {
   const blob = txn.record<StoredBlob>('blobs', sha256);
-  if (blob && blob.unused === undefined) return;
   if (blob?.unused !== undefined) txn.removeRecord('blobs', unusedKey(blob.unused, sha256));
   txn.putRecord('blobs', sha256, {sealed: blob?.sealed ?? seal(), unused: undefined} satisfies StoredBlob);
 }

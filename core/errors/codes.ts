@@ -42,6 +42,8 @@ export const errorCodes = {
   VIEW_NOT_FOUND: {status: 404, exit: 2, retry: false},
   /** The path is not in the tree. `meta.complete` tells "does not exist" (true) from "not seen yet" (false). */
   PATH_NOT_FOUND: {status: 404, exit: 1, retry: false},
+  /** The log of changes does not reach back to where this request begins. Read the tree again and go on from its `seq`. */
+  CHANGES_GONE: {status: 410, exit: 1, retry: false},
   /** There is no such job: only the last hundred that have ended are kept. */
   JOB_NOT_FOUND: {status: 404, exit: 1, retry: false},
   /** A hundred scans of this view wait already. Ask again when some of them have been made. */

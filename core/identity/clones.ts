@@ -1,11 +1,20 @@
+import type {NodeKind} from '../control/protocol.ts';
+
 /** One sign of life of a node. Times are the controller's. */
-export type Sighting = {id: string; instance: string; host: string; machineId: string | undefined; at: number};
+export type Sighting = {
+  kind: NodeKind;
+  id: string;
+  instance: string;
+  host: string;
+  machineId: string | undefined;
+  at: number;
+};
 
 /** Where one of two was heard. */
 export type Place = {host: string; machineId: string | undefined; instance: string};
 
 /** An identity that two have at the same time. */
-export type Clone = {id: string; places: [Place, Place]; since: number; seenAt: number};
+export type Clone = {kind: NodeKind; id: string; places: [Place, Place]; since: number; seenAt: number};
 
 type Known = {
   /** The last that spoke first. */
@@ -29,12 +38,13 @@ export class ClonedIdentities {
   readonly #known = new Map<string, Known>();
 
   hear(sighting: Sighting): void {
-    const {id, instance, at} = sighting;
-    const known = this.#known.get(id) ?? {voices: [], returns: 0, since: at, seenAt: at};
+    const {kind, id, instance, at} = sighting;
+    const name = `${kind}/${id}`;
+    const known = this.#known.get(name) ?? {voices: [], returns: 0, since: at, seenAt: at};
     const lately = known.voices.filter(voice => at - voice.at < memoryMs);
     const isReturn = lately.slice(1).some(voice => voice.instance === instance);
     const isOver = at - known.seenAt >= memoryMs;
-    this.#known.set(id, {
+    this.#known.set(name, {
       voices: [sighting, ...lately.filter(voice => voice.instance !== instance)].slice(0, voicesMax),
       returns: (isOver ? 0 : known.returns) + (isReturn ? 1 : 0),
       since: isReturn && (isOver || known.returns === 0) ? at : known.since,
@@ -42,12 +52,18 @@ export class ClonedIdentities {
     });
   }
 
-  /** In the order of their names. */
+  /** In the order of their kinds and names. */
   clones(now: number): Clone[] {
     return [...this.#known]
       .filter(([, {returns, seenAt}]) => returns >= returnsMin && now - seenAt < memoryMs)
-      .map(([id, {voices, since, seenAt}]) => ({id, places: twoOf(voices), since, seenAt}))
-      .sort((a, b) => (a.id < b.id ? -1 : 1));
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, {voices, since, seenAt}]) => ({
+        kind: voices[0]!.kind,
+        id: voices[0]!.id,
+        places: twoOf(voices),
+        since,
+        seenAt,
+      }));
   }
 }
 

@@ -87,9 +87,11 @@ describe('a signed manifest', () => {
     ['no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
     ['another format', canonicalBytes({...manifest, manifest: 2})],
     ['more than is known', canonicalBytes({...manifest, more: true})],
-    ['less than is needed', canonicalBytes({...manifest, config: undefined})],
-  ])('that is %s is refused, whoever signed it', (_, bytes) => {
-    expect(() => decode({bytes, signature: signManifest(bytes, key)})).toThrow(refused);
+    ['less than is needed', canonicalBytes({...manifest, config: undefined}), 'refused: config: '],
+    ['nothing', canonicalBytes(null), 'refused: it: '],
+  ])('that is %s is refused, whoever signed it', (_, bytes, message = '') => {
+    const of = expect.objectContaining({code: 'MANIFEST_REFUSED', message: expect.stringContaining(message)});
+    expect(() => decode({bytes, signature: signManifest(bytes, key)})).toThrow(of);
   });
 });
 

@@ -37,6 +37,7 @@ export class Applier<C> {
   #appliedManifest: string | undefined;
   #lookAgainAt: number | undefined;
   #isKept = true;
+  #isStopped = false;
   #hasWarned = false;
   /** One change after another. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -88,12 +89,13 @@ export class Applier<C> {
     return this.#next(() => this.#replan(true));
   }
 
-  /** Watches over the parts; resolves when `signal` aborts. */
+  /** Watches over the parts; resolves when `signal` aborts. Afterwards nothing is made any more. */
   async run(signal: AbortSignal): Promise<void> {
     const {clock, parts} = this.#parts;
+    signal.addEventListener('abort', () => (this.#isStopped = true), {once: true});
     while (!signal.aborted) {
       const seen = {parts: parts.count, wanted: this.#wanted.count};
-      await this.#next(() => this.#replan(false));
+      await this.#next(() => this.#replan(false)).catch(error => this.#noteFailure(error));
       const woken = new AbortController();
       const until = AbortSignal.any([signal, woken.signal]);
       const ms = this.#waitMs();
@@ -128,7 +130,7 @@ export class Applier<C> {
 
   /** `isOrdered`: the parts are made even when nothing else is chosen for them. */
   async #replan(isOrdered: boolean): Promise<string | undefined> {
-    if (!this.#order) return undefined;
+    if (!this.#order || this.#isStopped) return undefined;
     const {clock, workshop} = this.#parts;
     const {wanted, soakMs} = this.#order;
     const before = this.#records;
@@ -151,6 +153,12 @@ export class Applier<C> {
 
   #look(record: ApplyRecord<C>): Look | undefined {
     return this.#parts.workshop.look(record.name, chosen(record), record.lastGood);
+  }
+
+  /** Nobody waits for what is made because of how parts are. */
+  #noteFailure(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#parts.log.error({error: reason}, 'the parts cannot be made as they should be');
   }
 
   #waitMs(): number | undefined {

@@ -1,19 +1,16 @@
-import type {ByteString} from '../entry/byte-string.ts';
-import {fromBytes} from '../entry/byte-string.ts';
-import type {DirectoryNumber} from '../entry/entry.ts';
-import {isBelow, isName, joinPath, type Path} from '../entry/path.ts';
+import {isBelow, joinPath, type Path} from '../entry/path.ts';
 import {hlcToMs} from '../time/hlc.ts';
 import type {BlindSpotChange, TreeRead} from '../tree/tree-store.ts';
 import {DirectoryPaths} from './directory-paths.ts';
 import {nameFields} from './json-values.ts';
 import {type ListPage, pageBytesMax, sliceRows} from './list-page.ts';
 import {isoTime} from './meta.ts';
+import {encodePlace, type Place} from './run-scan.ts';
 
-/** What nobody's watcher saw, in the order of the store: directory by directory, and in each by name. */
-
-type Place = {directory: DirectoryNumber; name: ByteString};
-
-/** At most `limit` rows at or below a path, from behind the place of a cursor. */
+/**
+ * What nobody's watcher saw, in the order of the store: directory by directory, and in each by name. At most `limit` rows at or
+ * below a path, from behind the place of a cursor.
+ */
 export class BlindSpotPage implements ListPage {
   readonly #path: Path;
   readonly #limit: number;
@@ -53,18 +50,6 @@ export class BlindSpotPage implements ListPage {
     }
     return true;
   }
-}
-
-/** The place that a cursor of this list names, or undefined when it is none. */
-export function decodePlace(cursor: string): Place | undefined {
-  if (!/^[\w-]+$/.test(cursor)) return undefined;
-  const match = /^(\d{1,15})\/(.+)$/s.exec(fromBytes(Buffer.from(cursor, 'base64url')));
-  const name = match?.[2] as ByteString | undefined;
-  return match && name !== undefined && isName(name) ? {directory: Number(match[1]), name} : undefined;
-}
-
-function encodePlace({directory, name}: Place): string {
-  return Buffer.from(`${directory}/${name}`, 'latin1').toString('base64url');
 }
 
 /** The mark in the entry is the truth, as it is counted; a deletion is one as long as nothing stands there again. */

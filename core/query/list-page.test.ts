@@ -4,8 +4,9 @@ import {fromText} from '../entry/byte-string.ts';
 import {kinds, newEntryFrom} from '../entry/entry.ts';
 import {type Path, rootPath} from '../entry/path.ts';
 import {rootDirectory, type TreeStore} from '../tree/tree-store.ts';
-import {BlindSpotPage, decodePlace} from './blind-spot-list.ts';
+import {BlindSpotPage} from './blind-spot-list.ts';
 import {type ListPage, pageBytesMax, sliceRows} from './list-page.ts';
+import {decodePlace} from './run-scan.ts';
 import {decodePath, SuspectPage} from './suspect-list.ts';
 
 const time = {seconds: 1, nanos: 0};

@@ -8,6 +8,8 @@ export type Meta = {
   /** Number of the tree's last change in the answer; a long answer that began earlier has a lower `seq_from`. */
   seq: number;
   seq_from?: number;
+  /** From where `fs/changes` tells what the answer does not have, also of what changed while it was being made. */
+  changes_since?: string;
   complete: boolean;
   sync: Sync;
   /** With `unreadable`: why, in one word. */

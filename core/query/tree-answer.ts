@@ -3,6 +3,7 @@ import {type Entry, kindNames} from '../entry/entry.ts';
 import {type Path, splitPath} from '../entry/path.ts';
 import type {DirectoryRecord, TreeRead} from '../tree/tree-store.ts';
 import {ByteBuffer} from './byte-buffer.ts';
+import {encodeChangePlace} from './change-place.ts';
 import {encodeCursor} from './cursor.ts';
 import {DirectoryWalk} from './directory-walk.ts';
 import {nameFields, timeText} from './json-values.ts';
@@ -134,6 +135,7 @@ export class TreeAnswer {
     const meta: Meta = {
       ...readMeta(txn, {view, nowMs}, found),
       seq_from: this.#seqFrom!,
+      changes_since: encodeChangePlace({seq: this.#seqFrom!, ahead: txn.seq(), until: undefined}),
       next_cursor: hasMore ? encodeCursor(path, walk.lastNames) : null,
       ...job,
     };

@@ -1,5 +1,5 @@
 import type {Part, Survivor} from './part.ts';
-import type {PartReport} from './part-report.ts';
+import type {PartCommand, PartReport} from './part-report.ts';
 import {Supervisor, type SupervisorParts} from './supervisor.ts';
 
 /** So many processes of one kind, told apart by a number. `make` gives the one of a number. */
@@ -39,6 +39,16 @@ export class RollingFleet {
 
   report(): PartReport[] {
     return [...this.#members, ...this.#leaving].map(({supervisor}) => supervisor.report());
+  }
+
+  has(name: string): boolean {
+    return this.#members.some(({supervisor}) => supervisor.name === name);
+  }
+
+  /** Resolves to what was done. Rejects when there is no such part. */
+  execute(command: PartCommand, name: string): Promise<string> {
+    const member = this.#members.find(({supervisor}) => supervisor.name === name);
+    return member ? member.supervisor.execute(command) : Promise.reject(new Error(`There is no part "${name}".`));
   }
 
   /** Ends all; resolves when they are gone. */

@@ -207,6 +207,34 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
         expect(await write(txn => txn.collect(1))).toBe(false);
       });
 
+      test('the runs of all directories come one after another, from any place on', async () => {
+        await write(txn => {
+          const [a, b] = ['a', 'b'].map(text => txn.put(rootDirectory, directory(text)).directory);
+          for (let i = 0; i < 300; i++) txn.put(a!, entry(`in-a-${1_000 + i}-${'x'.repeat(100)}`));
+          txn.put(b!, entry('in-b'));
+        });
+        const namesFrom = (from?: {directory: DirectoryNumber; name: ByteString}) =>
+          store.read(txn => {
+            const names: string[] = [];
+            for (const {directory, run} of txn.allRuns(from)) {
+              for (const cursor = new PackedCursor(run); !cursor.isAtEnd; cursor.next())
+                names.push(`${directory}/${cursor.name.slice(0, 9)}`);
+            }
+            return names as never;
+          }) as string[];
+        const all = namesFrom();
+        expect(all).toHaveLength(1 + 2 + 300 + 1);
+        expect(all).toEqual(all.toSorted());
+        for (const from of [0, 1, 150, 299]) {
+          const some = namesFrom({directory: 2, name: name(`in-a-${1_000 + from}`)});
+          expect(all.slice(-some.length)).toEqual(some);
+          expect(some.length).toBeGreaterThanOrEqual(301 - from);
+          expect(some.length).toBeLessThan(301 - from + 60);
+        }
+        expect(namesFrom({directory: 3, name: name('')})).toEqual(['3/in-b']);
+        expect(namesFrom({directory: 4, name: name('z')})).toEqual([]);
+      });
+
       test('a directory that does not exist is nothing to read and an error to write to', async () => {
         await write(txn => {
           expect(txn.directory(99)).toBeUndefined();

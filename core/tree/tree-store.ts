@@ -90,6 +90,14 @@ export interface TreeRead {
    * which may begin before it. A run may be memory that changes when the transaction ends: copy what must stay.
    */
   runs(directory: DirectoryNumber, from?: ByteString): Iterable<Uint8Array>;
+  /**
+   * The runs of all directories, by their numbers, in the order of names; beginning with the run that `from` would be in. Some
+   * may be of directories that nothing leads to any more (`collect`).
+   */
+  allRuns(from?: {
+    directory: DirectoryNumber;
+    name: ByteString;
+  }): Iterable<{directory: DirectoryNumber; run: Uint8Array}>;
   tombstone(directory: DirectoryNumber, name: ByteString): Tombstone | undefined;
   hasTombstones(directory: DirectoryNumber): boolean;
   /** All, or those behind a place, by directory and name. */

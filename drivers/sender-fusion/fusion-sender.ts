@@ -14,7 +14,13 @@ import {
 } from '../../core/protocol/session.ts';
 import type {Sender} from '../../core/sender/sender.ts';
 
-export type FusionSenderConfig = {url: string; key: string; requestTimeoutMs: number};
+export type FusionSenderConfig = {
+  url: string;
+  key: string;
+  requestTimeoutMs: number;
+  /** PEM: the only authorities that the fusion is trusted by. Without it, the usual. */
+  ca?: string[] | undefined;
+};
 
 /** Over HTTP to a fusion, connections kept. */
 export class FusionSender implements Sender {
@@ -117,6 +123,7 @@ export class FusionSender implements Sender {
         {
           agent,
           method,
+          ...(this.#config.ca && {ca: this.#config.ca}),
           headers: {
             'content-type': 'application/json',
             ...headers,

@@ -75,6 +75,7 @@ function simulate(id: string, {url, key, trusted}: {url: string; key: string; tr
       token: () => key,
       tls: () => ({}),
       trusted: () => trusted,
+      authorities: () => [],
       changed: new Signal(),
       problem: () => undefined,
       run: async () => {},

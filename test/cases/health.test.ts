@@ -1,4 +1,4 @@
-import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, expect, test} from 'vitest';
@@ -68,7 +68,7 @@ for (const isEmbedded of [false, true]) {
     const site = await startSite({}, {isEmbedded});
     expect(await site.fustorctl('status')).toEqual({status: 0, stdout: 'Nothing needs action.\n', stderr: ''});
     await site.kill('agent');
-    const {problem, text} = await told(site, 'silent', 60_000);
+    const {problem, text} = await told(site, 'silent', 150_000);
     expect(problem).toMatchObject({subject: 'agent/node-a', severity: 'error', next: 'fustorctl agent show node-a'});
     expect(text).toContain(`ERROR    agent/node-a  since ${problem.since}\n`);
     expect(text).toContain('$ fustorctl agent show node-a\n');
@@ -85,7 +85,7 @@ for (const isEmbedded of [false, true]) {
     const back = await site.fustorctl('wait', '--for=online', 'agent/node-a', '--timeout', '60s');
     expect(back).toMatchObject({status: 0, stderr: ''});
     await until(async () => (await problems(site)).every(({kind}) => kind !== 'silent'));
-  });
+  }, 300_000);
 }
 
 test('a pipe in quarantine is told with the command that lets it out', async () => {
@@ -132,32 +132,74 @@ test('a payload that is alive and makes no progress is told as a zombie, with th
     for (const gateway of gateways) process.kill(gateway, 'SIGCONT');
   });
   writeFileSync(join(site.directory, 'never told'), 'x');
-  const {problem, text} = await told(site, 'stalled', 120_000);
+  const {problem, text} = await told(site, 'stalled', 240_000);
   expect(problem).toMatchObject({subject: 'pipe/node-a/site', severity: 'error'});
   expect(text).toContain('$ fustorctl agent restart node-a site\n');
   expect(await next(site, problem)).toMatchObject({status: 0});
   expect((await until(() => partOf(site))).pid).not.toBe(pid);
   expect((await problems(site)).filter(({kind}) => kind === 'stalled')).toEqual([]);
-});
+}, 300_000);
 
 test('a controller that is restored from a backup knows what it knew', async () => {
   const site = await startSite();
   await site.fustorctl('agent', 'restart', 'node-a', 'site');
   const before = (await site.fustorctl('agent', 'list', '-o', 'json')).stdout;
-  const url = `${site.controllerUrl}/api/v1/backup`;
-  const response = await fetch(url, {headers: {authorization: 'Bearer key-of-the-admins'}});
-  expect(response.status).toBe(200);
-  const copy = Buffer.from(await response.arrayBuffer());
+  const copy = join(site.folder, 'backup');
+  expect(await site.fustorctl('backup', copy)).toMatchObject({status: 4});
+  const asAdmin = ['backup', copy, '--key', 'key-of-the-admins'];
+  expect(await site.fustorctl(...asAdmin)).toMatchObject({status: 0, stderr: ''});
+  expect(statSync(copy).mode & 0o777).toBe(0o600);
+  expect(await site.fustorctl(...asAdmin)).toMatchObject({status: 2, stderr: expect.stringContaining('exists')});
   await site.endController('SIGKILL');
   const data = join(site.folder, 'controller');
-  rmSync(join(data, 'control.mdb'));
-  rmSync(join(data, 'control.mdb-lock'), {force: true});
-  writeFileSync(join(data, 'control.mdb'), copy);
+  const key = readFileSync(join(data, 'master.key'));
+  rmSync(data, {recursive: true});
+  mkdirSync(data);
+  writeFileSync(join(data, 'master.key'), key, {mode: 0o600});
+  copyFileSync(copy, join(data, 'control.mdb'));
   await site.startController();
   const after = (await site.fustorctl('agent', 'list', '-o', 'json')).stdout;
   const told = (text: string) =>
     JSON.parse(text).data.map(({id, instance, key}: Record<string, string>) => ({id, instance, key}));
   expect(told(after)).toEqual(told(before));
+  expect((await site.fustorctl('status')).status).toBe(0);
+});
+
+test('what is configured and was never heard is told and waited for, with the command to have it enrol', async () => {
+  const site = await startSite();
+  const file = join(site.folder, 'desired.yaml');
+  const source = `mount: { driver: fs, path: ${JSON.stringify(site.directory)} }`;
+  writeFileSync(
+    file,
+    `views: { site: { fusion: main } }
+fusions: { main: { url: "${site.url}" } }
+sources: { ${source} }
+senders: { main: { fusion: main } }
+pipes: { site: { source: mount, sender: main, view: site } }
+agents: { node-a: { pipes: [site] }, node-b: { pipes: [site] } }
+`,
+  );
+  const asAdmin = ['--key', 'key-of-the-admins'];
+  expect(await site.fustorctl('apply', '-f', file, ...asAdmin)).toMatchObject({status: 0});
+  const {stdout} = await site.fustorctl('status', '-o', 'name');
+  expect(stdout.split('\n')).toEqual(expect.arrayContaining(['agent/node-b', 'fusion/main']));
+  const {problem, text} = await told(site, 'never_seen');
+  expect(text).toContain('$ fustorctl enroll-token create --role agent\n');
+  expect((await site.fustorctl(...problem.next.split(' ').slice(1), ...asAdmin)).stdout).toContain('fustor_enroll_');
+  const wait = ['wait', '--for=applied', 'agent/node-b', '--timeout', '300ms'];
+  expect(await site.fustorctl(...wait)).toMatchObject({
+    status: 6,
+    stderr: expect.stringContaining('agent/node-b is never_seen'),
+  });
+  const pipes = JSON.parse((await site.fustorctl('get', 'pipes', '-o', 'json')).stdout).data;
+  expect(pipes).toMatchObject([
+    {agent: 'node-a', pipe: 'site', view: 'site', wanted: true},
+    {agent: 'node-b', wanted: true, state: 'never_seen'},
+  ]);
+  await until(async () => {
+    const {stdout: agents} = await site.fustorctl('agent', 'show', 'node-a', '-o', 'json');
+    return ['soaking', 'applied'].includes(JSON.parse(agents).data.apply.state);
+  });
 });
 
 async function partOf(site: ControlledSite): Promise<{pid: number | null; state: string} | undefined> {

@@ -31,6 +31,7 @@ function cannedApp(asked: string[], sent: unknown[]) {
     app.get(`/api/v1/${path}`, c => c.json({data: rows, meta: {next_cursor: null}}));
   }
   return app
+    .get('/api/v1/desired', c => c.json({data: {authority: 'api', pin: null}}))
     .get('/api/v1/revisions/current', c => c.json({data: {...revisions[0], files}}))
     .get('/api/v1/revisions/:n/diff', c => c.json({data: {revision: Number(c.req.param('n')), from: 2, diff: unified}}))
     .get('/api/v1/agents/:id', c =>

@@ -79,6 +79,25 @@ function cannedApp(asked: string[]) {
     })
     .get('/api/v1/views/research/fs/suspects', c => c.body(suspects))
     .get('/api/v1/views/research/fs/stats', c => c.body(stats))
+    .get('/api/v1/views/research/fs/search', c => {
+      const isFirst = c.req.query('cursor') === undefined;
+      return c.json({data: isFirst ? changeRows : [], meta: {...live, next_cursor: isFirst ? 'next' : null}});
+    })
+    .get('/api/v1/views/research/fs/changes', c => {
+      if (c.req.query('since') === '1') return c.json(failure('CHANGES_GONE', 'The log has ended.'), 410);
+      const isFirst = c.req.query('cursor') === undefined;
+      const next_cursor = isFirst ? '7' : null;
+      return c.json({data: isFirst ? changeRows : [], meta: {...live, to_seq: 8, next_cursor}});
+    })
+    .get('/api/v1/views/research/fs/watch', c => {
+      const since = c.req.query('since');
+      if (since === '1') return c.json(failure('CHANGES_GONE', 'The log has ended.'), 410);
+      // A stream of one event each, as if the gateways were replaced all the time.
+      const at = Number(c.req.header('last-event-id') ?? since) - 5;
+      const row = changeRows[at];
+      const body = row ? `retry: 1\n\n: hello\nid: ${row.seq}\ndata: ${JSON.stringify(row)}\n\n` : gone;
+      return c.body(body, 200, {'content-type': 'text/event-stream'});
+    })
     .get('/proxy/*', c => c.html('<h1>Welcome</h1>'))
     .get('/moved/*', c => c.redirect('https://elsewhere/'));
 }
@@ -131,6 +150,12 @@ const stats = `{
       {"name": "\ufffd", "name_b64": "_w", "content_type": "file", "files": 1, "bytes": 1024, "newest_change": 5}],
     "children_count": 12},
   "meta": {"view": "research", "complete": true, "sync": "live"}}`;
+
+const changeRows = [
+  {seq: 6, change: 'created', path: '/a\nb', content_type: 'file', size: 12, integrity_suspect: true},
+  {seq: 7, change: 'moved', from: '/d', path: '/\ufffd', path_b64: 'L_8', content_type: 'directory'},
+];
+const gone = `event: gone\ndata: ${JSON.stringify(failure('CHANGES_GONE', 'You were too slow.'))}\n\n`;
 
 const entry = `{
   "data": {"path": "/a", "content_type": "file", "size": 7, "modified_time": 1700000000.123456789, "totals": {"files": 1}},

@@ -1,8 +1,8 @@
 import type {StoredAgent} from '../../core/control/control-store.ts';
-import type {Desired, Facts} from '../../core/control/health/facts.ts';
+import type {Desired, Given} from '../../core/control/health/facts.ts';
 import type {ReportedPart} from '../../core/control/protocol.ts';
 
-export type FleetFacts = Omit<Facts, 'nowMs' | 'upMs'> & {desired: Desired};
+export type FleetFacts = Given & {desired: Desired};
 
 /** Each agent has one pipe to each of the views, which are spread over the fusions, and everything is as it should be. */
 export function healthyFleet(

@@ -125,6 +125,14 @@ class MemoryTransaction implements TreeWrite {
     }
   }
 
+  *allRuns(from?: AtPlace): Iterable<{directory: DirectoryNumber; run: Uint8Array}> {
+    for (const directory of [...this.#nodes.keys()].sort((a, b) => a - b)) {
+      if (from && directory < from.directory) continue;
+      for (const run of this.runs(directory, directory === from?.directory ? from.name : undefined))
+        yield {directory, run};
+    }
+  }
+
   tombstone(directory: DirectoryNumber, name: ByteString): Tombstone | undefined {
     const row = this.#tombstones.get(place(directory, name));
     return row && {deletedAt: row.deletedAt, storageTime: row.storageTime, agent: row.agent};

@@ -44,12 +44,10 @@ export async function startRealController({
   const answer = getRequestListener(app.fetch);
   const listen = {host: '127.0.0.1', port};
   const tls = {files: undefined, names: undefined, certificateLifetimeMs: lifetimeMs};
-  const server = authority
-    ? createTlsServer(
-        await new ServerCertificate({tls, listen}, {authority, clock: systemClock, log: quietLog}).obtain(),
-        answer,
-      )
-    : createServer(answer);
+  const certificate = authority && new ServerCertificate({tls, listen}, {authority, clock: systemClock, log: quietLog});
+  const secure = certificate && createTlsServer(await certificate.obtain(), answer);
+  const server = secure ?? createServer(answer);
+  if (secure) void certificate.keep(secure, leaving.signal);
   await new Promise<void>(resolve => server.listen(listen, resolve));
   const url = `${isTls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const close = () => {

@@ -2,6 +2,7 @@ import {randomBytes} from 'node:crypto';
 import type {ControlStore} from '../../../core/control/control-store.ts';
 import {ApiKeys} from '../../../core/identity/api-keys.ts';
 import {AuditLog} from '../../../core/identity/audit-log.ts';
+import {ClonedIdentities} from '../../../core/identity/clones.ts';
 import {Credentials} from '../../../core/identity/credentials.ts';
 import {EnrolTokens} from '../../../core/identity/enrol-tokens.ts';
 import {Identities} from '../../../core/identity/identities.ts';
@@ -17,6 +18,7 @@ export type IdentityParts = {
   apiKeys: ApiKeys;
   credentials: Credentials;
   audit: AuditLog;
+  clones: ClonedIdentities;
   /** Undefined without TLS. */
   authority: Authority | undefined;
   /** Who signs manifests: public keys, SPKI in PEM, the one in use first. */
@@ -41,5 +43,6 @@ export function createIdentityParts({store, sealing, clock, log, ...given}: Part
     apiKeys: new ApiKeys({store, clock}),
     credentials: new Credentials({store, clock, sealing}),
     audit: new AuditLog({store}),
+    clones: new ClonedIdentities(),
   };
 }

@@ -1,12 +1,10 @@
-import {readFileSync} from 'node:fs';
 import type {Server} from 'node:https';
 import {hostname, networkInterfaces} from 'node:os';
-import {createSecureContext} from 'node:tls';
 import type {ControllerTlsConfig, ListenAddress} from '../../../core/config/schema.ts';
-import {FustorError} from '../../../core/errors/fustor-error.ts';
 import {rotationAt} from '../../../core/identity/rotation.ts';
 import type {Log} from '../../../core/log/log.ts';
 import type {Clock} from '../../../core/time/clock.ts';
+import {readServerFiles} from '../../server-files.ts';
 import type {Authority} from './authority.ts';
 
 type Settings = {tls: ControllerTlsConfig; listen: ListenAddress};
@@ -35,7 +33,7 @@ export class ServerCertificate {
     const {authority, clock} = this.#parts;
     const common = {ca: authority.certificate, requestCert: true, rejectUnauthorized: false} as const;
     const {tls, listen} = this.#settings;
-    if (tls.files) return {...common, ...readFiles(tls.files)};
+    if (tls.files) return {...common, ...readServerFiles(tls.files)};
     const {certificate, key, notAfter} = await authority.issueServer(tls.names ?? namesOf(listen));
     const nowMs = clock.now();
     this.#dueAt = rotationAt({notBefore: nowMs, notAfter});
@@ -64,21 +62,6 @@ export class ServerCertificate {
       if (leftMs <= 0) await this.renew(server);
       else await clock.sleep(Math.min(leftMs, lookEveryMs), signal);
     }
-  }
-}
-
-function readFiles(files: {certificate: string; key: string}): {cert: string; key: string} {
-  try {
-    const cert = readFileSync(files.certificate, 'utf8');
-    const key = readFileSync(files.key, 'utf8');
-    createSecureContext({cert, key});
-    return {cert, key};
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FustorError('CONFIG_INVALID', `Certificate and key of the controller cannot be used: ${reason}.`, {
-      cause,
-      hint: `Check ${files.certificate} and ${files.key}: both in PEM, and belonging together.`,
-    });
   }
 }
 

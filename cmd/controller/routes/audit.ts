@@ -14,6 +14,6 @@ export function auditRoutes(app: ControllerApp, {identity}: ControllerAppParts):
     const raw = readParameters(queryOf(context), Object.keys(auditParameters.shape));
     const {limit, cursor} = parseParameters(raw, auditParameters);
     const {records, nextCursor} = identity.audit.page({limit, cursor});
-    return context.json({data: records, meta: {next_cursor: nextCursor ?? null}});
+    return context.json({data: records, meta: {next_cursor: nextCursor === undefined ? null : String(nextCursor)}});
   });
 }

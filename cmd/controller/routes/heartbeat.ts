@@ -11,12 +11,14 @@ const bodyBytesMax = 8 * 2 ** 20;
 
 /** `POST /api/v1/control/heartbeat`: what shells say, held until there is a command. */
 export function heartbeatRoutes(app: ControllerApp, parts: ControllerAppParts): void {
-  const {controller} = parts;
+  const {controller, identity, clock} = parts;
   app.post('/api/v1/control/heartbeat', async context => {
     readParameters(queryOf(context), []);
     const request = await readJson(context, controlHeartbeat, {bytesMax: bodyBytesMax});
-    const {agent_id: id, kind = 'agent'} = request;
+    const {agent_id: id, kind = 'agent', instance, shell} = request;
     demandNode(context.get('key'), {kind, id});
+    const {host, machine_id: machineId} = shell;
+    identity.clones.hear({kind, id, instance, host, machineId, at: clock.now()});
     const key = context.get('key').name;
     return answerLater(context, parts, async until => {
       const data = await controller.heartbeat(request, key, until);

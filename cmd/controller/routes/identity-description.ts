@@ -97,7 +97,12 @@ const routes: Route[] = [
     data: z.object({kind: nodeKind, id: z.string()}),
     errors: unknown,
   },
-  {method: 'get', path: '/api/v1/keys', summary: 'The API keys that were made here.', data: z.array(apiKey)},
+  {
+    method: 'get',
+    path: '/api/v1/keys',
+    summary: 'The keys that this controller knows, without themselves.',
+    data: z.array(apiKey),
+  },
   {
     method: 'post',
     path: '/api/v1/keys',
@@ -145,7 +150,7 @@ const routes: Route[] = [
 export function describeIdentity(app: OpenAPIHono<ApiEnv>): void {
   const errorBody = z.object({error: z.object({code: z.string(), message: z.string()}).loose()});
   for (const {method, path, summary, data, status = 200, body, params, query, isPublic, errors} of routes) {
-    const meta = query ? {meta: z.object({next_cursor: z.number().int().nullable()})} : {};
+    const meta = query ? {meta: z.object({next_cursor: z.string().nullable()})} : {};
     const told = {
       400: 'The request is not what is wanted.',
       401: 'No key, or an unknown one.',

@@ -49,8 +49,9 @@ export const apiKey = z
     role: newApiKey.shape.role,
     views: z.union([z.literal('*'), z.array(z.string())]),
     user: z.string().nullable(),
-    created_at: time,
-    created_by: z.string(),
+    origin: z.enum(['file', 'api']).describe("The controller's own configuration file, or made here."),
+    created_at: time.nullable(),
+    created_by: z.string().nullable(),
     expires_at: time.nullable(),
   })
   .openapi('ApiKey');

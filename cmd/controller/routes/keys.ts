@@ -1,4 +1,6 @@
 import {FustorError} from '../../../core/errors/fustor-error.ts';
+import type {ApiKeyAnswer} from '../../../core/identity/api-keys.ts';
+import type {Key} from '../../../core/identity/key.ts';
 import {queryOf} from '../../http/api.ts';
 import {readParameters} from '../../http/parameters.ts';
 import {readJson} from '../../http/read-json.ts';
@@ -15,7 +17,7 @@ export function keyRoutes(app: ControllerApp, {identity, keys}: ControllerAppPar
 
   app.get('/api/v1/keys', context => {
     withoutParameters(context);
-    return context.json({data: apiKeys.list()});
+    return context.json({data: [...keys.configured().map(ofConfiguration), ...apiKeys.list().map(ofStore)]});
   });
   app.post('/api/v1/keys', async context => {
     withoutParameters(context);
@@ -24,14 +26,14 @@ export function keyRoutes(app: ControllerApp, {identity, keys}: ControllerAppPar
       looksLike: '{"name": "scripts", "role": "reader", "views": ["research"]}',
     });
     audited(context, {action: 'key.create', subject: name, details: {role, views, ...(user !== undefined && {user})}});
-    if (keys.isConfigured(name)) {
+    if (keys.configured().some(key => key.name === name)) {
       throw new FustorError('ALREADY_EXISTS', `The configuration file of the controller has a key "${name}".`, {
         hint: 'Choose another name.',
       });
     }
     const by = context.get('key').name;
     const created = await apiKeys.create({name, role, views, user, expiresInMs: expires_in, by});
-    return context.json({data: created}, 201, {'cache-control': 'no-store'});
+    return context.json({data: {...ofStore(created), key: created.key}}, 201, {'cache-control': 'no-store'});
   });
   app.delete('/api/v1/keys/:name', async context => {
     withoutParameters(context);
@@ -62,4 +64,13 @@ export function keyRoutes(app: ControllerApp, {identity, keys}: ControllerAppPar
     await credentials.remove(name, usersOfCredential);
     return context.json({data: {name}});
   });
+}
+
+/** The one that the controller's own file has always works, so that nobody is locked out. */
+function ofConfiguration({name, role, views}: Key) {
+  return {name, role, views, user: null, origin: 'file', created_at: null, created_by: null, expires_at: null};
+}
+
+function ofStore({name, role, views, user, created_at, created_by, expires_at}: ApiKeyAnswer) {
+  return {name, role, views, user, origin: 'api', created_at, created_by, expires_at};
 }

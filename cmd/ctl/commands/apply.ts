@@ -21,8 +21,10 @@ export const apply: Verb<Flags> = {
 
   run: async call => {
     const {control, flags, isJson, io} = call;
+    const {files, prune} = await givenFiles(call);
     const {data} = await control.post('apply', {
-      ...(await givenFiles(call)),
+      files,
+      prune,
       ...(flags.message !== undefined && {message: flags.message}),
       ...(flags.expectRevision !== undefined && {expected_revision: flags.expectRevision}),
       ...(flags.dryRun && {dry_run: true}),

@@ -11,6 +11,7 @@ export const completion: Verb<object> = {
   summary:
     'Print a script that completes verbs, flags, and names that the server knows. For example: eval "$(fustorctl completion bash)"',
   declare: command => command.argument('<shell>', `one of ${shells.join(', ')}`),
+  isLocal: true,
   completes: [shells, 'nothing'],
   nameOf: ({shell}) => String(shell),
 

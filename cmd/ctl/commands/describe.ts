@@ -51,11 +51,14 @@ async function readActual(control: Client, {kindName, kind, name}: Subject): Pro
   return {...actual, ...(part && {last_death: part.last_death ?? null})};
 }
 
-/** A pipe stands in the desired state by its own name, without that of its agent. */
+/** A pipe stands in the desired state by its own name: in the file of its agent, or else in those of the site. */
 async function readDesired(control: Client, kindName: KindName, name: string): Promise<JsonObject | undefined> {
-  const path = `registry/${kindName}/${encodeURIComponent(kindName === 'pipes' ? name.split('/').at(-1)! : name)}`;
-  const answer = await control.get(path).catch(onlyMissing);
-  return answer && isObject(answer.data) ? answer.data : undefined;
+  const answer = await control.get(`registry/${kindName}`).catch(onlyMissing);
+  const rows = answer && Array.isArray(answer.data) ? answer.data.filter(isObject) : [];
+  const [agent, pipe] = kindName === 'pipes' ? name.split('/') : [undefined, name];
+  const named = rows.filter(row => row.name === pipe);
+  if (kindName !== 'pipes') return named[0];
+  return named.find(row => row.agent === agent) ?? named.find(row => row.agent === undefined);
 }
 
 async function readProblems(control: Client, subject: string, below: string | undefined): Promise<JsonObject[]> {

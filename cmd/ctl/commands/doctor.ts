@@ -28,6 +28,7 @@ export function doctorWith(facts: HostFacts): Verb<Flags> {
         .option('--bootstrap <file>', 'a bootstrap file of this host; can be repeated', all, [])
         .option('--data <folder>', 'a data directory, where there is no file; can be repeated', all, [])
         .addHelpText('after', `\nWithout any of them: ${[...usualConfigs, ...usualBootstraps].join(', ')}.`),
+    isLocal: true,
     completes: ['nothing'],
     nameOf: ({check}) => String(check),
 
@@ -53,7 +54,11 @@ function all(value: string, before: string[]): string[] {
   return [...before, value];
 }
 
-type Result = {check: string; state: 'ok' | 'notice' | 'failed'; findings: (Finding & {isNotice: boolean})[]};
+type Result = {
+  check: string;
+  state: 'ok' | 'notice' | 'failed';
+  findings: (Omit<Finding, 'isNotice'> & {severity: 'error' | 'notice'})[];
+};
 
 /** A check that cannot be made is told, and the others are. */
 async function make({name, find}: Check, place: Place, facts: HostFacts): Promise<Result> {
@@ -62,8 +67,11 @@ async function make({name, find}: Check, place: Place, facts: HostFacts): Promis
     .catch((error: Error) => [
       {subject: name, problem: `This cannot be found out: ${error.message}`, remedy: 'Run it as root.', isNotice: true},
     ]);
-  const findings = found.map(one => ({...one, isNotice: one.isNotice ?? false}));
-  const state = findings.some(one => !one.isNotice) ? 'failed' : findings.length > 0 ? 'notice' : 'ok';
+  const findings = found.map(({isNotice, ...one}) => ({
+    ...one,
+    severity: isNotice ? ('notice' as const) : ('error' as const),
+  }));
+  const state = findings.some(({severity}) => severity === 'error') ? 'failed' : findings.length > 0 ? 'notice' : 'ok';
   return {check: name, state, findings};
 }
 

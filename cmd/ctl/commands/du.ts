@@ -3,7 +3,7 @@ import {isObject, type JsonObject} from '../exact-json.ts';
 import {metaNotices} from '../meta-notices.ts';
 import {bar} from '../output/bar.ts';
 import {jsonDocument} from '../output/json.ts';
-import {pathCell} from '../output/path-cell.ts';
+import {pathCell, pathLine} from '../output/path-cell.ts';
 import {bytesText} from '../output/quantity.ts';
 import {cell, table} from '../output/table.ts';
 import {pathParameters} from '../path-argument.ts';
@@ -30,7 +30,9 @@ export const du: Verb<Flags> = {
       .option('--bytes', 'sizes as numbers of bytes')
       .option('--path-b64 <bytes>', 'the path as base64url of its bytes, for one that is not UTF-8'),
 
-  run: async ({client, view, argument, flags, isJson, io}) => {
+  printsNames: true,
+
+  run: async ({client, view, argument, flags, form, isJson, io}) => {
     const answer = await client.get(viewPath(view, 'fs/stats'), {
       ...pathParameters(argument, flags.pathB64),
       children: true,
@@ -43,6 +45,11 @@ export const du: Verb<Flags> = {
     }
     const data = isObject(answer.data) ? answer.data : {};
     const children = Array.isArray(data.children) ? data.children.filter(isObject) : [];
+    if (form === 'name') {
+      const end = io.isTerminal ? 'escaped' : 'newline';
+      await io.write(Buffer.concat(children.map(child => pathLine(below(data, child), end))));
+      return 0;
+    }
     const total = flags.sort === 'files' ? data.files : data.bytes;
     const line = (row: JsonObject, path: string) => [
       flags.bytes ? cell('bytes', row.bytes) : bytesText(row.bytes),

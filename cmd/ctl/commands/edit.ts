@@ -5,7 +5,7 @@ import {basename, dirname, join} from 'node:path';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import {AnswerError} from '../answer-error.ts';
 import {outcomeOf, readCurrent, validateFiles} from '../desired-state.ts';
-import {isObject} from '../exact-json.ts';
+import {isObject, type JsonObject} from '../exact-json.ts';
 import type {Io} from '../io.ts';
 import {diffText} from '../output/diff-text.ts';
 import {jsonDocument} from '../output/json.ts';
@@ -26,6 +26,8 @@ export const edit: Verb<Flags> = {
   run: async call => {
     const {argument, control, isJson, io} = call;
     const path = argument!;
+    const {data: desired} = await control.get('desired');
+    if (isObject(desired)) refuseInVain(desired);
     const current = await readCurrent(control);
     const before = current.files[path];
     if (before === undefined) {
@@ -60,6 +62,20 @@ export const edit: Verb<Flags> = {
     }
   },
 };
+
+/** Before anybody types what cannot be stored. */
+function refuseInVain({authority, pin}: JsonObject): void {
+  if (authority === 'git') {
+    throw new FustorError('NOT_THE_AUTHORITY', 'The desired state comes from Git, and is changed there.', {
+      hint: 'Commit the change, push it, and run "fustorctl sync".',
+    });
+  }
+  if (isObject(pin)) {
+    throw new FustorError('NOT_THE_AUTHORITY', `Revision ${pin.revision} is pinned, by ${pin.by}.`, {
+      hint: 'Run "fustorctl release" first.',
+    });
+  }
+}
 
 async function send({control, flags}: VerbCall<Flags>, change: object) {
   const {data} = await control.post('apply', {...change, ...(flags.message !== undefined && {message: flags.message})});

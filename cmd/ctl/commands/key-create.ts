@@ -23,7 +23,7 @@ export const keyCreate: Verb<Flags> = {
   run: async ({control, argument, flags, isJson, io}) => {
     const {role, user, ttl} = flags;
     const views = flags.views === '*' ? '*' : flags.views!.split(',');
-    const {data} = await control.postOnce('keys', {name: argument, role, views, user, ttl});
+    const {data} = await control.postOnce('keys', {name: argument, role, views, user, expires_in: ttl});
     return showSecret(data, {
       field: 'key',
       isJson,

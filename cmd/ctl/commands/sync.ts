@@ -5,7 +5,7 @@ import type {Verb} from '../verb.ts';
 
 type Flags = {acceptRewrite?: boolean};
 
-/** Waits for the outcome. */
+/** Waits for the outcome. Exit code 1 when files of the commit are not used. */
 export const sync: Verb<Flags> = {
   name: 'sync',
   summary: 'Have the controller look into its Git repository now.',
@@ -17,6 +17,6 @@ export const sync: Verb<Flags> = {
   run: async ({control, flags, isJson, io}) => {
     const {data} = await control.post('git/sync', flags.acceptRewrite ? {accept_rewrite: true} : {});
     await io.write(isJson ? jsonDocument({data}) : fieldTable(isObject(data) ? data : {}));
-    return 0;
+    return isObject(data) && Array.isArray(data.problems) && data.problems.length > 0 ? 1 : 0;
   },
 };

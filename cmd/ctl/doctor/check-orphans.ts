@@ -2,7 +2,7 @@ import {basename, dirname, join} from 'node:path';
 import {readRecords} from '../../shell/part-record.ts';
 import {isRunning} from '../../shell/process-table.ts';
 import type {Check, Finding} from './finding.ts';
-import {commandLine, linkOf, lockHolder, processNumbers, processText} from './processes.ts';
+import {commandLine, linkOf, lockHolder, processText} from './processes.ts';
 
 const partWords = {payload: 'agent', engine: 'fusion', gateway: 'fusion', controller: 'fusion'} as const;
 
@@ -12,7 +12,7 @@ const partWords = {payload: 'agent', engine: 'fusion', gateway: 'fusion', contro
  */
 export const checkOrphans: Check = {
   name: 'orphans',
-  find: ({homes}) => [...homes.flatMap(recordsOfTheDead), ...processNumbers().flatMap(orphan)],
+  find: ({homes}, facts) => [...homes.flatMap(recordsOfTheDead), ...facts.processNumbers().flatMap(orphan)],
 };
 
 function orphan(pid: number): Finding[] {
@@ -24,7 +24,7 @@ function orphan(pid: number): Finding[] {
   const record = readRecords(dirname(log)).find(one => one.name === name);
   const subject = `${name}, pid ${pid}`;
   if (lockHolder(join(data, `${role}.lock`)) === undefined) {
-    const problem = `It works for a ${role} on ${data} whose shell is gone: nobody starts it again when it dies.`;
+    const problem = `It works for the ${role} on ${data}, whose shell is gone: nobody starts it again when it dies.`;
     const remedy = `Start the ${role} again, which takes it over; or end it: fustor-${role} end-parts --config FILE`;
     return [{subject, problem, remedy}];
   }

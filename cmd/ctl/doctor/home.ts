@@ -48,8 +48,8 @@ async function askShell(socket: string): Promise<ShellAnswer | undefined> {
 }
 
 function shellAnswer({pid, version, config, parts}: JsonObject): ShellAnswer {
-  const {state, lastFailed} = isObject(config) ? config : {};
-  const reason = isObject(lastFailed) ? String(lastFailed.reason) : 'it does not say why';
+  const {state, last_failed: told, lastFailed: own = told} = isObject(config) ? config : {};
+  const reason = isObject(own) ? String(own.reason) : 'it does not say why';
   return {
     pid: Number(pid),
     version: typeof version === 'string' ? version : undefined,

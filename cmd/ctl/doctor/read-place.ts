@@ -2,9 +2,9 @@ import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import {parseEnv} from 'node:util';
 import {parse} from 'yaml';
+import {parseAgentBootstrap, parseFusionBootstrap} from '../../../core/config/bootstrap.ts';
 import {resolveSecrets} from '../../../core/config/secrets.ts';
 import {listenAddress} from '../../../core/config/values.ts';
-import {FustorError} from '../../../core/errors/fustor-error.ts';
 import {loadConfig} from '../../load-config.ts';
 import {isObject} from '../exact-json.ts';
 import type {Finding} from './finding.ts';
@@ -51,17 +51,15 @@ type CheckFile = (file: string, env: NodeJS.ProcessEnv) => Promise<unknown>;
 
 const checkConfigFile: CheckFile = (file, env) => loadConfig(file, env);
 
-/** What a bootstrap file needs. */
-const checkBootstrapFile: CheckFile = async file => {
-  const {agent_id, fusion_id, control_plane_uri, auth_token} = groupOf(parse(readFileSync(file, 'utf8')));
-  if (agent_id === undefined && fusion_id === undefined) throw missing(file, 'agent_id');
-  if (control_plane_uri === undefined) throw missing(file, 'control_plane_uri');
-  if (auth_token === undefined) throw missing(file, 'auth_token');
+const checkBootstrapFile: CheckFile = async (file, env) => {
+  const secrets = {
+    resolveEnv: (name: string) => env[name],
+    readSecretFile: (path: string) => readFileSync(resolve(dirname(resolve(file)), path), 'utf8'),
+  };
+  const text = readFileSync(file, 'utf8');
+  const isFusion = rawOf(file).fusion_id !== undefined;
+  (isFusion ? parseFusionBootstrap : parseAgentBootstrap)(text, {file, ...secrets});
 };
-
-function missing(file: string, setting: string): FustorError {
-  return new FustorError('CONFIG_INVALID', `${file}: ${setting} is missing.`);
-}
 
 async function readFile(file: string, processEnv: NodeJS.ProcessEnv, check: CheckFile): Promise<Said> {
   const folder = dirname(resolve(file));

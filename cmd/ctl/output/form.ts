@@ -1,25 +1,8 @@
 import {type Json, parseJson} from '../exact-json.ts';
 import type {Io} from '../io.ts';
+import type {OutputForm} from './form-names.ts';
 import {type NameOf, nameLines} from './names.ts';
 import {yamlDocument} from './yaml.ts';
-
-/**
- * - `table`: for eyes; `wide`: the same with more columns
- * - `json`, `yaml`: the whole answer; errors too
- * - `name`: what an answer is about, a line each, for `xargs`
- */
-export const outputForms = ['table', 'wide', 'json', 'yaml', 'name'] as const;
-export type OutputForm = (typeof outputForms)[number];
-
-/** What a command line asks for, looked up before it is understood: a mistake in it is told in the form that was asked for. */
-export function formIn(args: string[]): OutputForm | undefined {
-  const words = args.slice(0, args.includes('--') ? args.indexOf('--') : args.length);
-  const found = words.flatMap((word, at) => {
-    if (word === '-o' || word === '--output') return [words[at + 1]];
-    return /^(?:-o=?|--output=)(.+)$/.exec(word)?.[1] ?? [];
-  });
-  return outputForms.find(form => form === found.at(-1));
-}
 
 /** Where a verb writes its JSON documents when YAML or names are wanted. */
 export function formed(io: Io, form: OutputForm, nameOf: NameOf | undefined): Io {

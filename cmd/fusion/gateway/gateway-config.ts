@@ -7,6 +7,8 @@ export const gatewayConfig = z.strictObject({
   id: z.string(),
   /** The listening socket, inherited. */
   listenFd: z.number().int(),
+  /** PEM; without it plain HTTP is spoken. */
+  tls: z.strictObject({cert: z.string(), key: z.string()}).optional(),
   /** Who makes no progress for this long is disconnected. */
   clientTimeoutMs: z.number().default(120_000),
   /** Where the parts of this fusion have their sockets. */

@@ -1,5 +1,6 @@
 import {readFileSync} from 'node:fs';
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
+import {createServer as createTlsServer} from 'node:https';
 import type {Socket} from 'node:net';
 import type {Log} from '../../../core/log/log.ts';
 import {limitUnsent} from '../../unsent-limit.ts';
@@ -13,6 +14,8 @@ export type ServerOptions = {
   clientTimeoutMs: number;
   /** From here on, the connections that are idle for longest, and then those of stalled clients, are closed for new ones. */
   connectionsMax?: number;
+  /** PEM; without it plain HTTP is spoken. */
+  tls?: {cert: string; key: string} | undefined;
   log: Log;
 };
 
@@ -35,20 +38,25 @@ const unsentBytesMax = 64 * 1024;
  * one chunk.
  */
 export function createGatewayServer(options: ServerOptions): Server {
-  const {listener, waiting, clientTimeoutMs, connectionsMax = connectionsOf(descriptorLimit()), log} = options;
-  const server = createServer({
+  const {listener, waiting, clientTimeoutMs, connectionsMax = connectionsOf(descriptorLimit()), tls, log} = options;
+  const settings = {
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
     connectionsCheckingInterval: checkEveryMs,
     noDelay: true,
-  });
+  };
+  const server = tls
+    ? createTlsServer({...settings, ...tls, handshakeTimeout: headersTimeoutMs})
+    : createServer(settings);
   // A client that has said all that it has to say still hears its answer. Node has no option for it.
   Object.assign(server, {httpAllowHalfOpen: true});
   const room = new Room({waiting, connectionsMax, log});
   const ahead = new WeakMap<Socket, number>();
 
   server.on('connection', socket => room.enter(socket));
+  // What asks is another object than what has connected.
+  server.on('secureConnection', socket => socket.once('close', () => room.leave(socket)));
   server.on('request', (incoming, outgoing) => {
     const {socket} = incoming;
     room.asks(socket);
@@ -129,6 +137,10 @@ class Room {
     if (this.#connections < this.#connectionsMax) return;
     const some = Math.ceil(this.#connectionsMax * roomPart);
     if (this.#arrivals++ % some === 0) this.#make(some);
+  }
+
+  leave(socket: Socket): void {
+    this.#idle.delete(socket);
   }
 
   asks(socket: Socket): void {

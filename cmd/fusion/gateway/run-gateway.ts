@@ -1,10 +1,12 @@
 import {createServer as createHttpServer, type Server} from 'node:http';
 import {Server as NetServer} from 'node:net';
 import {join} from 'node:path';
+import {buffer} from 'node:stream/consumers';
 import {getRequestListener} from '@hono/node-server';
+import {z} from 'zod';
 import type {Log} from '../../../core/log/log.ts';
 import {openTreeReader} from '../../../store/tree-store.ts';
-import {KeyRing} from '../../http/keys.ts';
+import {hashedKey, KeyRing} from '../../http/keys.ts';
 import {serveDescriptor} from '../../shell/pass-descriptor.ts';
 import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
@@ -13,8 +15,9 @@ import {Bodies} from './bodies.ts';
 import {type GatewayConfig, socketHandOver} from './gateway-config.ts';
 import {createGatewayServer, listenOn} from './http-server.ts';
 import {GatewayMetrics} from './metrics.ts';
+import {statusOf} from './routes/status.ts';
 import {Turns} from './turns.ts';
-import {Views} from './views.ts';
+import {type View, Views} from './views.ts';
 import {WaitingClients} from './waiting-clients.ts';
 
 /** How long idle connections stay open after this gateway stopped accepting: a client that is just about to ask is answered. */
@@ -37,10 +40,11 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
   }));
   // Before the first request, so that none waits for it, and while there are descriptors.
   for (const {reader} of views) reader.read(() => undefined);
+  const keys = new KeyRing(config.keys);
   const metrics = new GatewayMetrics();
   const waiting = new WaitingClients();
   const app = createApp({
-    keys: new KeyRing(config.keys),
+    keys,
     views: new Views(views),
     clock: systemClock,
     log,
@@ -52,10 +56,10 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
     leaving: signal,
     controllerSocket: config.controllerSocket,
   });
-  const control = createControl(metrics);
+  const control = createControl({metrics, keys, views});
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));
-  const {clientTimeoutMs} = config;
-  const server = createGatewayServer({listener: getRequestListener(app.fetch), waiting, clientTimeoutMs, log});
+  const {clientTimeoutMs, tls} = config;
+  const server = createGatewayServer({listener: getRequestListener(app.fetch), waiting, clientTimeoutMs, tls, log});
   // A client that keeps its connection is told to take another one before this one is closed.
   server.prependListener('request', (_, response) => {
     if (signal.aborted) response.shouldKeepAlive = false;
@@ -86,17 +90,29 @@ async function drain(server: Server): Promise<void> {
   clearTimeout(deadline);
 }
 
-function createControl(metrics: GatewayMetrics): Server {
+/** For the shell. */
+function createControl({metrics, keys, views}: ControlParts): Server {
+  const answers = new Map<string, (body: Buffer) => unknown>([
+    ['GET /health', () => ({data: {part: 'gateway', pid: process.pid}})],
+    ['GET /metrics', () => metrics.registry.getMetricsAsJSON()],
+    ['GET /views', () => ({data: views.map(view => ({view: view.name, ...statusOf(view, systemClock)}))})],
+    ['PUT /keys', body => keys.replace(z.array(hashedKey).parse(JSON.parse(body.toString())))],
+  ]);
   return createHttpServer(async (request, response) => {
-    const answers = new Map<string | undefined, () => Promise<unknown>>([
-      ['/health', async () => ({data: {part: 'gateway', pid: process.pid}})],
-      ['/metrics', () => metrics.registry.getMetricsAsJSON()],
-    ]);
-    const answer = answers.get(request.url);
-    response.writeHead(answer ? 200 : 404, {'content-type': 'application/json'});
-    response.end(JSON.stringify(answer ? await answer() : null));
+    const answer = answers.get(`${request.method} ${request.url}`);
+    let status = answer ? 200 : 404;
+    let body: unknown = null;
+    try {
+      body = (await answer?.(await buffer(request))) ?? null;
+    } catch (error) {
+      status = 500;
+      body = {error: {code: 'INTERNAL', message: textOf(error)}};
+    }
+    response.writeHead(status, {'content-type': 'application/json'}).end(JSON.stringify(body));
   });
 }
+
+type ControlParts = {metrics: GatewayMetrics; keys: KeyRing; views: readonly Pick<View, 'name' | 'reader'>[]};
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

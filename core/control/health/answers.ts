@@ -40,7 +40,7 @@ export function viewAnswer({view, fusion, isWanted, state, since, report, covera
     agents: report ? report.sessions.map(({id}) => id) : [],
     coverage,
     last_event_at: report?.last_event_at ?? null,
-    rejected: report?.rejected?.count ?? 0,
+    rejected: report?.rejected.count ?? 0,
     problem: report?.problem ?? null,
   };
 }

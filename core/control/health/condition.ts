@@ -9,8 +9,8 @@ export type Severity = (typeof severities)[number];
 /** What can be wrong. Each is a rule of `*-rules.ts`. */
 export const problemKinds = [
   // of a node
-  ...(['silent', 'never_seen', 'never_configured', 'config_refused', 'config_not_taken', 'cloned'] as const),
-  ...(['certificate_ending', 'version_skew'] as const),
+  ...(['silent', 'never_seen', 'never_configured', 'manifest_failed', 'config_refused'] as const),
+  ...(['config_not_taken', 'cloned', 'certificate_ending', 'version_skew'] as const),
   // of a pipe, or of another part
   ...(['missing', 'quarantined', 'crashing', 'stalled', 'source_unavailable', 'not_connected'] as const),
   ...(['config_failed', 'config_rolled_back', 'config_pending'] as const),

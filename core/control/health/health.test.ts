@@ -98,6 +98,10 @@ const rules: Rule[] = [
     () => (facts.clones = [{kind: 'agent', id: 'node-0', hosts: ['a', 'b'], since: clock.now()}]),
   ],
   [
+    ...(['manifest_failed', 'agent/node-0', 'error', 'fustorctl describe agent node-0'] as const),
+    () => (facts.unmade = [{kind: 'agent', id: 'node-0', reason: 'there is no secret "k"', since: clock.now()}]),
+  ],
+  [
     ...(['certificate_ending', 'agent/node-0', 'warning', 'fustorctl agent logs node-0'] as const),
     () => certify(clock.now() - 9 * day, clock.now() + day),
   ],
@@ -277,7 +281,7 @@ test('a payload is a zombie since it made progress last; another process has a t
   await pass(30_000);
   part().health = {work: {done: 12, pending: 3}};
   const since = clock.now() + 5_000;
-  await pass(60_000);
+  await pass(100_000);
   expect(health.picture().problems).toEqual([]);
   await pass(10_000);
   expect(health.picture().problems).toMatchObject([{kind: 'stalled', since}]);

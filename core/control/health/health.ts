@@ -1,7 +1,7 @@
 import type {Clock} from '../../time/clock.ts';
 import type {ControlStore} from '../control-store.ts';
 import type {Condition, ProblemKind, Severity} from './condition.ts';
-import type {Facts} from './facts.ts';
+import {type Facts, factsAt, type Given} from './facts.ts';
 import {HealthMemory, type Look} from './memory.ts';
 import {type NodeRow, nodeRows} from './node-rows.ts';
 import {nodeConditions} from './node-rules.ts';
@@ -37,8 +37,8 @@ export type HealthPicture = {
 export type HealthParts = {
   store: ControlStore;
   clock: Clock;
-  /** Everything but what time it is. */
-  facts: () => Omit<Facts, 'nowMs' | 'upMs'>;
+  /** As they are now. */
+  facts: () => Given;
 };
 
 const worstFirst: readonly Severity[] = ['error', 'warning', 'notice'];
@@ -64,7 +64,7 @@ export class Health {
   picture(): HealthPicture {
     const {clock} = this.#parts;
     const [now, at] = [clock.now(), clock.monotonic()];
-    const facts = {...this.#parts.facts(), nowMs: now, upMs: at - this.#startedAt};
+    const facts = factsAt(this.#parts.facts(), {nowMs: now, upMs: at - this.#startedAt});
     const look = this.#memory.look({now, at});
     const picture = {
       nodes: nodeRows(facts).map(row => dated(look, row, `${row.kind}/${row.id}`)),

@@ -1,6 +1,6 @@
 import type {StoredAgent} from '../control-store.ts';
 import type {NodeKind, PartConfigReport} from '../protocol.ts';
-import {type Facts, isWanted, wantedNodes} from './facts.ts';
+import {type Facts, nodeName} from './facts.ts';
 
 /**
  * How far a node is with what is wanted of it: the states of its parts, of which the worst counts, and
@@ -28,29 +28,25 @@ export type NodeRow = {
 };
 
 /** Every node that is wanted or was ever heard. */
-export function nodeRows(facts: Facts): NodeRow[] {
-  const {nodes, desired} = facts;
-  const heard = nodes.map(({stored, isOnline}): NodeRow => {
+export function nodeRows({nodes, wanted, heard}: Facts): NodeRow[] {
+  const known = nodes.map(({stored, isOnline}): NodeRow => {
     const {kind, id, seenAt, onlineSince} = stored;
-    const signature = desired && wantedNodes(desired, kind).find(node => node.id === id)?.signature;
+    const node = wanted.get(nodeName(stored));
     return {
       kind,
       id,
-      isWanted: desired !== undefined && isWanted(facts, stored),
+      isWanted: node !== undefined,
       state: isOnline ? 'online' : 'silent',
       sinceMs: isOnline ? onlineSince : seenAt,
-      apply: applyOf(stored, signature),
+      apply: applyOf(stored, node?.signature),
     };
   });
-  const unseen = (['agent', 'fusion'] as const).flatMap(kind =>
-    (desired ? wantedNodes(desired, kind) : [])
-      .filter(({id}) => !heard.some(row => row.kind === kind && row.id === id))
-      .map(({id, signature}): NodeRow => {
-        const apply = {state: 'pending', desired: signature ?? null, running: null, reason: null} as const;
-        return {kind, id, isWanted: true, state: 'never_seen', sinceMs: undefined, apply};
-      }),
-  );
-  return [...heard, ...unseen];
+  const unseen = [...wanted].flatMap(([name, {kind, id, signature}]): NodeRow[] => {
+    if (heard.has(name)) return [];
+    const apply = {state: 'pending', desired: signature ?? null, running: null, reason: null} as const;
+    return [{kind, id, isWanted: true, state: 'never_seen', sinceMs: undefined, apply}];
+  });
+  return [...known, ...unseen];
 }
 
 const worstFirst = ['failed', 'invalid', 'rolled_back', 'pending', 'soaking'] as const;

@@ -1,5 +1,5 @@
 import type {Condition} from './condition.ts';
-import {type Facts, type HeardNode, isWanted, wantedNodes} from './facts.ts';
+import {type Facts, type HeardNode, isWanted, nodeName} from './facts.ts';
 import {next} from './next-command.ts';
 
 /** A node pulls what has changed within a second; one that starts, or comes back, within its backoff. */
@@ -16,6 +16,7 @@ export function nodeConditions(facts: Facts): Condition[] {
     ...facts.nodes.flatMap(node => heardConditions(facts, node)),
     ...neverSeen(facts),
     ...neverConfigured(facts),
+    ...unmade(facts),
     ...clones(facts),
     ...certificates(facts),
   ];
@@ -23,7 +24,7 @@ export function nodeConditions(facts: Facts): Condition[] {
 
 function heardConditions(facts: Facts, {stored, isOnline}: HeardNode): Condition[] {
   const {kind, id, shell, config, seenAt} = stored;
-  const subject = `${kind}/${id}`;
+  const subject = nodeName(stored);
   const show = next.show(kind, id);
   if (!isOnline) {
     if (!isWanted(facts, stored)) return [];
@@ -38,7 +39,7 @@ function heardConditions(facts: Facts, {stored, isOnline}: HeardNode): Condition
     const problem = `It does not use its newest configuration: ${reason}`;
     found.push({kind: 'config_refused', subject, severity: 'error', problem, next: show});
   }
-  const wanted = facts.desired && wantedNodes(facts.desired, kind).find(node => node.id === id)?.signature;
+  const wanted = facts.wanted.get(subject)?.signature;
   if (wanted !== undefined && wanted !== config.desired) {
     const problem = 'It has not taken the configuration that is wanted, and goes on with an earlier one.';
     const waiting = {mark: wanted, patienceMs: notTakenAfterMs};
@@ -58,43 +59,50 @@ function heardConditions(facts: Facts, {stored, isOnline}: HeardNode): Condition
   return found;
 }
 
-function neverSeen({desired, nodes, enrolled = []}: Facts): Condition[] {
-  if (!desired) return [];
-  return (['agent', 'fusion'] as const).flatMap(kind =>
-    wantedNodes(desired, kind)
-      .filter(({id}) => !nodes.some(({stored}) => stored.kind === kind && stored.id === id))
-      .map(({id}): Condition => {
-        const common = {kind: 'never_seen', subject: `${kind}/${id}`} as const;
-        const hasEnrolled = enrolled.some(one => one.kind === kind && one.id === id);
-        if (!hasEnrolled) {
-          const problem = `It is configured, and no ${kind} has ever been heard under this name.`;
-          return {...common, severity: 'warning', problem, next: next.enroll(kind)};
-        }
-        const problem = 'It is configured and has enrolled, and has not been heard since.';
-        return {...common, severity: 'error', problem, next: next.enroll(kind), patienceMs: neverHeardAfterMs};
-      }),
-  );
+function neverSeen({wanted, heard, enrolled = []}: Facts): Condition[] {
+  const hasEnrolled = new Set(enrolled.map(nodeName));
+  return [...wanted].flatMap(([subject, {kind}]): Condition[] => {
+    if (heard.has(subject)) return [];
+    const common = {kind: 'never_seen', subject, next: next.enroll(kind)} as const;
+    if (!hasEnrolled.has(subject)) {
+      const problem = `It is configured, and no ${kind} has ever been heard under this name.`;
+      return [{...common, severity: 'warning', problem}];
+    }
+    const problem = 'It is configured and has enrolled, and has not been heard since.';
+    return [{...common, severity: 'error', problem, patienceMs: neverHeardAfterMs}];
+  });
 }
 
 /** Silent ones that nobody wants are what is left of nodes that were taken away. */
 function neverConfigured(facts: Facts): Condition[] {
-  const {nodes, enrolled = []} = facts;
+  const {nodes, heard, enrolled = []} = facts;
   const waiting = nodes
     .filter(({stored: {kind, config, parts, views = []}, isOnline}) => {
       const isIdle = kind === 'agent' ? parts.length === 0 : views.length === 0;
       return isOnline && isIdle && config.origin !== 'file';
     })
     .map(({stored}) => stored);
-  const unheard = enrolled.filter(({kind, id}) => !nodes.some(({stored}) => stored.kind === kind && stored.id === id));
+  const unheard = enrolled.filter(node => !heard.has(nodeName(node)));
   return [...waiting, ...unheard]
     .filter(node => facts.desired === undefined || !isWanted(facts, node))
-    .map(({kind, id}) => ({
+    .map(node => ({
       kind: 'never_configured',
-      subject: `${kind}/${id}`,
+      subject: nodeName(node),
       severity: 'warning',
       problem: 'It has nothing to do: no configuration names it.',
       next: next.apply,
     }));
+}
+
+function unmade({unmade = []}: Facts): Condition[] {
+  return unmade.map(({kind, id, reason, since}) => ({
+    kind: 'manifest_failed',
+    subject: `${kind}/${id}`,
+    severity: 'error',
+    problem: `It keeps its earlier configuration, because the one that is wanted cannot be made: ${reason}`,
+    next: next.describe(kind, id),
+    since,
+  }));
 }
 
 function clones({clones = []}: Facts): Condition[] {

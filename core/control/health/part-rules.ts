@@ -7,10 +7,16 @@ import {next} from './next-command.ts';
 import {healthOf, partLabel, partSubject} from './reports.ts';
 
 /**
- * How long is normal. Six heartbeats without progress; a fusion that is replaced, a mount that comes late; a payload that is
- * made, and what it is made from pulled.
+ * How long is normal. What always moves is told every 30 s: four heartbeats in which nothing gets on; three without a fusion,
+ * which may be being replaced; two without a mount, which may come late. A payload takes its time to be made, and to be told of.
  */
-const after = {stalledMs: 60_000, notConnectedMs: 30_000, unavailableMs: 10_000, pendingMs: 120_000, missingMs: 60_000};
+const after = {
+  stalledMs: 100_000,
+  notConnectedMs: 70_000,
+  unavailableMs: 40_000,
+  pendingMs: 120_000,
+  missingMs: 60_000,
+};
 /** Who has run for so long has got over its last death. */
 const recoveredAfterMs = 60_000;
 
@@ -18,9 +24,10 @@ type Said = Pick<Condition, 'kind' | 'severity' | 'problem' | 'next'> & Partial<
 
 /** What is wrong with pipes and the other parts of nodes that are heard: of those of silent nodes nothing is known. */
 export function partConditions({nodes, desired}: Facts): Condition[] {
+  const pipesOf = new Map(desired?.agents.map(({id, pipes}) => [id, pipes]));
   return nodes.flatMap(({stored, isOnline}) => {
     if (!isOnline) return [];
-    const pipes = (stored.kind === 'agent' && desired?.agents.find(({id}) => id === stored.id)?.pipes) || [];
+    const pipes = (stored.kind === 'agent' && pipesOf.get(stored.id)) || [];
     const about = (part: string) => ({
       subject: partSubject(stored, part),
       view: viewOf(part, pipes),
@@ -47,19 +54,19 @@ function partSays({kind, id}: StoredAgent, part: ReportedPart): Said[] {
     return [{kind: 'crashing', severity: 'warning', problem, next: logs}];
   }
   if (state !== 'running') return [];
-  const {work, pipe, source} = healthOf(part);
+  const {work, ...health} = healthOf(part);
   const found: Said[] = [];
   if (work && work.pending > 0) {
     const problem = `It is alive and makes no progress, while ${work.pending} wait to be done.`;
     const waiting = {mark: `${pid}:${work.done}`, patienceMs: after.stalledMs};
     found.push({kind: 'stalled', severity: 'error', problem, next: restart, ...waiting});
   }
-  if (source?.isAvailable === false) {
-    const problem = `Its source cannot be looked at${because(source.reason)}.`;
+  if (health.isAvailable === false) {
+    const problem = `Its source cannot be looked at${because(health.reason)}.`;
     found.push({kind: 'source_unavailable', severity: 'error', problem, next: logs, patienceMs: after.unavailableMs});
   }
-  if (pipe?.isConnected === false) {
-    const problem = `It cannot hand on what it sees${because(pipe.lastError)}.`;
+  if (health.isConnected === false) {
+    const problem = `It cannot hand on what it sees${because(health.lastError)}.`;
     found.push({kind: 'not_connected', severity: 'error', problem, next: logs, patienceMs: after.notConnectedMs});
   }
   return found;

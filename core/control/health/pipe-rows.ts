@@ -2,7 +2,7 @@ import type {StoredAgent} from '../control-store.ts';
 import {partOfPipe, pipeOf} from '../part-names.ts';
 import type {PartConfigReport, ReportedPart} from '../protocol.ts';
 import type {Facts, HeardNode} from './facts.ts';
-import {healthOf, viewReports} from './reports.ts';
+import {healthOf} from './reports.ts';
 
 export type PipeRow = {
   agent: string;
@@ -20,26 +20,27 @@ export type PipeRow = {
 };
 
 /** Every pipe that is wanted, or of which its agent tells. */
-export function pipeRows(facts: Facts): PipeRow[] {
-  const {nodes, desired} = facts;
-  const agents = nodes.filter(({stored}) => stored.kind === 'agent');
-  const sessions = nodes
-    .filter(({stored}) => stored.kind === 'fusion')
-    .flatMap(({stored}) => viewReports(stored))
-    .flatMap(({view, sessions}) => sessions.map(session => ({view, ...session})));
+export function pipeRows({nodes, desired, heard, reports}: Facts): PipeRow[] {
+  const sessions = new Map(
+    [...reports.values()]
+      .flat()
+      .flatMap(({view, sessions}) => sessions.map(one => [`${one.id}/${one.pipe}`, {view, ...one}])),
+  );
   const names = new Map<string, Map<string, string | undefined>>();
   const add = (agent: string, pipe: string, view: string | undefined) => {
     const pipes = names.get(agent) ?? new Map();
     names.set(agent, pipes.set(pipe, view ?? pipes.get(pipe)));
   };
-  for (const {stored} of agents) for (const pipe of toldPipes(stored)) add(stored.id, pipe, undefined);
+  for (const {stored} of nodes) {
+    if (stored.kind === 'agent') for (const pipe of toldPipes(stored)) add(stored.id, pipe, undefined);
+  }
   for (const {id, pipes} of desired?.agents ?? []) for (const {name, view} of pipes) add(id, name, view);
   const rows = [...names].flatMap(([agent, pipes]) => {
-    const node = agents.find(({stored}) => stored.id === agent);
+    const node = heard.get(`agent/${agent}`);
     return [...pipes].map(([pipe, view]): PipeRow => {
       const part = node?.stored.parts.find(({name}) => name === partOfPipe(pipe));
-      const session = sessions.find(one => one.id === agent && one.pipe === pipe);
-      const {pipe: health} = part ? healthOf(part) : {};
+      const session = sessions.get(`${agent}/${pipe}`);
+      const health = part && healthOf(part);
       return {
         agent,
         pipe,

@@ -1,81 +1,99 @@
-import {z} from 'zod';
 import type {StoredAgent} from '../control-store.ts';
 import {pipeOf} from '../part-names.ts';
 import type {NodeKind, ReportedPart} from '../protocol.ts';
 
 /**
  * What nodes say of themselves, as far as it is understood. It comes from programs of other versions: what is missing or
- * strange is undefined, and judged as if nothing was said.
+ * strange is undefined, and judged as if nothing was said. Read by hand, because thousands are read every few seconds.
  */
 
-const work = z.object({done: z.number(), pending: z.number()});
-const pipeHealth = z.object({
-  role: z.string().optional().catch(undefined),
-  isConnected: z.boolean().optional().catch(undefined),
-  queued: z.number().optional().catch(undefined),
-  lastError: z.string().optional().catch(undefined),
-});
-const sourceHealth = z.object({
-  isAvailable: z.boolean().optional().catch(undefined),
-  reason: z.string().optional().catch(undefined),
-});
-const partHealth = z.object({
-  work: work.optional().catch(undefined),
-  pipe: pipeHealth.optional().catch(undefined),
-  source: sourceHealth.optional().catch(undefined),
-});
-export type PartHealth = z.output<typeof partHealth>;
+export type PartHealth = {
+  work: {done: number; pending: number} | undefined;
+  role: string | undefined;
+  isConnected: boolean | undefined;
+  queued: number | undefined;
+  lastError: string | undefined;
+  /** Of its source. */
+  isAvailable: boolean | undefined;
+  reason: string | undefined;
+};
 
 export function healthOf({health}: ReportedPart): PartHealth {
-  return partHealth.safeParse(health).data ?? {};
+  const {work, pipe, source} = fields(health);
+  const {done, pending} = fields(work);
+  const {role, isConnected, queued, lastError} = fields(pipe);
+  const {isAvailable, reason} = fields(source);
+  return {
+    work: typeof done === 'number' && typeof pending === 'number' ? {done, pending} : undefined,
+    role: text(role),
+    isConnected: flag(isConnected),
+    queued: number(queued),
+    lastError: text(lastError),
+    isAvailable: flag(isAvailable),
+    reason: text(reason),
+  };
 }
 
-const text = z.string().nullish().catch(undefined);
-const count = z.number().nullish().catch(undefined);
-const session = z.object({
-  id: z.string(),
-  pipe: text,
-  session: text,
-  role: text,
-  source: text,
-  opened_at: text,
-  seen_at: text,
-  queued: count,
-  lag_ms: count,
-  unavailable: text,
-  watched: count,
-  known: count,
-  gaps: count,
-});
-export type SessionReport = z.output<typeof session>;
+export type SessionReport = {
+  /** Of the agent. */
+  id: string;
+  pipe: string | undefined;
+  session: string | undefined;
+  role: string | undefined;
+  source: string | undefined;
+  opened_at: string | undefined;
+  seen_at: string | undefined;
+  unavailable: string | undefined;
+  queued: number | undefined;
+  lag_ms: number | undefined;
+  watched: number | undefined;
+  known: number | undefined;
+  gaps: number | undefined;
+};
 
-const rejectedBatches = z.object({
-  count: z.number(),
-  last: z.object({agent: text, reason: text}).nullish().catch(undefined),
-});
-
-const viewReport = z.object({
-  view: z.string(),
-  sync: text,
-  complete: z.boolean().nullish().catch(undefined),
-  problem: text,
-  last_event_at: text,
-  leader: text,
-  rejected: rejectedBatches.optional().catch(undefined),
-  agents: z.array(z.unknown()).catch([]),
-});
-export type ViewReport = Omit<z.output<typeof viewReport>, 'agents'> & {fusion: string; sessions: SessionReport[]};
+export type ViewReport = {
+  view: string;
+  fusion: string;
+  sync: string | undefined;
+  complete: boolean | undefined;
+  problem: string | undefined;
+  last_event_at: string | undefined;
+  leader: string | undefined;
+  /** Batches, ever, and why the last one. */
+  rejected: {count: number; reason: string | undefined};
+  sessions: SessionReport[];
+};
 
 /** The views of a fusion, each as its `…/status` tells it: `data` and `meta`, or the fields of both in one. */
 export function viewReports({id: fusion, views = []}: StoredAgent): ViewReport[] {
   return views.flatMap(raw => {
-    const all = {...asObject(raw.meta), ...asObject(raw.data), ...raw};
-    const parsed = viewReport.safeParse({...all, view: all.view ?? all.name}).data;
-    if (!parsed) return [];
-    const {agents, ...report} = parsed;
-    const sessions = agents.flatMap(one => session.safeParse(one).data ?? []);
-    return [{...report, fusion, sessions}];
+    const all = {...fields(raw.meta), ...fields(raw.data), ...raw};
+    const view = text(all.view) ?? text(all.name);
+    if (view === undefined) return [];
+    const rejected = fields(all.rejected);
+    return [
+      {
+        ...{view, fusion, sync: text(all.sync), complete: flag(all.complete), problem: text(all.problem)},
+        ...{last_event_at: text(all.last_event_at), leader: text(all.leader)},
+        rejected: {count: number(rejected.count) ?? 0, reason: text(fields(rejected.last).reason)},
+        sessions: Array.isArray(all.agents) ? all.agents.flatMap(sessionReport) : [],
+      },
+    ];
   });
+}
+
+function sessionReport(raw: unknown): SessionReport[] {
+  const all = fields(raw);
+  const id = text(all.id);
+  if (id === undefined) return [];
+  return [
+    {
+      ...{id, pipe: text(all.pipe), session: text(all.session), role: text(all.role), source: text(all.source)},
+      ...{opened_at: text(all.opened_at), seen_at: text(all.seen_at), unavailable: text(all.unavailable)},
+      ...{queued: number(all.queued), lag_ms: number(all.lag_ms), gaps: number(all.gaps)},
+      ...{watched: number(all.watched), known: number(all.known)},
+    },
+  ];
 }
 
 /** How a part is called by people: a pipe of an agent, or the part of a fusion itself. */
@@ -88,6 +106,18 @@ export function partSubject({kind, id}: {kind: NodeKind; id: string}, part: stri
   return kind === 'agent' && pipe !== undefined ? `pipe/${id}/${pipe}` : `${kind}/${id}/${part}`;
 }
 
-function asObject(value: unknown): object {
-  return typeof value === 'object' && value !== null ? value : {};
+function fields(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function number(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
+}
+
+function flag(value: unknown): boolean | undefined {
+  return typeof value === 'boolean' ? value : undefined;
 }

@@ -1,5 +1,5 @@
 import type {Facts} from './facts.ts';
-import {type SessionReport, type ViewReport, viewReports} from './reports.ts';
+import type {SessionReport, ViewReport} from './reports.ts';
 
 export type ViewRow = {
   view: string;
@@ -13,16 +13,15 @@ export type ViewRow = {
 };
 
 /** Every view that is wanted, or of which a fusion tells. */
-export function viewRows({nodes, desired}: Facts): ViewRow[] {
-  const fusions = nodes.filter(({stored}) => stored.kind === 'fusion');
+export function viewRows({nodes, desired, heard, reports}: Facts): ViewRow[] {
   const rows = new Map<string, ViewRow>();
   for (const {name: view, fusion = null} of desired?.views ?? []) {
-    const node = fusions.find(({stored}) => stored.id === fusion);
+    const node = heard.get(`fusion/${fusion}`);
     const state = node ? (node.stored.views ? 'not_served' : 'unknown') : 'never_seen';
     rows.set(view, {view, fusion, isWanted: true, state, report: undefined, coverage: null});
   }
-  for (const {stored, isOnline} of fusions) {
-    for (const report of viewReports(stored)) {
+  for (const {stored, isOnline} of nodes) {
+    for (const report of (stored.kind === 'fusion' && reports.get(stored.id)) || []) {
       const {view} = report;
       const isWanted = rows.get(view)?.isWanted ?? false;
       const state = isOnline ? (report.sync ?? 'unknown') : 'silent';
@@ -51,23 +50,28 @@ export type SessionRow = {
 
 /** Every session of which a fusion tells, and those that wanted pipes do not have. */
 export function sessionRows(facts: Facts): SessionRow[] {
-  const {nodes, desired} = facts;
-  const wanted = (desired?.agents ?? []).flatMap(({id, pipes}) => pipes.map(pipe => ({agent: id, ...pipe})));
+  const wanted = new Map<string, {agent: string; pipe: string}[]>();
+  for (const {id: agent, pipes} of facts.desired?.agents ?? []) {
+    for (const {name: pipe, view} of pipes) {
+      const feeders = wanted.get(view) ?? [];
+      feeders.push({agent, pipe});
+      wanted.set(view, feeders);
+    }
+  }
   return viewRows(facts).flatMap(({view, fusion, report}): SessionRow[] => {
     if (!report || fusion === null) return [];
-    const isOnline = nodes.some(({stored, isOnline}) => stored.kind === 'fusion' && stored.id === fusion && isOnline);
+    const isOnline = facts.heard.get(`fusion/${fusion}`)?.isOnline === true;
+    const feeders = new Map(wanted.get(view)?.map(feeder => [`${feeder.agent}/${feeder.pipe}`, feeder]));
     const open = report.sessions.map((session): SessionRow => {
-      const {id: agent, pipe = null} = session;
-      const isWanted = wanted.some(one => one.agent === agent && one.name === pipe && one.view === view);
-      const state = session.unavailable ? 'unavailable' : 'open';
+      const {id: agent, pipe = null, unavailable} = session;
+      const isWanted = feeders.delete(`${agent}/${pipe}`);
+      const state = unavailable === undefined ? 'open' : 'unavailable';
       return {view, fusion, agent, pipe, isWanted, state: isOnline ? state : 'silent', session};
     });
-    const missing = wanted
-      .filter(one => one.view === view && !open.some(({agent, pipe}) => agent === one.agent && pipe === one.name))
-      .map(({agent, name}): SessionRow => {
-        const state = isOnline ? 'missing' : 'silent';
-        return {view, fusion, agent, pipe: name, isWanted: true, state, session: undefined};
-      });
+    const missing = [...feeders.values()].map(({agent, pipe}): SessionRow => {
+      const state = isOnline ? 'missing' : 'silent';
+      return {view, fusion, agent, pipe, isWanted: true, state, session: undefined};
+    });
     return [...open, ...missing];
   });
 }

@@ -1,7 +1,7 @@
 import type {Condition} from './condition.ts';
 import type {Facts} from './facts.ts';
 import {next} from './next-command.ts';
-import {type SessionReport, type ViewReport, viewReports} from './reports.ts';
+import type {SessionReport, ViewReport} from './reports.ts';
 
 /** A leader comes back, or another one takes over, within a session's timeout. */
 const staleAfterMs = 45_000;
@@ -13,7 +13,7 @@ const rejectedToldForMs = 24 * 3_600_000;
 export function viewConditions(facts: Facts): Condition[] {
   const heard = facts.nodes.filter(({stored, isOnline}) => stored.kind === 'fusion' && isOnline);
   return [
-    ...heard.flatMap(({stored}) => viewReports(stored)).flatMap(view => viewSays(view, facts)),
+    ...heard.flatMap(({stored}) => facts.reports.get(stored.id) ?? []).flatMap(view => viewSays(view, facts)),
     ...notServed(facts),
   ].map(condition => ({...condition, view: condition.subject.slice('view/'.length)}));
 }
@@ -43,8 +43,8 @@ function viewSays(report: ViewReport, facts: Facts): Condition[] {
     const reason = `${percent} % of its directories are watched by ${leader.id}; changes elsewhere are found by audits.`;
     found.push({...about, kind: 'coverage', severity: 'notice', problem: reason});
   }
-  if (rejected && rejected.count > 0) {
-    const last = rejected.last?.reason ? `; the last one: ${rejected.last.reason}` : '';
+  if (rejected.count > 0) {
+    const last = rejected.reason === undefined ? '' : `; the last one: ${rejected.reason}`;
     const told = {mark: String(rejected.count), toldForMs: rejectedToldForMs};
     const reason = `Batches that could not be applied were put aside, ${rejected.count} so far${last}.`;
     found.push({...about, kind: 'rejected', severity: 'warning', problem: reason, ...told});
@@ -65,12 +65,12 @@ function feeder({desired}: Facts, view: string): string | undefined {
 }
 
 /** Of a fusion that tells of its views, and not of this one. */
-function notServed({desired, nodes}: Facts): Condition[] {
+function notServed({desired, heard, reports}: Facts): Condition[] {
   if (!desired) return [];
   return desired.views.flatMap(({name, fusion}): Condition[] => {
-    const host = nodes.find(({stored}) => stored.kind === 'fusion' && stored.id === fusion);
+    const host = heard.get(`fusion/${fusion}`);
     if (!host?.isOnline || host.stored.views === undefined) return [];
-    if (viewReports(host.stored).some(({view}) => view === name)) return [];
+    if (reports.get(host.stored.id)?.some(({view}) => view === name)) return [];
     const problem = `It is configured, and the fusion ${host.stored.id} does not serve it.`;
     const look = next.show('fusion', host.stored.id);
     const subject = `view/${name}`;

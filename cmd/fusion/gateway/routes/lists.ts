@@ -1,10 +1,11 @@
 import {z} from '@hono/zod-openapi';
 import type {Path} from '../../../../core/entry/path.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
-import {BlindSpotPage, decodePlace} from '../../../../core/query/blind-spot-list.ts';
+import {BlindSpotPage} from '../../../../core/query/blind-spot-list.ts';
 import type {ListPage} from '../../../../core/query/list-page.ts';
 import {type Meta, readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
+import {decodePlace} from '../../../../core/query/run-scan.ts';
 import {decodePath, SuspectPage} from '../../../../core/query/suspect-list.ts';
 import {
   integerParameter,

@@ -9,6 +9,10 @@ export const meta = z
     view: z.string(),
     seq: z.number().int(),
     seq_from: z.number().int().optional(),
+    changes_since: z
+      .string()
+      .optional()
+      .describe('`since` of fs/changes and fs/watch, for all that this answer does not have.'),
     complete: z.boolean(),
     sync: z.enum(syncs),
     problem: z.string().optional().describe('With "unreadable": why the store cannot be read now, in one word.'),

@@ -50,8 +50,13 @@ export function statusRoutes(app: GatewayApp, {views, clock}: GatewayParts): voi
 
 function answerStatus(context: GatewayContext, view: View, clock: Clock): Response {
   readParameters(queryOf(context), []);
+  return context.json(statusOf(view, clock));
+}
+
+/** Of a view: what `GET …/status` answers. */
+export function statusOf(view: Pick<View, 'name' | 'reader'>, clock: Clock) {
   const nowMs = clock.now();
-  const body = view.reader.read(txn => {
+  return view.reader.read(txn => {
     const found = resolve(txn, rootPath);
     const {state, sessions} = readViewStatus(txn, nowMs);
     const totals = found.record!.totals;
@@ -100,7 +105,6 @@ function answerStatus(context: GatewayContext, view: View, clock: Clock): Respon
       meta: readMeta(txn, {view: view.name, nowMs}, found),
     };
   });
-  return context.json(body);
 }
 
 function countOf(jobs: readonly StoredJob[], wanted: JobState): number {

@@ -1,0 +1,126 @@
+import {z} from '@hono/zod-openapi';
+import type {ByteString} from '../../../../core/entry/byte-string.ts';
+import {type FileTime, type Kind, type KindName, kinds} from '../../../../core/entry/entry.ts';
+import {FustorError} from '../../../../core/errors/fustor-error.ts';
+import {GlobMistake} from '../../../../core/query/glob.ts';
+import {readMeta} from '../../../../core/query/meta.ts';
+import {type NameMatch, nameMatch} from '../../../../core/query/name-match.ts';
+import {resolve} from '../../../../core/query/resolve.ts';
+import {decodeSearchStart, SearchPage} from '../../../../core/query/search-page.ts';
+import {
+  booleanParameter,
+  integerParameter,
+  parseParameters,
+  pathParameters,
+  readParameters,
+  requestedPath,
+} from '../../../http/parameters.ts';
+import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {isGone} from '../is-gone.ts';
+import type {View} from '../views.ts';
+import {json, meta, node} from './schemas.ts';
+import {pathNotFound} from './tree.ts';
+import {viewRoute} from './view-route.ts';
+
+const sizeParameter = integerParameter({min: 0, max: Number.MAX_SAFE_INTEGER}).optional();
+const kindList = z
+  .string()
+  .refine(text => text.split(',').every(one => Object.hasOwn(kinds, one)), 'some of file, directory, symlink, other')
+  .transform(text => text.split(',').map((one): Kind => kinds[one as KindName]));
+const timeParameter = z
+  .string()
+  .transform(timeOf)
+  .refine(time => time !== undefined, 'seconds since 1970 or a date as 2026-01-31T12:00:00Z')
+  .optional();
+
+const parameters = z.object({
+  ...pathParameters,
+  pattern: z
+    .string()
+    .optional()
+    .describe(
+      'With *, ?, [ ], { }, or ** in it: what the whole name is like; without: a part of the name. With a / in it the same of ' +
+        'the path, from any folder on when it does not begin with /.',
+    ),
+  ignore_case: booleanParameter.optional().describe('Default: false.'),
+  kind: kindList.optional().describe('Only these, with commas: file, directory, symlink, other.'),
+  size_min: sizeParameter.describe('Bytes.'),
+  size_max: sizeParameter.describe('Bytes.'),
+  modified_after: timeParameter.describe('Seconds since 1970, or a date.'),
+  modified_before: timeParameter.describe('Seconds since 1970, or a date.'),
+  limit: integerParameter({min: 1, max: 10_000})
+    .optional()
+    .describe('Entries in one answer, at most about 256 KiB of them; `next_cursor` goes on. Default: 1000.'),
+  cursor: z.string().optional().describe('`next_cursor` of the answer before.'),
+  format: z
+    .enum(['json', 'ndjson'], {error: 'json or ndjson'})
+    .optional()
+    .describe('ndjson: one entry a line, and a last line {"meta": …}.'),
+});
+const names = Object.keys(parameters.shape);
+const limitDefault = 1_000;
+const found = node.omit({name: true, name_b64: true, children: true, continued: true}).extend({path: z.string()});
+
+/** `GET …/fs/search`: entries below a path by name, kind, size and time. */
+export function searchRoutes(app: GatewayApp, {views, clock, turns}: GatewayParts): void {
+  const answer = async (context: GatewayContext, view: View): Promise<Response> => {
+    const asked = parseParameters(readParameters(queryOf(context), names), parameters);
+    const path = requestedPath(asked);
+    const start = decodeSearchStart(path, asked.cursor);
+    if (!start) {
+      throw new FustorError('BAD_REQUEST', 'The cursor does not belong to this path.', {
+        hint: 'Send "next_cursor" of the answer before, with the same "path".',
+      });
+    }
+    const filter = {
+      kinds: asked.kind ?? [],
+      sizeMin: asked.size_min ?? 0,
+      sizeMax: asked.size_max ?? Number.POSITIVE_INFINITY,
+      modifiedAfter: asked.modified_after,
+      modifiedBefore: asked.modified_before,
+    };
+    const match = matchOf(asked.pattern ?? '', asked.ignore_case ?? false);
+    if (!view.reader.read(txn => resolve(txn, path).entry)) return pathNotFound(view, path, clock);
+    const page = new SearchPage({path, limit: asked.limit ?? limitDefault, match, filter}, start);
+    await turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
+    const known = view.reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, path)));
+    const full = {...known, next_cursor: page.nextCursor};
+    if (asked.format === 'ndjson') {
+      const lines = [...page.rows, JSON.stringify({meta: full})];
+      return new Response(`${lines.join('\n')}\n`, {headers: {'content-type': 'application/x-ndjson'}});
+    }
+    const text = `{"data":[${page.rows.join(',')}],"meta":${JSON.stringify(full)}}`;
+    return new Response(text, {headers: {'content-type': 'application/json'}});
+  };
+  const description = {
+    name: 'fs/search',
+    summary: 'Entries below a path by name or path, kind, size and time, as the tree is now.',
+    query: parameters,
+    responses: {
+      200: json(
+        z.object({data: z.array(found), meta}),
+        'The entries. A page that is full has a `next_cursor`, even if nothing comes behind it.',
+      ),
+    },
+  };
+  viewRoute(app, views, description, answer);
+}
+
+function matchOf(pattern: string, ignoresCase: boolean): NameMatch {
+  try {
+    return nameMatch(pattern as ByteString, {ignoresCase});
+  } catch (error) {
+    if (!(error instanceof GlobMistake)) throw error;
+    throw new FustorError('BAD_REQUEST', `The pattern "${pattern}" ${error.message}.`, {
+      hint: 'Ask for less at a time.',
+    });
+  }
+}
+
+/** Undefined when it is neither a number nor a date. */
+function timeOf(text: string): FileTime | undefined {
+  const [, seconds, decimals = ''] = /^(\d{1,12})(?:\.(\d{1,9}))?$/.exec(text) ?? [];
+  if (seconds !== undefined) return {seconds: Number(seconds), nanos: Number(decimals.padEnd(9, '0'))};
+  const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : {seconds: Math.floor(ms / 1000), nanos: (((ms % 1000) + 1000) % 1000) * 1e6};
+}
