@@ -162,7 +162,7 @@ export class Controller {
 
   /** How many agents are online and silent, for metrics. */
   counts(): {online: number; silent: number} {
-    const agents = this.#parts.store.read(txn => txn.agents()).filter(({kind}) => kind === 'agent');
+    const agents = [...this.#nodes.values()].filter(({kind}) => kind === 'agent');
     const online = agents.filter(({id}) => this.#isOnline(id)).length;
     return {online, silent: agents.length - online};
   }
@@ -217,8 +217,8 @@ export class Controller {
     };
     const before = this.#nodes.get(id);
     if (wasOnline) refuseOtherKind(before, kind);
-    const hasCommands = acknowledgements.length > 0 || store.read(txn => txn.openCommands(id).length > 0);
-    if (hasCommands) {
+    const hasOrders = acknowledgements.length > 0 || store.read(txn => txn.openCommands(id).length > 0);
+    if (hasOrders) {
       await store.write(txn => {
         acknowledge(txn, id, {acknowledgements, nowMs});
         if (isOvertakenBy(this.#nodes.get(id))) return;
