@@ -107,10 +107,22 @@ export class AgentParts implements Parts<AgentSetup> {
     const {accepts, changed} = this.#plane;
     this.#running = Promise.all([
       this.#applier.run(signal),
-      follow(accepts, () => this.#settle(), signal),
+      follow(accepts, () => this.#settleAgain(), signal),
       // Senders without a key may have another one now.
-      follow(changed, () => this.#applier.refresh(), signal),
+      follow(changed, () => this.#applier.refresh().catch(() => undefined), signal),
     ]);
+  }
+
+  /** When the controller says something else: nobody waits for that. */
+  async #settleAgain(): Promise<void> {
+    try {
+      await this.#settle();
+    } catch (error) {
+      this.#parts.log.error(
+        {error: error instanceof Error ? error.message : String(error)},
+        'it is not as it should be',
+      );
+    }
   }
 
   /** Resolves to undefined, or to what cannot be used besides pipes. */

@@ -177,8 +177,20 @@ export class FusionParts implements Parts<FusionSetup>, Workshop<ViewConfig> {
     return Promise.all([
       this.#applier.run(signal),
       this.#desk.run(signal),
-      follow(this.#plane.accepts, () => this.#settle(), signal),
+      follow(this.#plane.accepts, () => this.#settleAgain(), signal),
     ]);
+  }
+
+  /** When the controller says something else: nobody waits for that. */
+  async #settleAgain(): Promise<void> {
+    try {
+      await this.#settle();
+    } catch (error) {
+      this.#parts.log.error(
+        {error: error instanceof Error ? error.message : String(error)},
+        'it is not as it should be',
+      );
+    }
   }
 
   async #settle(): Promise<string | undefined> {

@@ -12,7 +12,7 @@ import type {TrustedKey} from '../../core/manifest/signature.ts';
 import {type Backoff, backoffMs} from '../../core/pipe/backoff.ts';
 import {Signal} from '../../core/pipe/signal.ts';
 import type {Clock} from '../../core/time/clock.ts';
-import {meetServer, sha256} from './first-contact.ts';
+import {isCertificate, meetServer, sha256} from './first-contact.ts';
 import {parseJson, refusalOf, type Way} from './http-way.ts';
 import type {NodeBootstrap, NodeIdentity, TlsMaterial} from './identity.ts';
 import {IdentityFiles, type KeptIdentity, type KeptTrust, type NodeKey, nothingTrusted} from './identity-files.ts';
@@ -118,13 +118,21 @@ export class FileIdentity implements NodeIdentity {
   async #step(signal: AbortSignal): Promise<boolean> {
     const {authToken} = this.#bootstrap;
     const mayEnrol = isEnrolToken(authToken);
-    if (this.#isTls && this.#trust.server === undefined) await this.#meet(signal);
+    if (this.#isTls && !this.#hasMet()) await this.#meet(signal);
     else if (mayEnrol && this.#kept?.enrolled_with !== tokenHash(authToken)) await this.#enrol(authToken, signal);
     else if (this.#trusted.length === 0) await this.#learn(signal);
     else if (mayEnrol && this.#isTls && this.#leftMs() <= 0) await this.#renew(signal);
     else return false;
     this.changed.raise();
     return true;
+  }
+
+  /** Another hash than that of the authority which is trusted: it is met anew. */
+  #hasMet(): boolean {
+    const {server} = this.#trust;
+    const {caSha256} = this.#bootstrap;
+    if (server === undefined || caSha256 === undefined) return server !== undefined;
+    return server !== 'system' && isCertificate(server, caSha256);
   }
 
   async #meet(signal: AbortSignal): Promise<void> {
@@ -146,7 +154,8 @@ export class FileIdentity implements NodeIdentity {
     const csr = this.#isTls ? await requestFor(key) : undefined;
     const request = {kind, id, token: authToken, public_key: key.publicKey, csr, host: hostname(), machine_id};
     const {token, certificate, ...trust} = await this.#ask('POST', 'enroll', enrolAnswer, {request, signal});
-    this.#accept(trust);
+    // Who has given this node another enrolment token wants it to begin anew, also with whom it trusts.
+    this.#accept(trust, {isCertain: true});
     this.#key = key;
     this.#keep({identity: 1, kind, id, token, enrolled_with: tokenHash(authToken), ...withDate(certificate, clock)});
     log.info({id}, 'this node is enrolled');
@@ -193,9 +202,9 @@ export class FileIdentity implements NodeIdentity {
   }
 
   /** The first keys that are told count; others in their place only when it is certain that the controller tells them. */
-  #accept({signing_keys, ca}: TrustAnswer): void {
+  #accept({signing_keys, ca}: TrustAnswer, {isCertain = this.#isTls} = {}): void {
     const before = this.#trust;
-    const isBelieved = signing_keys.length > 0 && (this.#isTls || before.signing_keys.length === 0);
+    const isBelieved = signing_keys.length > 0 && (isCertain || before.signing_keys.length === 0);
     const authority = (this.#isTls ? ca : undefined) ?? before.ca;
     if (authority !== undefined) new X509Certificate(authority);
     const now = {

@@ -1,4 +1,4 @@
-import type {X509Certificate} from 'node:crypto';
+import {X509Certificate} from 'node:crypto';
 import {connect, type TLSSocket} from 'node:tls';
 import {FustorError} from '../../core/errors/fustor-error.ts';
 
@@ -22,14 +22,18 @@ export async function meetServer({url, caSha256, timeoutMs, signal}: Contact): P
         `its certificate is not trusted here (${socket.authorizationError}), and it shows no authority`,
       );
     }
-    const wanted = caSha256.replaceAll(':', '').toLowerCase();
-    const found = shown.find(one => one.ca && sha256(one) === wanted);
+    const found = shown.find(one => one.ca && isCertificate(one, caSha256));
     if (found) return found.toString();
     const hashes = shown.map(sha256).join(', ') || 'nothing';
-    throw refused(url, `ca_sha256 is ${wanted}, and it shows ${hashes}`);
+    throw refused(url, `ca_sha256 is ${caSha256}, and it shows ${hashes}`);
   } finally {
     socket.destroy();
   }
+}
+
+/** `hash`: SHA-256 of its DER form, in hexadecimal, with colons or without. */
+export function isCertificate(certificate: X509Certificate | string, hash: string): boolean {
+  return sha256(new X509Certificate(certificate.toString())) === hash.replaceAll(':', '').toLowerCase();
 }
 
 /** Of the DER form, in hexadecimal. */

@@ -180,6 +180,32 @@ test('a token of its own needs no enrolment, and the key of the controller is pi
   expect(identity.trusted()).toEqual(first.identity.trusted());
 });
 
+test('over plain HTTP other keys of the controller count only with another enrolment token', async () => {
+  const controller = await start();
+  const first = node({url: controller.url, authToken: await enrolToken(controller)});
+  await until(() => isComplete(first.identity));
+  const [key] = first.identity.trusted();
+  await first.stop();
+  controller.close();
+  const anew = await start({signingKeys: [publicPem()]});
+  const {identity} = node({url: anew.url, authToken: await enrolToken(anew)});
+  expect(identity.trusted()).toEqual([key]);
+  await until(() => counts(anew, identity.token()), {what: 'the identity at the new controller'});
+  expect(identity.trusted()).not.toEqual([key]);
+});
+
+test('a controller that was set up anew is met by its new ca_sha256', async () => {
+  const controller = await start({isTls: true});
+  const first = node({url: controller.url, authToken: await enrolToken(controller)});
+  await until(() => isComplete(first.identity));
+  await first.stop();
+  const anew = await start({isTls: true, signingKeys: [publicPem()]});
+  const caSha256 = sha256(new X509Certificate(anew.identity.authority!.certificate));
+  const {identity} = node({url: anew.url, authToken: await enrolToken(anew), caSha256});
+  await until(() => counts(anew, identity.token()), {what: 'the identity at the new controller'});
+  expect(identity.trusted()).not.toEqual(first.identity.trusted());
+});
+
 test.each(['identity.json', 'trust.json', 'node.key'])('a damaged %s is told and left as it is', async name => {
   const controller = await start();
   const authToken = await enrolToken(controller, {uses: 5});

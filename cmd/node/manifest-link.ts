@@ -29,8 +29,8 @@ type Pulled = 'new' | 'same' | 'none' | 'failed';
 
 /** As long as proxies let a request be silent. */
 const waitSeconds = 30;
-/** Full jitter, also at the cap: those who lost one controller together come back one by one. */
-const retry: Backoff = {minMs: 1_000, maxMs: 10_000};
+/** Full jitter, from the first attempt on and also at the cap: those who lost one controller together come back one by one. */
+const retry: Backoff = {minMs: 1_000, maxMs: 30_000};
 /** A controller that knows of no manifest, or that does not hold a question, is not asked all the time. */
 const idle: Backoff = {minMs: 2_000, maxMs: 10_000};
 const heldMsMin = 1_000;
@@ -100,7 +100,7 @@ export class ManifestLink {
       isUrgent = !isFine;
       if (isFine) attempt = 0;
       if (isFine || pulled === undefined) continue;
-      const ms = backoffMs(pulled === 'failed' ? retry : idle, attempt++, random(), this.#retryAfterMs);
+      const ms = backoffMs(pulled === 'failed' ? retry : idle, ++attempt, random(), this.#retryAfterMs);
       await this.#unlessOther(until => clock.sleep(ms, until), seen, signal);
     }
   }

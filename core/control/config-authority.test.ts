@@ -9,6 +9,8 @@ import {parsePipes} from '../config/parse-pipes.ts';
 import type {Log} from '../log/log.ts';
 import {decodeManifest} from '../manifest/manifest.ts';
 import {trustedKey} from '../manifest/signature.ts';
+import {composeAgain} from '../site/compose.ts';
+import {readSiteFile} from '../site/site-file.ts';
 import {ConfigAuthority} from './config-authority.ts';
 import type {ControlStore} from './control-store.ts';
 import type {Offer} from './desired-state.ts';
@@ -173,6 +175,20 @@ describe('Git', () => {
     expect(signatures()['agent node-c']).toBe(before['agent node-c']);
     await git({}, 'c3');
     expect(manifests.get(node('agent node-c'))).toMatchObject({signature: before['agent node-c'], problem: undefined});
+  });
+
+  test('a node whose file does not count for a mistake keeps its manifest; one that was taken out does not', async () => {
+    await git();
+    const site = composeAgain(filesOf({'agents/node-c.yaml': null}), readSiteFile);
+    const planned = (file: string) =>
+      manifests.plan(site, {revision: 2, problems: [{file, message: `${file}:1:1  a mistake`}]});
+    expect(planned('agents/node-c.yaml')).toMatchObject({
+      put: [{id: 'node-c', problem: {reason: 'agents/node-c.yaml:1:1  a mistake', since: clock.now()}}],
+      ...{remove: [], changed: []},
+    });
+    expect(planned('agents/node-d.yaml')).toMatchObject({put: [], remove: [{id: 'node-c'}], changed: [{id: 'node-c'}]});
+    identities.revoked.add('agent node-c');
+    expect(planned('agents/node-c.yaml')).toMatchObject({put: [], remove: [{id: 'node-c'}]});
   });
 
   test('is the only authority where there is one', async () => {

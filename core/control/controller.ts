@@ -30,6 +30,9 @@ export type ControllerParts = {
   desiredSignature?: (kind: NodeKind, id: string) => string | undefined;
 };
 
+/** A heartbeat that is held. */
+type Held = {agent: string; kind: NodeKind; instance: string; known: readonly string[]; waitMs: number};
+
 type Heard = {
   /** On the monotonic clock. */
   at: number;
@@ -78,12 +81,16 @@ export class Controller {
    * heartbeat came, not while it is held. `signal` aborts when nobody waits for the answer any more, or nobody may wait longer.
    */
   async heartbeat(request: ControlHeartbeat, key: string, signal: AbortSignal): Promise<ControlHeartbeatAnswer> {
-    const {store, clock} = this.#parts;
-    const {agent_id: agent, instance, known_commands, wait_ms} = request;
+    const {agent_id: agent, kind = 'agent', instance, known_commands, wait_ms} = request;
     const known = [...known_commands, ...request.acknowledgements.map(({id}) => id)];
-    const tell = () => store.write(txn => tellCommands(txn, {agent, instance, known, nowMs: clock.now()}));
     const isOvertaken = await this.#hear(request, {key, known});
     if (isOvertaken) return {commands: [], held_ms: 0};
+    return this.#hold({agent, kind, instance, known, waitMs: Math.min(wait_ms, heldMsMax)}, signal);
+  }
+
+  /** A thousand are held at a time: each is what it needs, and not all that its request said. */
+  async #hold({agent, kind, instance, known, waitMs}: Held, signal: AbortSignal): Promise<ControlHeartbeatAnswer> {
+    const {store, clock} = this.#parts;
     const turn = Symbol(agent);
     this.#latest.set(agent, turn);
     const news = this.#newsOf(agent);
@@ -92,12 +99,13 @@ export class Controller {
     const since = clock.monotonic();
     for (;;) {
       const seen = news.count;
-      const facts = {held_ms: Math.floor(clock.monotonic() - since), ...this.#desiredOf(request)};
+      const facts = {held_ms: Math.floor(clock.monotonic() - since), ...this.#desiredOf(kind, agent)};
       if (signal.aborted || this.#latest.get(agent) !== turn) return {commands: [], ...facts};
       if (store.read(txn => hasCommands(txn, {agent, known, nowMs: clock.now()}))) {
-        return {commands: await tell(), ...facts};
+        const nowMs = clock.now();
+        return {commands: await store.write(txn => tellCommands(txn, {agent, instance, known, nowMs})), ...facts};
       }
-      const leftMs = Math.min(wait_ms, heldMsMax) - (clock.monotonic() - since);
+      const leftMs = waitMs - (clock.monotonic() - since);
       if (leftMs <= 0) return {commands: [], ...facts};
       await news.wait(signal, seen, {clock, ms: leftMs});
     }
@@ -228,7 +236,7 @@ export class Controller {
     return isOvertaken;
   }
 
-  #desiredOf({kind = 'agent', agent_id: id}: ControlHeartbeat): {desired?: string} {
+  #desiredOf(kind: NodeKind, id: string): {desired?: string} {
     const desired = this.#parts.desiredSignature?.(kind, id);
     return desired === undefined ? {} : {desired};
   }

@@ -95,7 +95,7 @@ export class Applier<C> {
     signal.addEventListener('abort', () => (this.#isStopped = true), {once: true});
     while (!signal.aborted) {
       const seen = {parts: parts.count, wanted: this.#wanted.count};
-      await this.#next(() => this.#replan(false));
+      await this.#next(() => this.#replan(false)).catch(error => this.#noteFailure(error));
       const woken = new AbortController();
       const until = AbortSignal.any([signal, woken.signal]);
       const ms = this.#waitMs();
@@ -153,6 +153,12 @@ export class Applier<C> {
 
   #look(record: ApplyRecord<C>): Look | undefined {
     return this.#parts.workshop.look(record.name, chosen(record), record.lastGood);
+  }
+
+  /** Nobody waits for what is made because of how parts are. */
+  #noteFailure(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#parts.log.error({error: reason}, 'the parts cannot be made as they should be');
   }
 
   #waitMs(): number | undefined {

@@ -91,8 +91,7 @@ export function plan<C>({records, wanted, looks, soakMs, nowMs, wallMs}: PlanInp
 
 /** What the part is to run now; undefined: nothing. */
 export function chosen<C>({desired, lastGood, failed}: ApplyRecord<C>): Setup<C> | undefined {
-  if (!desired) return lastGood;
-  return failed && lastGood ? lastGood : desired;
+  return failed && lastGood ? lastGood : (desired ?? lastGood);
 }
 
 export function stateOf<C>(record: ApplyRecord<C>, look: Look | undefined): ApplyState {

@@ -20,6 +20,7 @@ export function checkSite(site: Site, files: readonly SiteFile[], credentials: R
     ...pipesOfFiles,
     ...each(site, 'agents', agent => checkAgent(site, agent)),
     ...each(site, 'keys', key => checkKey(site, key)),
+    ...sameKeys(site),
   ];
 }
 
@@ -108,6 +109,17 @@ function checkKey(site: Site, key: Definition): Mistake[] {
       ? told(key, 'key', [{path: [], message: 'the controller must know it', wanted: '"${secret:NAME}"'}])
       : []),
   ];
+}
+
+/** As written: what two credentials stand for is not known here. */
+function sameKeys(site: Site): Mistake[] {
+  const seen = new Set<unknown>();
+  return [...site.keys.values()].flatMap(one => {
+    const setting = one.settings.sha256 === undefined ? 'key' : 'sha256';
+    const isSecond = seen.size === seen.add(one.settings[setting]).size;
+    const message = 'another entry has the same key, so it would be unclear who is asking';
+    return isSecond ? told(one, setting, [{path: [], message}]) : [];
+  });
 }
 
 function missing(wanted: string): ReferenceProblem {

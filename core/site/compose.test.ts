@@ -113,6 +113,7 @@ describe('a strict offer', () => {
     ['site/keys.yaml', 'user: ada', 'user: bob', 'keys.scripts.user: no such user'],
     ['site/keys.yaml', 'role: reader', 'role: admin', 'keys.scripts.role: the user ada has only the role operator'],
     ['site/keys.yaml', '${secret:scripts}', '${env:SCRIPTS}', 'keys.scripts.key: the controller must know it'],
+    ['site/keys.yaml', 'sha256: ', 'key: "${secret:scripts}" } #', 'keys.all.key: another entry has the same key'],
     ['site/keys.yaml', 'keys:', 'kays:', 'kays: unknown setting; wanted keys'],
     [
       'agents/node-c.yaml',

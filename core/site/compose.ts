@@ -25,7 +25,7 @@ export type ComposeParts = {
   read: (path: string, text: string) => ReadFile;
 };
 
-const hint = 'Nothing was changed. fustor.site.example.yaml and fustor.example.yaml explain every setting.';
+const hint = 'Nothing was changed. core/site/site.example.yaml and fustor.example.yaml explain every setting.';
 
 /** Throws CONFIG_INVALID with every mistake of every file. */
 export function composeStrict(offered: SiteFiles, {credentials, read}: ComposeParts): Composed {

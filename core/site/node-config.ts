@@ -1,7 +1,7 @@
 import {hash} from 'node:crypto';
 import {FustorError} from '../errors/fustor-error.ts';
 import {type Definition, type Definitions, fusionOf, pipesOf, type Site, textsOf} from './site.ts';
-import type {Settings} from './site-file.ts';
+import {groupOf, type Settings} from './site-file.ts';
 
 /** A key of a fusion as its topology has it. */
 export type KeyHash = {name: string; role: string; views: readonly string[] | '*'; sha256: string};
@@ -25,7 +25,7 @@ export function agentConfig(site: Site, id: string): Settings {
     new Set([...pipes.values()].map(({settings}) => String(settings[setting])));
   const {log_level, supervision} = agent.settings;
   return {
-    agent: {log_level, supervision},
+    agent: {log_level, supervision: supervisionOf(site, supervision)},
     sources: chosen(named('source'), name => found(scope.sources, 'source', name).settings),
     senders: chosen(named('sender'), name => senderConfig(site, found(scope.senders, 'sender', name).settings)),
     pipes: chosen(pipes.keys(), name => pipes.get(name)!.settings),
@@ -38,10 +38,10 @@ export function fusionConfig(
   id: string,
   {identities, secret}: {identities: NodeIdentities; secret: (text: string) => string},
 ): Settings {
-  const {url: _, ...fusion} = found(site.fusions, 'fusion', id).settings;
+  const {url: _, supervision, ...fusion} = found(site.fusions, 'fusion', id).settings;
   const views = [...site.views.keys()].filter(view => fusionOf(site, view) === id).sort();
   return {
-    fusion,
+    fusion: {...fusion, supervision: supervisionOf(site, supervision)},
     views: chosen(views, name => {
       const {datastore: _store, fusion: _fusion, ...settings} = site.views.get(name)!.settings;
       return settings;
@@ -53,6 +53,14 @@ export function fusionConfig(
       .filter(key => key.views.length > 0)
       .sort((a, b) => order(a.name, b.name) || order(a.sha256, b.sha256)),
   };
+}
+
+/** What a node says itself goes before the policy of the site. */
+function supervisionOf({policies}: Site, own: unknown): Settings | undefined {
+  const policy = policies.get('soak');
+  const soak = policy && groupOf(policy.file.settings.policies).soak;
+  if (soak === undefined) return own === undefined ? undefined : groupOf(own);
+  return {soak, ...groupOf(own)};
 }
 
 /** The keys that the desired state defines. */
@@ -79,10 +87,11 @@ function agentKeys(site: Site, served: readonly string[], identities: NodeIdenti
     });
     const views = [...new Set(own.map(({settings}) => String(settings.view)))].filter(view => served.includes(view));
     if (views.length === 0) return [];
-    // While a token is replaced there are two, and names of keys are used once.
+    // While a token is replaced there are two, and names of keys are used once and have 64 letters at most.
+    const name = `agent.${id}`.slice(0, 55);
     return identities
       .tokensOf(id)
-      .map(sha256 => ({name: `agent.${id}.${sha256.slice(0, 8)}`, role: 'agent', views, sha256}));
+      .map(sha256 => ({name: `${name}.${sha256.slice(0, 8)}`, role: 'agent', views, sha256}));
   });
 }
 

@@ -7,8 +7,8 @@ import {composeStrict} from './compose.ts';
 import {readSiteFile} from './site-file.ts';
 import {siteSchema} from './site-schema.ts';
 
-const name = 'fustor.site.example.yaml';
-const text = readFileSync(join(import.meta.dirname, '../..', name), 'utf8');
+const name = 'site.example.yaml';
+const text = readFileSync(join(import.meta.dirname, name), 'utf8');
 
 test('the example is a site, and shows every section and every setting that only sites have', () => {
   const {site} = composeStrict(new Map([[name, text]]), {credentials: new Set(['scripts']), read: readSiteFile});

@@ -68,7 +68,7 @@ export const siteSchema = group({
   fusions: named(fusion),
   keys: named(key),
   users: named(user),
-  policies: group({soak: duration({min: '0s'}).optional()}).optional(),
+  policies: group({soak: duration({min: '1s', max: '1d'}).optional()}).optional(),
 });
 
 /** As the agent's own file; `data` is the business of its host. */

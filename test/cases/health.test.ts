@@ -68,7 +68,7 @@ for (const isEmbedded of [false, true]) {
     const site = await startSite({}, {isEmbedded});
     expect(await site.fustorctl('status')).toEqual({status: 0, stdout: 'Nothing needs action.\n', stderr: ''});
     await site.kill('agent');
-    const {problem, text} = await told(site, 'silent', 60_000);
+    const {problem, text} = await told(site, 'silent', 150_000);
     expect(problem).toMatchObject({subject: 'agent/node-a', severity: 'error', next: 'fustorctl agent show node-a'});
     expect(text).toContain(`ERROR    agent/node-a  since ${problem.since}\n`);
     expect(text).toContain('$ fustorctl agent show node-a\n');
@@ -85,7 +85,7 @@ for (const isEmbedded of [false, true]) {
     const back = await site.fustorctl('wait', '--for=online', 'agent/node-a', '--timeout', '60s');
     expect(back).toMatchObject({status: 0, stderr: ''});
     await until(async () => (await problems(site)).every(({kind}) => kind !== 'silent'));
-  });
+  }, 300_000);
 }
 
 test('a pipe in quarantine is told with the command that lets it out', async () => {
@@ -132,13 +132,13 @@ test('a payload that is alive and makes no progress is told as a zombie, with th
     for (const gateway of gateways) process.kill(gateway, 'SIGCONT');
   });
   writeFileSync(join(site.directory, 'never told'), 'x');
-  const {problem, text} = await told(site, 'stalled', 120_000);
+  const {problem, text} = await told(site, 'stalled', 240_000);
   expect(problem).toMatchObject({subject: 'pipe/node-a/site', severity: 'error'});
   expect(text).toContain('$ fustorctl agent restart node-a site\n');
   expect(await next(site, problem)).toMatchObject({status: 0});
   expect((await until(() => partOf(site))).pid).not.toBe(pid);
   expect((await problems(site)).filter(({kind}) => kind === 'stalled')).toEqual([]);
-});
+}, 300_000);
 
 test('a controller that is restored from a backup knows what it knew', async () => {
   const site = await startSite();

@@ -18,6 +18,8 @@ type Shell = {parts?: object[]; config?: object; version?: string; limit?: numbe
 /** A folder in which real faults of a host are seeded, and `fustorctl doctor` looks for them. */
 export class DoctorHost {
   readonly #folder = temporaryFolder();
+  /** Others may run tests on this machine, too: only these processes are seen. */
+  readonly #processes = new Set([process.pid]);
   readonly #cleanups: (() => unknown)[] = [() => this.#folder.remove()];
   /** Of an agent, without anything wrong but that it does not run. */
   readonly data = join(this.#folder.path, 'data');
@@ -31,6 +33,10 @@ export class DoctorHost {
     return this.#folder.path;
   }
 
+  sees(pid: number): void {
+    this.#processes.add(pid);
+  }
+
   /** At the end, the last first. */
   atEnd(cleanup: () => unknown): void {
     this.#cleanups.push(cleanup);
@@ -42,7 +48,8 @@ export class DoctorHost {
 
   async examine(args: string[], facts: Partial<HostFacts> = {}, form = 'json') {
     let [out, err] = ['', ''];
-    const exit = await runVerb(doctorWith({...hostFacts, ...facts}), [...args, '-o', form], {
+    const processNumbers = () => hostFacts.processNumbers().filter(pid => this.#processes.has(pid));
+    const exit = await runVerb(doctorWith({...hostFacts, processNumbers, ...facts}), [...args, '-o', form], {
       env: {PATH: process.env.PATH},
       isTerminal: false,
       write: async text => {
@@ -97,6 +104,7 @@ export class DoctorHost {
     `);
     this.atEnd(() => script.kill());
     await script.line(1);
+    this.sees(script.pid);
     return script;
   }
 
@@ -107,6 +115,7 @@ export class DoctorHost {
     const log = openSync(join(this.data, 'run/payload-p.log'), 'a');
     const child: ChildProcess = spawn(process.execPath, [program, 'payload'], {stdio: ['ignore', 'ignore', log]});
     closeSync(log);
+    this.sees(child.pid!);
     this.atEnd(() => child.kill('SIGKILL'));
     await until(() => processState(child.pid!) !== undefined, {what: 'the payload'});
     return {pid: child.pid!, startTime: processState(child.pid!)!.startTime};

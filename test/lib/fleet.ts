@@ -117,6 +117,11 @@ keys:
     return join(this.folder, 'storages', name);
   }
 
+  /** Where an agent sees its storage. */
+  mount(name: string): string {
+    return this.#mounts.get(name)?.path ?? this.storage(this.#plan.agents[name]!.storage);
+  }
+
   /** The data directory of a node. */
   data(name: string): string {
     return join(this.folder, 'nodes', name, 'data');
@@ -138,7 +143,7 @@ keys:
     {path, source = '', pipe = ''}: {path?: string; source?: string; pipe?: string} = {},
   ): string {
     const {storage} = this.#plan.agents[name]!;
-    const root = path ?? this.#mounts.get(name)?.path ?? this.storage(storage);
+    const root = path ?? this.mount(name);
     const fusion = Object.entries(this.#plan.fusions).find(([, one]) => one.storage === storage)![0];
     return `agent: { id: ${name}, supervision: { soak: 2s } }
 sources: { mount: { path: ${JSON.stringify(root)} ${source} } }
@@ -198,7 +203,9 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
     const wanted = await linesOfFind(this.storage(storage));
     let last: unknown;
     const isSame = async () => {
-      const {status, text} = await this.get(fusion, `/api/v1/views/${storage}/fs/tree?recursive=true`);
+      const path = `/api/v1/views/${storage}/fs/tree?recursive=true`;
+      // While its shell is started again nothing listens.
+      const {status, text} = await this.get(fusion, path).catch(error => ({status: 0, text: String(error.cause)}));
       const different = status === 200 ? difference(linesOfTree(text).lines, wanted) : undefined;
       last = different ?? {status, text};
       return different?.count === 0;
@@ -226,7 +233,9 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
   }
 
   #siteFiles(): Record<string, string> {
-    const fusions = Object.keys(this.#plan.fusions).map(name => `  ${name}: { url: "${this.url(name)}", gateways: 1 }`);
+    const fusions = Object.keys(this.#plan.fusions).map(
+      name => `  ${name}: { url: "${this.url(name)}", gateways: 1, supervision: { soak: 2s } }`,
+    );
     const views = Object.entries(this.#plan.fusions).map(
       ([name, {storage}]) => `  ${storage}: { datastore: ${storage}, fusion: ${name}, session_timeout: 5s }`,
     );

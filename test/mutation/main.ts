@@ -12,7 +12,7 @@ import {type Mutant, mutantsOf} from './mutants.ts';
  */
 const {values} = parseArgs({
   options: {
-    areas: {type: 'string', default: 'arbitration,configuration'},
+    areas: {type: 'string', default: 'arbitration,configuration,application'},
     files: {type: 'string'},
     every: {type: 'string', default: '1'},
     scenarios: {type: 'string', default: '40'},
@@ -50,6 +50,11 @@ const areas: Record<string, Area> = {
       ...['core/control/revisions.ts', 'core/control/config-authority.ts', 'core/control/manifests.ts'],
     ],
     checks: [[...unit, 'core/manifest', 'core/control/revisions', 'core/control/config-authority']],
+  },
+  /** What a node makes of what it is told: what is applied, undone, and kept. */
+  application: {
+    files: ['core/node/apply-planner.ts', 'core/node/kept-records.ts'],
+    checks: [[...unit, 'core/node']],
   },
 };
 /** Some mutants never end. */

@@ -5,7 +5,8 @@ import {FustorError} from '../../../core/errors/fustor-error.ts';
 import {hideSecrets} from '../../../core/site/hide-secrets.ts';
 import {agentConfig} from '../../../core/site/node-config.ts';
 import {mistakeIn, readSiteFile} from '../../../core/site/site-file.ts';
-import {mayWait, queryOf} from '../../http/api.ts';
+import {answerLater} from '../../http/answer-later.ts';
+import {queryOf} from '../../http/api.ts';
 import {demandNode, type Key, mayOrder} from '../../http/keys.ts';
 import {parseParameters, readParameters} from '../../http/parameters.ts';
 import {readBody} from '../../http/read-json.ts';
@@ -19,25 +20,26 @@ const configBytesMax = 2 ** 20;
  * `/api/v1/control/configs`: what one node should do. Administrators store the full configuration of an agent, as its own file
  * would be; the node pulls its manifest, in which that is and all else it needs.
  */
-export function configRoutes(app: ControllerApp, {desired: {authority, manifests}, leaving}: ControllerAppParts): void {
+export function configRoutes(app: ControllerApp, parts: ControllerAppParts): void {
+  const {authority, manifests} = parts.desired;
   app.get('/api/v1/control/configs/pull', async context => {
     const raw = readParameters(queryOf(context), Object.keys(pullParameters.shape));
     const {agent_id: id, kind: asked, current_signature: current, wait} = parseParameters(raw, pullParameters);
     const key = context.get('key');
     const kind = asked ?? key.node?.kind ?? 'agent';
     demandNode(key, {kind, id});
-    const manifest = await manifests.pull(
-      {kind, id},
-      {current, waitMs: wait * 1_000, signal: mayWait(context, leaving)},
-    );
-    if (!manifest) throw notFound(`There is no configuration for the ${kind} ${id}.`);
-    const headers = {
-      'x-config-signature': manifest.signature,
-      'x-config-revision': String(manifest.revision),
-      'cache-control': 'no-store',
-    };
-    if (manifest.signature === current) return context.body(null, 304, headers);
-    return context.body(new Uint8Array(manifest.bytes), 200, {...headers, 'content-type': 'application/json'});
+    const known = {current, waitMs: wait * 1_000};
+    return answerLater(context, parts, async signal => {
+      const manifest = await manifests.pull({kind, id}, {...known, signal});
+      if (!manifest) throw notFound(`There is no configuration for the ${kind} ${id}.`);
+      const headers = {
+        'x-config-signature': manifest.signature,
+        'x-config-revision': String(manifest.revision),
+        'cache-control': 'no-store',
+      };
+      if (manifest.signature === current) return {status: 304, headers, body: null};
+      return {status: 200, headers: {...headers, 'content-type': 'application/json'}, body: manifest.bytes};
+    });
   });
 
   app.post('/api/v1/control/configs/:agent', async context => {

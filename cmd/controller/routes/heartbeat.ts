@@ -1,5 +1,6 @@
 import {controlHeartbeat} from '../../../core/control/protocol.ts';
-import {mayWait, queryOf} from '../../http/api.ts';
+import {answerLater} from '../../http/answer-later.ts';
+import {queryOf} from '../../http/api.ts';
 import {demandNode} from '../../http/keys.ts';
 import {readParameters} from '../../http/parameters.ts';
 import {readJson} from '../../http/read-json.ts';
@@ -9,7 +10,8 @@ import type {ControllerApp, ControllerAppParts} from '../app.ts';
 const bodyBytesMax = 8 * 2 ** 20;
 
 /** `POST /api/v1/control/heartbeat`: what shells say, held until there is a command. */
-export function heartbeatRoutes(app: ControllerApp, {controller, identity, clock, leaving}: ControllerAppParts): void {
+export function heartbeatRoutes(app: ControllerApp, parts: ControllerAppParts): void {
+  const {controller, identity, clock} = parts;
   app.post('/api/v1/control/heartbeat', async context => {
     readParameters(queryOf(context), []);
     const request = await readJson(context, controlHeartbeat, {bytesMax: bodyBytesMax});
@@ -17,7 +19,10 @@ export function heartbeatRoutes(app: ControllerApp, {controller, identity, clock
     demandNode(context.get('key'), {kind, id});
     const {host, machine_id: machineId} = shell;
     identity.clones.hear({kind, id, instance, host, machineId, at: clock.now()});
-    const until = mayWait(context, leaving);
-    return context.json({data: await controller.heartbeat(request, context.get('key').name, until)});
+    const key = context.get('key').name;
+    return answerLater(context, parts, async until => {
+      const data = await controller.heartbeat(request, key, until);
+      return {status: 200, headers: {'content-type': 'application/json'}, body: JSON.stringify({data})};
+    });
   });
 }

@@ -2,7 +2,7 @@ import {isObject} from '../exact-json.ts';
 import type {Check, Finding} from './finding.ts';
 import type {HostFacts} from './host-facts.ts';
 import type {Home, Place} from './place.ts';
-import {linkOf, openFiles, processNumbers} from './processes.ts';
+import {linkOf, openFiles} from './processes.ts';
 
 const folder = '/proc/sys/fs/inotify';
 /** What the kernel gives at least; a storage of any size has more directories. */
@@ -52,7 +52,8 @@ function instances(agents: Place['homes'], facts: HostFacts): Finding[] {
   if (allowed === undefined) return [];
   const pids = new Set(agents.flatMap(({shellPid}) => shellPid ?? []));
   const users = new Set(pids.size === 0 ? [process.getuid!()] : [...pids].map(pid => userOf(pid, facts)));
-  const used = processNumbers()
+  const used = facts
+    .processNumbers()
     .filter(pid => users.has(userOf(pid, facts)))
     .reduce((sum, pid) => sum + openFiles(pid).filter(file => file === inotifyLink).length, 0);
   if (used < allowed - 1) return [];

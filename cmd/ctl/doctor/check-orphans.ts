@@ -2,7 +2,7 @@ import {basename, dirname, join} from 'node:path';
 import {readRecords} from '../../shell/part-record.ts';
 import {isRunning} from '../../shell/process-table.ts';
 import type {Check, Finding} from './finding.ts';
-import {commandLine, linkOf, lockHolder, processNumbers, processText} from './processes.ts';
+import {commandLine, linkOf, lockHolder, processText} from './processes.ts';
 
 const partWords = {payload: 'agent', engine: 'fusion', gateway: 'fusion', controller: 'fusion'} as const;
 
@@ -12,7 +12,7 @@ const partWords = {payload: 'agent', engine: 'fusion', gateway: 'fusion', contro
  */
 export const checkOrphans: Check = {
   name: 'orphans',
-  find: ({homes}) => [...homes.flatMap(recordsOfTheDead), ...processNumbers().flatMap(orphan)],
+  find: ({homes}, facts) => [...homes.flatMap(recordsOfTheDead), ...facts.processNumbers().flatMap(orphan)],
 };
 
 function orphan(pid: number): Finding[] {

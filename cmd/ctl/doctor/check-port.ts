@@ -1,7 +1,7 @@
 import type {Check, Finding} from './finding.ts';
 import type {HostFacts} from './host-facts.ts';
 import type {Home, Place} from './place.ts';
-import {openFiles, processNumbers, processText} from './processes.ts';
+import {openFiles, processText} from './processes.ts';
 
 const reasons: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there',
@@ -27,7 +27,7 @@ function ownAddress(home: Home, facts: HostFacts): Finding[] {
     const problem = `The ${role} runs, and nothing listens there.`;
     return [{subject, problem, remedy: `Have it read its configuration again: kill -HUP ${shellPid}`}];
   }
-  const holders = processNumbers().filter(pid => openFiles(pid).some(file => sockets.includes(file)));
+  const holders = facts.processNumbers().filter(pid => openFiles(pid).some(file => sockets.includes(file)));
   // systemd keeps it for the service, and a service of its own has no shell that could be asked.
   const own = [1, shellPid, ...records.map(({pid}) => pid)];
   if (role === 'controller' || holders.some(pid => own.includes(pid))) return [];

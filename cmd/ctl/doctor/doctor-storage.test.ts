@@ -103,6 +103,7 @@ describe('limits', () => {
     `);
     host.atEnd(() => script.kill());
     await script.line(1);
+    host.sees(script.pid);
     const facts = withText('/proc/sys/fs/inotify/max_user_instances', '1\n');
     expect(await host.findings('inotify', ['--data', host.data], facts)).toMatchObject([
       {subject: 'fs.inotify.max_user_instances'},

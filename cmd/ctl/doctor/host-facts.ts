@@ -1,5 +1,5 @@
 import {dlopen} from 'node:ffi';
-import {readFileSync, type StatsFs, statfsSync} from 'node:fs';
+import {readdirSync, readFileSync, type StatsFs, statfsSync} from 'node:fs';
 
 /** What checks ask of this host where a test cannot seed the real fault. */
 export type HostFacts = {
@@ -9,6 +9,8 @@ export type HostFacts = {
   isClockSynchronised(): boolean | undefined;
   /** A file of /proc or /sys; undefined where there is none, or this user may not read it. */
   readText(path: string): string | undefined;
+  /** The numbers of all processes that this one sees. */
+  processNumbers(): number[];
   statfs(path: string): Pick<StatsFs, 'type' | 'bsize' | 'blocks' | 'bavail' | 'files' | 'ffree'>;
 };
 
@@ -22,6 +24,7 @@ export const hostFacts: HostFacts = {
       return undefined;
     }
   },
+  processNumbers: () => readdirSync('/proc').flatMap(name => (/^\d+$/.test(name) ? Number(name) : [])),
   statfs: path => statfsSync(path),
 };
 

@@ -1,10 +1,5 @@
 import {readdirSync, readFileSync, readlinkSync, statSync} from 'node:fs';
 
-/** The numbers of all processes that this one sees. */
-export function processNumbers(): number[] {
-  return readdirSync('/proc').flatMap(name => (/^\d+$/.test(name) ? Number(name) : []));
-}
-
 /** As it was started; empty when it is gone, or of the kernel. */
 export function commandLine(pid: number): string[] {
   try {

@@ -7,6 +7,7 @@ import {jobs} from '../commands/jobs.ts';
 import {stat} from '../commands/stat.ts';
 import {suspects} from '../commands/suspects.ts';
 import {tree} from '../commands/tree.ts';
+import {formed} from './form.ts';
 
 let fusion: CannedFusion;
 beforeAll(async () => {
@@ -48,5 +49,25 @@ describe('forms', () => {
 
   test('wide is the table where there is nothing to add', async () => {
     expect((await runAt(fusion.url, suspects, ['-o', 'wide'])).out).toBe((await runAt(fusion.url, suspects, [])).out);
+  });
+
+  test('what never ends is told as it comes', async () => {
+    for (const [form, told] of [
+      ['yaml', ['path: /a\nseq: 1\n', '---\npath: /b\nseq: 2\n']],
+      ['name', ['/a\n', '/b\n']],
+    ] as const) {
+      const written: string[] = [];
+      const io = {
+        env: {},
+        isTerminal: false,
+        notice: () => {},
+        write: async (text: unknown) => void written.push(String(text)),
+      };
+      const out = formed(io, form, undefined);
+      await out.write('{"path":"/a","seq":1}\n');
+      expect(written).toEqual([told[0]]);
+      await out.write('{"path":"/b","seq":2}\n');
+      expect(written).toEqual(told);
+    }
   });
 });

@@ -9,10 +9,11 @@ export type NameOf = (row: JsonObject) => string;
  * or an id.
  */
 export function nameLines(document: Json, {nameOf, isTerminal}: {nameOf: NameOf | undefined; isTerminal: boolean}) {
-  const data = isObject(document) ? document.data : undefined;
+  // A line of what never ends is a row itself.
+  const data = isObject(document) && document.data !== undefined ? document.data : document;
   const rows = (Array.isArray(data) ? data : [data]).filter(isObject);
-  const lines = rows.flatMap(row => [nameOf ? Buffer.from(nameOf(row)) : nameBytes(row, isTerminal), newline]);
-  return Buffer.concat(lines);
+  const names = rows.map(row => (nameOf ? Buffer.from(nameOf(row)) : nameBytes(row, isTerminal)));
+  return Buffer.concat(names.flatMap(name => (name.length === 0 ? [] : [name, newline])));
 }
 
 const newline = Buffer.from('\n');

@@ -7,10 +7,16 @@ import {next} from './next-command.ts';
 import {healthOf, partLabel, partSubject} from './reports.ts';
 
 /**
- * How long is normal. Six heartbeats without progress; a fusion that is replaced, a mount that comes late; a payload that is
- * made, and what it is made from pulled.
+ * How long is normal. What always moves is told every 30 s: four heartbeats in which nothing gets on; three without a fusion,
+ * which may be being replaced; two without a mount, which may come late. A payload takes its time to be made, and to be told of.
  */
-const after = {stalledMs: 60_000, notConnectedMs: 30_000, unavailableMs: 10_000, pendingMs: 120_000, missingMs: 60_000};
+const after = {
+  stalledMs: 100_000,
+  notConnectedMs: 70_000,
+  unavailableMs: 40_000,
+  pendingMs: 120_000,
+  missingMs: 60_000,
+};
 /** Who has run for so long has got over its last death. */
 const recoveredAfterMs = 60_000;
 
