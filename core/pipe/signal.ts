@@ -14,20 +14,23 @@ export class Signal {
 
   raise(): void {
     this.#count++;
-    for (const wake of this.#waiting) wake();
-    this.#waiting.clear();
+    for (const wake of [...this.#waiting]) wake();
   }
 
   /** Resolves when it was raised after `seen`, when `signal` aborts, or after the time limit. */
   async wait(signal: AbortSignal, seen: number, limit?: {clock: Clock; ms: number}): Promise<void> {
     if (signal.aborted || this.#count !== seen) return;
-    const done = new AbortController();
     await new Promise<void>(resolve => {
-      this.#waiting.add(resolve);
-      signal.addEventListener('abort', () => resolve(), {once: true, signal: done.signal});
-      void limit?.clock.sleep(limit.ms, done.signal).then(resolve);
-      done.signal.addEventListener('abort', () => this.#waiting.delete(resolve), {once: true});
+      const over = limit && new AbortController();
+      const wake = () => {
+        this.#waiting.delete(wake);
+        signal.removeEventListener('abort', wake);
+        over?.abort('over'); // without a reason an exception with a stack would be made each time
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal.addEventListener('abort', wake);
+      void limit?.clock.sleep(limit.ms, over?.signal).then(wake);
     });
-    done.abort('over'); // without a reason an exception with a stack would be made each time
   }
 }

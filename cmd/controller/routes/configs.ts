@@ -5,7 +5,7 @@ import {FustorError} from '../../../core/errors/fustor-error.ts';
 import {hideSecrets} from '../../../core/site/hide-secrets.ts';
 import {agentConfig} from '../../../core/site/node-config.ts';
 import {mistakeIn, readSiteFile} from '../../../core/site/site-file.ts';
-import {answerLater} from '../../http/answer-later.ts';
+import {LateAnswers} from '../../http/answer-later.ts';
 import {queryOf} from '../../http/api.ts';
 import {demandNode, type Key, mayOrder} from '../../http/keys.ts';
 import {parseParameters, readParameters} from '../../http/parameters.ts';
@@ -22,6 +22,7 @@ const configBytesMax = 2 ** 20;
  */
 export function configRoutes(app: ControllerApp, parts: ControllerAppParts): void {
   const {authority, manifests} = parts.desired;
+  const late = new LateAnswers(parts);
   app.get('/api/v1/control/configs/pull', async context => {
     const raw = readParameters(queryOf(context), Object.keys(pullParameters.shape));
     const {agent_id: id, kind: asked, current_signature: current, wait} = parseParameters(raw, pullParameters);
@@ -29,7 +30,7 @@ export function configRoutes(app: ControllerApp, parts: ControllerAppParts): voi
     const kind = asked ?? key.node?.kind ?? 'agent';
     demandNode(key, {kind, id});
     const known = {current, waitMs: wait * 1_000};
-    return answerLater(context, parts, async signal => {
+    return late.answer(context, async signal => {
       const manifest = await manifests.pull({kind, id}, {...known, signal});
       if (!manifest) throw notFound(`There is no configuration for the ${kind} ${id}.`);
       const headers = {

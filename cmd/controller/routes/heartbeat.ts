@@ -1,5 +1,5 @@
 import {controlHeartbeat} from '../../../core/control/protocol.ts';
-import {answerLater} from '../../http/answer-later.ts';
+import {LateAnswers} from '../../http/answer-later.ts';
 import {queryOf} from '../../http/api.ts';
 import {demandNode} from '../../http/keys.ts';
 import {readParameters} from '../../http/parameters.ts';
@@ -12,6 +12,7 @@ const bodyBytesMax = 8 * 2 ** 20;
 /** `POST /api/v1/control/heartbeat`: what shells say, held until there is a command. */
 export function heartbeatRoutes(app: ControllerApp, parts: ControllerAppParts): void {
   const {controller, identity, clock} = parts;
+  const late = new LateAnswers(parts);
   app.post('/api/v1/control/heartbeat', async context => {
     readParameters(queryOf(context), []);
     const request = await readJson(context, controlHeartbeat, {bytesMax: bodyBytesMax});
@@ -20,7 +21,7 @@ export function heartbeatRoutes(app: ControllerApp, parts: ControllerAppParts): 
     const {host, machine_id: machineId} = shell;
     identity.clones.hear({kind, id, instance, host, machineId, at: clock.now()});
     const key = context.get('key').name;
-    return answerLater(context, parts, async until => {
+    return late.answer(context, async until => {
       const data = await controller.heartbeat(request, key, until);
       return {status: 200, headers: {'content-type': 'application/json'}, body: JSON.stringify({data})};
     });
