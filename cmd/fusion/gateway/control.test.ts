@@ -33,10 +33,12 @@ function site() {
   cleanups.push(() => folder.remove());
   const socket = join(folder.path, 'run/controller.sock');
   const leaving = new AbortController();
+  const bodies = new Bodies();
   return {
     socket,
     leaving,
-    app: gateway(socket, leaving.signal),
+    bodies,
+    app: gateway(socket, leaving.signal, bodies),
     startController: async () => {
       const stop = new AbortController();
       const config = {directory: join(folder.path, 'controller'), socket, keys};
@@ -52,7 +54,7 @@ function site() {
   };
 }
 
-function gateway(controllerSocket: string | undefined, leaving: AbortSignal): GatewayApp {
+function gateway(controllerSocket: string | undefined, leaving: AbortSignal, bodies = new Bodies()): GatewayApp {
   return createApp({
     keys: new KeyRing(keys),
     views: new Views([{name: 'v', reader: openMemoryTree(), engineSocket: '/nowhere/engine.sock'}]),
@@ -61,7 +63,7 @@ function gateway(controllerSocket: string | undefined, leaving: AbortSignal): Ga
     metrics: new GatewayMetrics(),
     turns: new Turns(),
     waiting: new WaitingClients(),
-    bodies: new Bodies(),
+    bodies,
     runDirectory: '/nowhere',
     leaving,
     controllerSocket,
@@ -164,6 +166,22 @@ test('a controller that hangs does not hold up the fusion', async () => {
   });
   expect(await ask(app, '/api/v1/fs/tree')).toMatchObject({status: 200});
   stop.abort();
+  expect((await asked).status).toBe(503);
+});
+
+test('what strangers send to the controller takes none of the room of what agents report', async () => {
+  const {app, socket, bodies} = site();
+  const {promise: isAsked, resolve} = Promise.withResolvers<void>();
+  const hanging = createServer(() => resolve());
+  await listenUnix(hanging, socket);
+  cleanups.push(
+    () => hanging.closeAllConnections(),
+    () => hanging.close(),
+  );
+  const asked = app.request('/api/v1/apply', {method: 'POST', body: 'x'.repeat(2 ** 20)});
+  await isAsked;
+  expect(bodies.bytes).toBe(0);
+  hanging.closeAllConnections();
   expect((await asked).status).toBe(503);
 });
 
