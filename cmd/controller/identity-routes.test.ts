@@ -1,7 +1,10 @@
 import {generateKeyPairSync} from 'node:crypto';
+import {once} from 'node:events';
+import {connect} from 'node:net';
 import {afterEach, beforeEach, expect, test} from 'vitest';
 import {type Asked, askJson} from '../../test/lib/ask-json.ts';
 import {adminKey, type RealController, startRealController} from '../../test/lib/real-controller.ts';
+import {until} from '../../test/lib/until.ts';
 
 let controller: RealController;
 beforeEach(async () => {
@@ -105,6 +108,16 @@ test('every change is recorded with who, what and how it ended, and nothing that
   const page = await ask('audit?limit=4');
   expect(page.body.data).toHaveLength(4);
   expect((await ask(`audit?limit=4&cursor=${page.body.meta.next_cursor}`)).body.data).toEqual(records.slice(4));
+});
+
+test('who hangs up is recorded with the address that they had, and not with one that they say', async () => {
+  const socket = connect(Number(new URL(controller.url).port), '127.0.0.1');
+  const head = ['POST /api/v1/keys HTTP/1.1', 'host: x', `x-api-key: ${adminKey}`, 'content-length: 9'];
+  socket.write([...head, 'x-forwarded-for: 192.0.2.1', '', '{'].join('\r\n'));
+  await once(controller.server, 'request');
+  socket.resetAndDestroy();
+  const [record] = await until(async () => ((await audit()).length > 0 ? audit() : undefined));
+  expect(record).toMatchObject({who: 'admin', address: '127.0.0.1'});
 });
 
 test('a heartbeat is no change by an administrator, whatever key it has', async () => {
