@@ -6,7 +6,7 @@ import {hideSecrets} from '../../../core/site/hide-secrets.ts';
 import {agentConfig} from '../../../core/site/node-config.ts';
 import {mistakeIn, readSiteFile} from '../../../core/site/site-file.ts';
 import {answerLater} from '../../http/answer-later.ts';
-import {queryOf} from '../../http/api.ts';
+import {queryOf, type RetryAfter} from '../../http/api.ts';
 import {demandNode, type Key, mayOrder, mayReport} from '../../http/keys.ts';
 import {parseParameters, readParameters} from '../../http/parameters.ts';
 import {readBody} from '../../http/read-json.ts';
@@ -20,7 +20,7 @@ const configBytesMax = 2 ** 20;
  * `/api/v1/control/configs`: what one node should do. Administrators store the full configuration of an agent, as its own file
  * would be; the node pulls its manifest, in which that is and all else it needs.
  */
-export function configRoutes(app: ControllerApp, parts: ControllerAppParts): void {
+export function configRoutes(app: ControllerApp, parts: ControllerAppParts & {retryAfter: RetryAfter}): void {
   const {authority, manifests} = parts.desired;
   app.get('/api/v1/control/configs/pull', async context => {
     const raw = readParameters(queryOf(context), Object.keys(pullParameters.shape));
