@@ -163,7 +163,7 @@ async function serve(
     const ring = new KeyRing(keys, [identity.identities, identity.apiKeys]);
     const randomId = () => randomBytes(8).toString('hex');
     const desiredSignature = (kind: NodeKind, id: string) => desired.manifests.get({kind, id})?.signature;
-    const controller = new Controller({store, clock, log, randomId, desiredSignature});
+    const controller = new Controller({store, clock, log, randomId, desiredSignature, leaving: signal});
     let storeTrouble: string | undefined;
     const lifetimeMs = tls?.certificateLifetimeMs;
     const facts = () => ({
