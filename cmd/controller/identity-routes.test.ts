@@ -146,7 +146,8 @@ test('what is answered later is counted as it was answered, and says when to com
   };
   const config = {state: 'running'};
   const shell = {pid: 1, version: '1', started_at: '2026-01-01T00:00:00.000Z', host: 'h'};
-  const body = {agent_id: 'a', instance: 'i', sequence: 1, shell, config, parts: [], wait_ms: 0};
+  const acknowledgements = [{id: 'c', outcome: 'done', message: ''}];
+  const body = {agent_id: 'a', instance: 'i', sequence: 1, shell, config, parts: [], acknowledgements, wait_ms: 0};
   const answer = await fetch(`${controller.url}/api/v1/control/heartbeat`, {
     ...{method: 'POST', headers: {'x-api-key': adminKey}, body: JSON.stringify(body)},
   });

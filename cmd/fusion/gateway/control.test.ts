@@ -1,8 +1,11 @@
 import {createServer} from 'node:http';
+import type {AddressInfo} from 'node:net';
 import {join} from 'node:path';
+import {getRequestListener} from '@hono/node-server';
 import {afterEach, expect, test} from 'vitest';
 import type {Log} from '../../../core/log/log.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
+import {RawClient} from '../../../test/lib/raw-client.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {until} from '../../../test/lib/until.ts';
 import {runEmbeddedController} from '../../controller/run-controller.ts';
@@ -167,6 +170,26 @@ test('a controller that hangs does not hold up the fusion', async () => {
   expect(await ask(app, '/api/v1/fs/tree')).toMatchObject({status: 200});
   stop.abort();
   expect((await asked).status).toBe(503);
+});
+
+test('half a connection is enough to hear what became of a change', async () => {
+  const {app, socket} = site();
+  const {promise: isEnded, resolve: end} = Promise.withResolvers<void>();
+  const controller = createServer(async (_, response) => {
+    await isEnded;
+    setImmediate(() => response.end('{}'));
+  });
+  await listenUnix(controller, socket);
+  const server = Object.assign(createServer(getRequestListener(app.fetch)), {httpAllowHalfOpen: true});
+  server.on('connection', connection => connection.on('end', end));
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  cleanups.push(
+    () => server.close(),
+    () => controller.close(),
+  );
+  const client = await RawClient.open((server.address() as AddressInfo).port);
+  client.socket.end('POST /api/v1/release HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n');
+  expect((await client.answer()).status).toBe(200);
 });
 
 test('what strangers send to the controller takes none of the room of what agents report', async () => {

@@ -57,10 +57,10 @@ async function handOnHeld(
   context: GatewayContext,
   {socket, body, leaving}: {socket: string; body?: Uint8Array; leaving: AbortSignal},
 ): Promise<Response> {
-  const gone = hangUpOf(context);
   const {pathname, search} = new URL(context.req.url);
   const impatient = withoutWait(pathname, {search, body});
-  if (!impatient) return handOn(context, {socket, body, path: pathname + search, signal: gone});
+  if (!impatient) return handOn(context, {socket, body, path: pathname + search, signal: context.req.raw.signal});
+  const gone = hangUpOf(context);
   try {
     return await handOn(context, {socket, body, path: pathname + search, signal: AbortSignal.any([gone, leaving])});
   } catch (error) {
