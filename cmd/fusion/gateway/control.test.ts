@@ -2,19 +2,15 @@ import {createServer} from 'node:http';
 import {join} from 'node:path';
 import {afterEach, expect, test} from 'vitest';
 import type {Log} from '../../../core/log/log.ts';
+import {gatewayParts} from '../../../test/lib/gateway-app.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {until} from '../../../test/lib/until.ts';
 import {runEmbeddedController} from '../../controller/run-controller.ts';
 import {hashKeys, KeyRing} from '../../http/keys.ts';
-import {systemClock} from '../../system-clock.ts';
 import {listenUnix, requestUnix} from '../../unix-socket.ts';
 import {createApp, type GatewayApp} from './app.ts';
-import {Bodies} from './bodies.ts';
-import {GatewayMetrics} from './metrics.ts';
-import {Turns} from './turns.ts';
 import {Views} from './views.ts';
-import {WaitingClients} from './waiting-clients.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const keys = hashKeys([
@@ -53,19 +49,14 @@ function site() {
 }
 
 function gateway(controllerSocket: string | undefined, leaving: AbortSignal): GatewayApp {
-  return createApp({
-    keys: new KeyRing(keys),
-    views: new Views([{name: 'v', reader: openMemoryTree(), engineSocket: '/nowhere/engine.sock'}]),
-    clock: systemClock,
-    log,
-    metrics: new GatewayMetrics(),
-    turns: new Turns(),
-    waiting: new WaitingClients(),
-    bodies: new Bodies(),
-    runDirectory: '/nowhere',
-    leaving,
-    controllerSocket,
-  });
+  return createApp(
+    gatewayParts({
+      keys: new KeyRing(keys),
+      views: new Views([{name: 'v', reader: openMemoryTree(), engineSocket: '/nowhere/engine.sock'}]),
+      leaving,
+      controllerSocket,
+    }),
+  );
 }
 
 const heartbeat = {
