@@ -2,7 +2,6 @@ import {createHash} from 'node:crypto';
 import {beforeEach, expect, test} from 'vitest';
 import {fromText} from '../../../core/entry/byte-string.ts';
 import {type Kind, kinds, newEntryFrom} from '../../../core/entry/entry.ts';
-import type {Log} from '../../../core/log/log.ts';
 import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
 import {gatewayParts} from '../../../test/lib/gateway-app.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
@@ -10,7 +9,6 @@ import {type Key, KeyRing} from '../../http/keys.ts';
 import {createApp, type GatewayApp} from './app.ts';
 import {Views} from './views.ts';
 
-const _log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => _log};
 const key = (name: string, role: Key['role'], views: Key['views']): Key => ({
   name,
   role,

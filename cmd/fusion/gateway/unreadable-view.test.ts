@@ -2,7 +2,6 @@ import {createHash} from 'node:crypto';
 import {writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, test} from 'vitest';
-import type {Log} from '../../../core/log/log.ts';
 import {openTreeReader} from '../../../store/tree-store.ts';
 import {gatewayParts} from '../../../test/lib/gateway-app.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
@@ -10,7 +9,6 @@ import {KeyRing} from '../../http/keys.ts';
 import {createApp, type GatewayApp} from './app.ts';
 import {Views} from './views.ts';
 
-const _log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => _log};
 const folder = temporaryFolder('fustor-unreadable-view-');
 let app: GatewayApp;
 beforeAll(() => {
