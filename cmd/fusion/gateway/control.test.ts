@@ -10,6 +10,7 @@ import {runEmbeddedController} from '../../controller/run-controller.ts';
 import {hashKeys, KeyRing} from '../../http/keys.ts';
 import {listenUnix, requestUnix} from '../../unix-socket.ts';
 import {createApp, type GatewayApp} from './app.ts';
+import {Bodies} from './bodies.ts';
 import {Views} from './views.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
@@ -29,10 +30,12 @@ function site() {
   cleanups.push(() => folder.remove());
   const socket = join(folder.path, 'run/controller.sock');
   const leaving = new AbortController();
+  const bodies = new Bodies();
   return {
     socket,
     leaving,
-    app: gateway(socket, leaving.signal),
+    bodies,
+    app: gateway(socket, leaving.signal, bodies),
     startController: async () => {
       const stop = new AbortController();
       const config = {directory: join(folder.path, 'controller'), socket, keys};
@@ -48,12 +51,13 @@ function site() {
   };
 }
 
-function gateway(controllerSocket: string | undefined, leaving: AbortSignal): GatewayApp {
+function gateway(controllerSocket: string | undefined, leaving: AbortSignal, bodies = new Bodies()): GatewayApp {
   return createApp(
     gatewayParts({
       keys: new KeyRing(keys),
       views: new Views([{name: 'v', reader: openMemoryTree(), engineSocket: '/nowhere/engine.sock'}]),
       leaving,
+      bodies,
       controllerSocket,
     }),
   );
@@ -155,6 +159,22 @@ test('a controller that hangs does not hold up the fusion', async () => {
   });
   expect(await ask(app, '/api/v1/fs/tree')).toMatchObject({status: 200});
   stop.abort();
+  expect((await asked).status).toBe(503);
+});
+
+test('what strangers send to the controller takes none of the room of what agents report', async () => {
+  const {app, socket, bodies} = site();
+  const {promise: isAsked, resolve} = Promise.withResolvers<void>();
+  const hanging = createServer(() => resolve());
+  await listenUnix(hanging, socket);
+  cleanups.push(
+    () => hanging.closeAllConnections(),
+    () => hanging.close(),
+  );
+  const asked = app.request('/api/v1/apply', {method: 'POST', body: 'x'.repeat(2 ** 20)});
+  await isAsked;
+  expect(bodies.bytes).toBe(0);
+  hanging.closeAllConnections();
   expect((await asked).status).toBe(503);
 });
 
