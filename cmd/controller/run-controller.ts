@@ -102,15 +102,29 @@ export const embeddedControllerConfig = z.strictObject({
   /** Where gateways hand requests on to. */
   socket: z.string(),
   keys: z.array(hashedKey),
+  /** Where the configuration of the site comes from; undefined: from the API. */
+  git: z
+    .strictObject({
+      url: z.string(),
+      branch: z.string(),
+      path: z.string(),
+      intervalMs: z.number(),
+      timeoutMs: z.number(),
+      takesSignedOnly: z.boolean(),
+      allowedSigners: z.string().optional(),
+      webhookSecret: z.string().optional(),
+    })
+    .optional(),
 });
 export type EmbeddedControllerConfig = z.output<typeof embeddedControllerConfig>;
 
 /** The same as a part of a fusion, on a unix socket that also tells the shell and the gateways how it is. */
 export async function runEmbeddedController(
-  {directory, socket, keys}: EmbeddedControllerConfig,
+  {directory, socket, keys, git}: EmbeddedControllerConfig,
   {log, signal}: RunParts,
 ): Promise<void> {
-  await serve({directory, keys}, {log, signal}, async ({answer, metrics}) => {
+  const gitSettings = git && {...git, allowedSigners: git.allowedSigners, webhookSecret: git.webhookSecret};
+  await serve({directory, keys, git: gitSettings}, {log, signal}, async ({answer, metrics}) => {
     const own = new Map<string | undefined, () => Promise<unknown>>([
       ['/health', async () => ({data: {part: 'controller', pid: process.pid, work: {done: 0, pending: 0}}})],
       ['/metrics', () => metrics.registry.getMetricsAsJSON()],

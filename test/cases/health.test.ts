@@ -68,7 +68,7 @@ for (const isEmbedded of [false, true]) {
     const site = await startSite({}, {isEmbedded});
     expect(await site.fustorctl('status')).toEqual({status: 0, stdout: 'Nothing needs action.\n', stderr: ''});
     await site.kill('agent');
-    const {problem, text} = await told(site, 'silent', 150_000);
+    const {problem, text} = await told(site, 'silent', 60_000);
     expect(problem).toMatchObject({subject: 'agent/node-a', severity: 'error', next: 'fustorctl agent show node-a'});
     expect(text).toContain(`ERROR    agent/node-a  since ${problem.since}\n`);
     expect(text).toContain('$ fustorctl agent show node-a\n');

@@ -52,7 +52,7 @@ async function handOnHeld(
   context: GatewayContext,
   {socket, body, leaving}: {socket: string | undefined; body?: Uint8Array; leaving: AbortSignal},
 ): Promise<Response> {
-  const gone = context.req.raw.signal;
+  const gone = hangUpOf(context);
   const {pathname, search} = new URL(context.req.url);
   const impatient = withoutWait(pathname, {search, body});
   if (!impatient) return handOn(context, {socket, body, path: pathname + search, signal: gone});
@@ -62,6 +62,20 @@ async function handOnHeld(
     if (!leaving.aborted || gone.aborted) throw error;
     return handOn(context, {socket, ...impatient, signal: gone});
   }
+}
+
+/**
+ * A node does not stop sending before it has its answer: the end of what it sends is the end of it, and the controller wants to
+ * know. (For all others half a connection is enough to hear an answer.)
+ */
+function hangUpOf({req, env}: GatewayContext): AbortSignal {
+  const socket = env?.incoming?.socket;
+  if (!socket) return req.raw.signal;
+  const hungUp = new AbortController();
+  const onEnd = () => hungUp.abort();
+  socket.once('end', onEnd);
+  env.outgoing.once('close', () => socket.off('end', onEnd));
+  return AbortSignal.any([req.raw.signal, hungUp.signal]);
 }
 
 /** The same question, to be answered at once; undefined for one that is not held. */
