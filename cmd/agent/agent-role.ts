@@ -2,7 +2,6 @@ import {loadConfig} from '../load-config.ts';
 import {missingSection} from '../serve.ts';
 import type {Described, ShellRole} from '../systemd/role.ts';
 import {agentUnits} from '../systemd/units.ts';
-import {setupOfBootstrap} from './agent-setup.ts';
 
 export const agentRole: ShellRole = {
   program: 'agent',
@@ -12,6 +11,7 @@ export const agentRole: ShellRole = {
     return described(agent.data, sources);
   },
   bootstrap: async (file, env) => {
+    const {setupOfBootstrap} = await import('./agent-setup.ts'); // with all that a payload is made of
     const {agent, local} = await setupOfBootstrap(file, env);
     const pipes = local?.pipes ?? [];
     return described(

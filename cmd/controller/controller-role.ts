@@ -1,6 +1,6 @@
 import {loadConfig} from '../load-config.ts';
 import {missingSection} from '../serve.ts';
-import type {Role} from '../systemd/role.ts';
+import {gitUse, type Role} from '../systemd/role.ts';
 import {controllerUnits} from '../systemd/units.ts';
 
 export const controllerRole: Role = {
@@ -9,9 +9,8 @@ export const controllerRole: Role = {
     const {controller} = await loadConfig(file, env);
     if (!controller) throw missingSection(file, 'controller');
     const {data, listen, tls, git} = controller;
-    const files = [tls?.files?.certificate, tls?.files?.key, git?.allowedSigners, git?.url];
-    const otherPaths = files.filter(path => path?.startsWith('/') === true).map(path => path!);
-    const facts = {dataDirectory: data, port: listen.port, hasGit: git !== undefined, otherPaths};
+    const use = gitUse(git, [tls?.files?.certificate, tls?.files?.key]);
+    const facts = {dataDirectory: data, port: listen.port, ...use};
     return {data, units: service => controllerUnits({...service, ...facts})};
   },
 };

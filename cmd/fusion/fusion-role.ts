@@ -1,25 +1,26 @@
 import {lookup} from 'node:dns/promises';
-import type {FusionConfig, ListenAddress} from '../../core/config/schema.ts';
+import type {FusionConfig, GitConfig, ListenAddress} from '../../core/config/schema.ts';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 import {loadConfig} from '../load-config.ts';
 import {missingSection} from '../serve.ts';
-import type {Described, ShellRole} from '../systemd/role.ts';
+import {type Described, gitUse, type ShellRole} from '../systemd/role.ts';
 import {fusionUnits} from '../systemd/units.ts';
 import {setupOfBootstrap} from './fusion-setup.ts';
 
 export const fusionRole: ShellRole = {
   program: 'fusion',
   config: async (file, env) => {
-    const {fusion} = await loadConfig(file, env);
+    const {fusion, controller} = await loadConfig(file, env);
     if (!fusion) throw missingSection(file, 'fusion');
-    return described(fusion);
+    return described(fusion, fusion.embedsController ? controller?.git : undefined);
   },
   bootstrap: async (file, env) => described((await setupOfBootstrap(file, env)).fusion),
 };
 
-async function described({data, listen}: FusionConfig): Promise<Described> {
+async function described({data, listen, tls}: FusionConfig, git?: GitConfig): Promise<Described> {
   const address = await numeric(listen);
-  return {data, units: service => fusionUnits({...service, dataDirectory: data, listen: address})};
+  const facts = {dataDirectory: data, listen: address, ...gitUse(git, [tls?.certificate, tls?.key])};
+  return {data, units: service => fusionUnits({...service, ...facts})};
 }
 
 /** systemd takes no names. A port that the kernel is to choose is not for a socket that outlives the fusion. */

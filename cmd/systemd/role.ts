@@ -1,5 +1,6 @@
+import type {GitConfig} from '../../core/config/schema.ts';
 import type {Program} from '../program.ts';
-import type {ServiceOptions, Unit} from './units.ts';
+import type {GitUse, ServiceOptions, Unit} from './units.ts';
 
 export type Service = Omit<ServiceOptions, 'dataDirectory'>;
 
@@ -18,3 +19,9 @@ export type Role = {
 
 /** Of a program that leaves parts behind. */
 export type ShellRole = Role & {program: 'agent' | 'fusion'};
+
+/** `files`: what the program reads besides, if it does. */
+export function gitUse(git: GitConfig | undefined, files: readonly (string | undefined)[] = []): GitUse {
+  const otherPaths = [...files, git?.allowedSigners, git?.url].filter(path => path?.startsWith('/') === true);
+  return {hasGit: git !== undefined, otherPaths: otherPaths.map(path => path!)};
+}

@@ -24,6 +24,8 @@ const fusion = {
   command: ['/usr/local/bin/fustor-fusion'],
   dataDirectory: '/srv/fustor fusion',
   listen: {host: '10.1.2.3', port: 8102},
+  hasGit: false,
+  otherPaths: [] as string[],
 } as const;
 
 const controller = {
@@ -375,6 +377,7 @@ test('what a service needs is not hidden from it', () => {
   const fusionHidden = (changes: object) => hidden(fusionText('fustor-fusion.service', changes)!);
   expect(fusionHidden({})).toEqual(['ProtectHome=yes', 'PrivateTmp=yes']);
   expect(fusionHidden({command: ['/home/anna/fustor-fusion']})).toEqual(['ProtectHome=read-only', 'PrivateTmp=yes']);
+  expect(fusionHidden({hasGit: true})).toEqual(['ProtectHome=read-only', 'PrivateTmp=yes']);
   expect(fusionHidden({dataDirectory: '/var/tmp/data'})).toEqual(['ProtectHome=yes', 'PrivateTmp=no']);
 });
 

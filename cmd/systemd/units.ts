@@ -21,10 +21,12 @@ export type ServiceOptions = {
 export type AgentOptions = ServiceOptions & {sourcePaths: string[]};
 
 /** `listen.host` is a numeric address. Without `listen` the fusion binds by itself. */
-export type FusionOptions = ServiceOptions & {listen: {host: string; port: number} | undefined};
+export type FusionOptions = ServiceOptions & GitUse & {listen: {host: string; port: number} | undefined};
 
-/** `otherPaths`: what it reads besides. */
-export type ControllerOptions = ServiceOptions & {port: number; hasGit: boolean; otherPaths: string[]};
+export type ControllerOptions = ServiceOptions & GitUse & {port: number};
+
+/** Whether a controller in it follows Git; `otherPaths`: what it reads besides. */
+export type GitUse = {hasGit: boolean; otherPaths: string[]};
 
 /*
  * Written for systemd 252 (Debian 12): what only later ones know (Type=notify-reload, RestartSteps=) is done without.
@@ -85,7 +87,7 @@ export function fusionUnits(options: FusionOptions): Unit[] {
     '',
     ...shellCeilings({memoryHigh: '75%', memoryMax: '85%', openFiles: 262_144, oomScore: -500}),
     '',
-    ...fileSettings(options, {otherPaths: [], home: 'yes'}),
+    ...filesWithGit(options),
     '',
     '# It can do nothing that only root may; also a port below 1024 is opened by systemd.',
     'CapabilityBoundingSet=',
@@ -100,7 +102,7 @@ export function fusionUnits(options: FusionOptions): Unit[] {
 }
 
 export function controllerUnits(options: ControllerOptions): Unit[] {
-  const {name, user, port, hasGit, otherPaths} = options;
+  const {name, user, port} = options;
   const bind = port > 0 && port < 1024 ? 'CAP_NET_BIND_SERVICE' : '';
   const lines = [
     ...header(name),
@@ -125,13 +127,7 @@ export function controllerUnits(options: ControllerOptions): Unit[] {
     'TasksMax=512',
     'LimitNOFILE=65536',
     '',
-    ...(hasGit
-      ? [
-          '# git and ssh read the home of this user (.gitconfig, .ssh) and cannot write there: the key of the Git server has to be',
-          '# in .ssh/known_hosts. The home is the one in the list of users, which has to exist then.',
-        ]
-      : []),
-    ...fileSettings(options, {otherPaths, home: hasGit ? 'read-only' : 'yes'}),
+    ...filesWithGit(options),
     '',
     bind === ''
       ? '# It can do nothing that only root may.'
@@ -262,6 +258,16 @@ function fileSettings(
       ? ['# Not private, because something that it needs is there.', 'PrivateTmp=no']
       : ['PrivateTmp=yes']),
     'UMask=0077',
+  ];
+}
+
+function filesWithGit(options: ServiceOptions & GitUse): string[] {
+  const {hasGit, otherPaths} = options;
+  if (!hasGit) return fileSettings(options, {otherPaths, home: 'yes'});
+  return [
+    '# git and ssh read the home of this user (.gitconfig, .ssh) and cannot write there: the key of the Git server has to be',
+    '# in .ssh/known_hosts. The home is the one in the list of users, which has to exist then.',
+    ...fileSettings(options, {otherPaths, home: 'read-only'}),
   ];
 }
 

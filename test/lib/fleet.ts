@@ -85,7 +85,7 @@ export class Fleet {
       `controller:
   listen: 127.0.0.1:${this.#controllerPort}
   data: ./controller
-  tls: ${this.#isTls ? `{ certificate_lifetime: ${this.#plan.certificateLifetime} }` : 'false'}
+  ${this.#isTls ? `tls: { certificate_lifetime: ${this.#plan.certificateLifetime} }` : ''}
   git: { url: ${JSON.stringify(join(this.folder, 'origin.git'))}, branch: main, interval: 1h }
 keys:
   - { name: root, role: admin, key: ${adminKey}, views: "*" }
