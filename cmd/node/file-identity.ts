@@ -105,10 +105,10 @@ export class FileIdentity implements NodeIdentity {
       } catch (error) {
         if (signal.aborted) return;
         const problem = error instanceof Error ? error.message : String(error);
+        const {hint, retryAfterMs: leastMs} = error instanceof FustorError ? error : {};
         if (problem !== this.#problem)
-          log.warn({problem}, 'the identity of this node is not all that it should be; tries again');
+          log.warn({problem, hint}, 'the identity of this node is not all that it should be; tries again');
         this.#problem = problem;
-        const leastMs = error instanceof FustorError ? error.retryAfterMs : undefined;
         await clock.sleep(backoffMs(retry, failures++, random(), leastMs), signal);
       }
     }

@@ -1,9 +1,12 @@
 import {type ChildProcess, execFileSync, spawn} from 'node:child_process';
-import {hash} from 'node:crypto';
+import {hash, X509Certificate} from 'node:crypto';
 import {once} from 'node:events';
-import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {get as httpGet} from 'node:http';
+import {get as httpsGet} from 'node:https';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
+import {sha256} from '../../cmd/node/first-contact.ts';
 import {readRecords} from '../../cmd/shell/part-record.ts';
 import {ClientMount} from './client-mount.ts';
 import {freePort} from './site.ts';
@@ -21,6 +24,8 @@ export type FleetPlan = {
   /** Each serves the view that is called as its storage. */
   fusions: Record<string, {storage: string}>;
   agents: Record<string, AgentPlan>;
+  /** The controller speaks TLS, with certificates that are good for so long; nodes know its authority by `ca_sha256`. */
+  certificateLifetime?: string;
 };
 
 /**
@@ -45,7 +50,20 @@ export class Fleet {
   }
 
   get controllerUrl(): string {
-    return `http://127.0.0.1:${this.#controllerPort}`;
+    return `${this.#isTls ? 'https' : 'http'}://127.0.0.1:${this.#controllerPort}`;
+  }
+
+  get #isTls(): boolean {
+    return this.#plan.certificateLifetime !== undefined;
+  }
+
+  /** Of the controller's certificate authority, PEM. */
+  get ca(): string {
+    return join(this.folder, 'controller', 'ca.pem');
+  }
+
+  get caSha256(): string {
+    return sha256(new X509Certificate(readFileSync(this.ca)));
   }
 
   /** Makes the repository, the storages and the mounts, starts the controller, and brings the first commit to it. */
@@ -67,6 +85,7 @@ export class Fleet {
       `controller:
   listen: 127.0.0.1:${this.#controllerPort}
   data: ./controller
+  ${this.#isTls ? `tls: { certificate_lifetime: ${this.#plan.certificateLifetime} }` : ''}
   git: { url: ${JSON.stringify(join(this.folder, 'origin.git'))}, branch: main, interval: 1h }
 keys:
   - { name: root, role: admin, key: ${adminKey}, views: "*" }
@@ -77,34 +96,38 @@ keys:
 
   async startController(): Promise<void> {
     this.#spawn('controller', ['fustor-controller', '--config', join(this.folder, 'controller.yaml')]);
-    await until(
-      () =>
-        fetch(`${this.controllerUrl}/livez`).then(
-          ({ok}) => ok,
-          () => false,
-        ),
-      {what: 'an answer of the controller'},
-    );
+    await until(() => this.#isAlive(), {what: 'an answer of the controller'});
   }
 
   /** Enrols all fusions and agents with tokens from `fustorctl`, and starts them. */
   async enrolAll(): Promise<void> {
-    const token = async (role: string, uses: number) => {
-      const {data} = await this.ask('enroll-token', 'create', '--role', role, '--ttl', '1h', '--uses', String(uses));
-      return (data as {token: string}).token;
-    };
     const {fusions, agents} = this.#plan;
-    const ofFusions = await token('fusion', Object.keys(fusions).length);
-    const ofAgents = await token('agent', Object.keys(agents).length);
+    const ofFusions = await this.enrolToken('fusion', Object.keys(fusions).length);
+    const ofAgents = await this.enrolToken('agent', Object.keys(agents).length);
     for (const name of Object.keys(fusions)) {
-      const listen = `listen: 127.0.0.1:${this.#ports.get(name)}\n`;
-      this.#bootstrap(name, `fusion_id: ${name}\nauth_token: ${ofFusions}\n${listen}`);
-      this.start(name);
+      const listen = `127.0.0.1:${this.#ports.get(name)}`;
+      this.startWith(name, {fusion_id: name, auth_token: ofFusions, listen});
     }
-    for (const name of Object.keys(agents)) {
-      this.#bootstrap(name, `agent_id: ${name}\nauth_token: ${ofAgents}\n`);
-      this.start(name);
-    }
+    for (const name of Object.keys(agents)) this.startWith(name, {agent_id: name, auth_token: ofAgents});
+  }
+
+  /** A new one from `fustorctl`. */
+  async enrolToken(role: 'agent' | 'fusion', uses = 1): Promise<string> {
+    const {data} = await this.ask('enroll-token', 'create', '--role', role, '--ttl', '1h', '--uses', String(uses));
+    return (data as {token: string}).token;
+  }
+
+  /** Starts a node, also one that is not planned, with this bootstrap file; where the controller is need not be said. */
+  startWith(name: string, lines: Record<string, string>): void {
+    const folder = join(this.folder, 'nodes', name);
+    const usual = {
+      control_plane_uri: this.controllerUrl,
+      data: './data',
+      ...(this.#isTls && {ca_sha256: this.caSha256}),
+    };
+    mkdirSync(folder, {recursive: true});
+    writeFileSync(join(folder, 'bootstrap.yaml'), JSON.stringify({...usual, ...lines}));
+    this.start(name);
   }
 
   /** Starts a node. */
@@ -166,13 +189,19 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
     return this.#git('-C', this.repository, 'rev-parse', 'HEAD').trim();
   }
 
-  /** As the administrator; asks the controller, or with `fusion` that fusion. */
-  async fustorctl(args: readonly string[], {fusion}: {fusion?: string} = {}): Promise<Ended> {
+  /** As the administrator; asks the controller, or with `fusion` that fusion; `ca`: knows its authority. */
+  async fustorctl(
+    args: readonly string[],
+    {fusion, ca = this.#isTls}: {fusion?: string; ca?: boolean} = {},
+  ): Promise<Ended> {
     const env =
       fusion === undefined
         ? {FUSTOR_CONTROLLER: this.controllerUrl, FUSTOR_ENDPOINT: this.controllerUrl, FUSTOR_KEY: adminKey}
         : {FUSTOR_ENDPOINT: this.url(fusion), FUSTOR_KEY: readerKey};
-    const child = spawn(join(dist, 'fustorctl'), args, {env, stdio: ['ignore', 'pipe', 'pipe']});
+    const child = spawn(join(dist, 'fustorctl'), args, {
+      env: {...env, ...(ca && {FUSTOR_CA: this.ca})},
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const ended: Ended = {status: null, stdout: '', stderr: ''};
     child.stdout.on('data', chunk => (ended.stdout += chunk));
     child.stderr.on('data', chunk => (ended.stderr += chunk));
@@ -257,14 +286,19 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
     return new Set(Object.values(this.#plan.fusions).map(({storage}) => storage));
   }
 
-  #bootstrap(name: string, text: string): void {
-    const folder = join(this.folder, 'nodes', name);
-    mkdirSync(folder, {recursive: true});
-    writeFileSync(join(folder, 'bootstrap.yaml'), `${text}control_plane_uri: ${this.controllerUrl}\ndata: ./data\n`);
+  #isAlive(): Promise<boolean> {
+    const get = this.#isTls ? httpsGet : httpGet;
+    return new Promise(resolve => {
+      get(`${this.controllerUrl}/livez`, {rejectUnauthorized: false} as object, response => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      }).on('error', () => resolve(false));
+    });
   }
 
   #spawn(name: string, [program, ...args]: string[]): void {
     const log = join(this.folder, `${name}.log`);
+    appendFileSync(log, '');
     const command = ['-c', 'exec 2>>"$0"; exec "$@"', log, join(dist, program!), ...args];
     this.#processes.set(name, spawn('/bin/sh', command, {stdio: 'ignore'}));
   }

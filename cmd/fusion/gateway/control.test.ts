@@ -4,20 +4,17 @@ import {join} from 'node:path';
 import {getRequestListener} from '@hono/node-server';
 import {afterEach, expect, test} from 'vitest';
 import type {Log} from '../../../core/log/log.ts';
+import {gatewayParts} from '../../../test/lib/gateway-app.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 import {RawClient} from '../../../test/lib/raw-client.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {until} from '../../../test/lib/until.ts';
 import {runEmbeddedController} from '../../controller/run-controller.ts';
 import {hashKeys, KeyRing} from '../../http/keys.ts';
-import {systemClock} from '../../system-clock.ts';
 import {listenUnix, requestUnix} from '../../unix-socket.ts';
 import {createApp, type GatewayApp} from './app.ts';
 import {Bodies} from './bodies.ts';
-import {GatewayMetrics} from './metrics.ts';
-import {Turns} from './turns.ts';
 import {Views} from './views.ts';
-import {WaitingClients} from './waiting-clients.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const keys = hashKeys([
@@ -58,19 +55,15 @@ function site() {
 }
 
 function gateway(controllerSocket: string | undefined, leaving: AbortSignal, bodies = new Bodies()): GatewayApp {
-  return createApp({
-    keys: new KeyRing(keys),
-    views: new Views([{name: 'v', reader: openMemoryTree(), engineSocket: '/nowhere/engine.sock'}]),
-    clock: systemClock,
-    log,
-    metrics: new GatewayMetrics(),
-    turns: new Turns(),
-    waiting: new WaitingClients(),
-    bodies,
-    runDirectory: '/nowhere',
-    leaving,
-    controllerSocket,
-  });
+  return createApp(
+    gatewayParts({
+      keys: new KeyRing(keys),
+      views: new Views([{name: 'v', reader: openMemoryTree(), engineSocket: '/nowhere/engine.sock'}]),
+      leaving,
+      bodies,
+      controllerSocket,
+    }),
+  );
 }
 
 const heartbeat = {
