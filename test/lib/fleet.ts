@@ -21,11 +21,15 @@ export type FleetPlan = {
   /** Each serves the view that is called as its storage. */
   fusions: Record<string, {storage: string}>;
   agents: Record<string, AgentPlan>;
+  /** The controller has no repository: the desired state is brought by `fustorctl apply`. */
+  isWithoutGit?: boolean;
 };
+/** `fusion`: asks it as a script does; `key`: another one than the administrator's. */
+type Call = {fusion?: string; key?: string; env?: NodeJS.ProcessEnv; input?: string};
 
 /**
- * A controller that takes its configuration from Git, fusions and agents, as built. Nodes know three lines: who they are, where the
- * controller is, and what to show it. Everything else is ordered by commits and by `fustorctl`, as an administrator does it.
+ * A controller, with or without Git, fusions and agents, as built. Nodes know three lines: who they are, where the controller is, and
+ * what to show it. Everything else is ordered by commits and by `fustorctl`, as an administrator does it.
  */
 export class Fleet {
   readonly folder = mkdtempSync(join(tmpdir(), 'fustor-fleet-'));
@@ -39,7 +43,7 @@ export class Fleet {
     this.#plan = plan;
   }
 
-  /** The administrator's clone of the repository. */
+  /** The administrator's clone of the repository, or without Git his folder. */
   get repository(): string {
     return join(this.folder, 'clone');
   }
@@ -48,7 +52,7 @@ export class Fleet {
     return `http://127.0.0.1:${this.#controllerPort}`;
   }
 
-  /** Makes the repository, the storages and the mounts, starts the controller, and brings the first commit to it. */
+  /** Makes the storages and the mounts, starts the controller, and brings the whole site to it. */
   async prepare(): Promise<void> {
     this.#controllerPort = await freePort();
     for (const name of Object.keys(this.#plan.fusions)) this.#ports.set(name, await freePort());
@@ -58,21 +62,29 @@ export class Fleet {
       const mount = new ClientMount(this.storage(storage), join(this.folder, 'mounts', name));
       this.#mounts.set(name, await mount.mount());
     }
-    this.#git('init', '--quiet', '--bare', '--initial-branch=main', join(this.folder, 'origin.git'));
-    this.#git('clone', '--quiet', join(this.folder, 'origin.git'), this.repository);
-    this.#git('-C', this.repository, 'switch', '--quiet', '--orphan', 'main');
-    this.commit('The whole site', {...this.#siteFiles(), ...this.#agentFiles()});
+    const origin = join(this.folder, 'origin.git');
+    const files = {...this.#siteFiles(), ...this.#agentFiles()};
+    const {isWithoutGit} = this.#plan;
+    if (isWithoutGit) {
+      this.#write(files);
+    } else {
+      this.#git('init', '--quiet', '--bare', '--initial-branch=main', origin);
+      this.#git('clone', '--quiet', origin, this.repository);
+      this.#git('-C', this.repository, 'switch', '--quiet', '--orphan', 'main');
+      this.commit('The whole site', files);
+    }
     writeFileSync(
       join(this.folder, 'controller.yaml'),
       `controller:
   listen: 127.0.0.1:${this.#controllerPort}
   data: ./controller
-  git: { url: ${JSON.stringify(join(this.folder, 'origin.git'))}, branch: main, interval: 1h }
-keys:
+${isWithoutGit ? '' : `  git: { url: ${JSON.stringify(origin)}, branch: main, interval: 1h }\n`}keys:
   - { name: root, role: admin, key: ${adminKey}, views: "*" }
 `,
+      {mode: 0o600},
     );
     await this.startController();
+    if (isWithoutGit) await this.ask('apply', '-f', this.repository, '-m', 'The whole site');
   }
 
   async startController(): Promise<void> {
@@ -154,12 +166,7 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
 
   /** Writes files (null: removes), commits and pushes. Returns the commit. */
   commit(message: string, files: Record<string, string | null>): string {
-    for (const [path, text] of Object.entries(files)) {
-      const file = join(this.repository, path);
-      mkdirSync(dirname(file), {recursive: true});
-      if (text === null) rmSync(file);
-      else writeFileSync(file, text);
-    }
+    this.#write(files);
     this.#git('-C', this.repository, 'add', '--all');
     this.#git('-C', this.repository, 'commit', '--quiet', '--message', message);
     this.#git('-C', this.repository, 'push', '--quiet', 'origin', 'main');
@@ -167,17 +174,23 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
   }
 
   /** As the administrator; asks the controller, or with `fusion` that fusion. */
-  async fustorctl(args: readonly string[], {fusion}: {fusion?: string} = {}): Promise<Ended> {
-    const env =
-      fusion === undefined
-        ? {FUSTOR_CONTROLLER: this.controllerUrl, FUSTOR_ENDPOINT: this.controllerUrl, FUSTOR_KEY: adminKey}
-        : {FUSTOR_ENDPOINT: this.url(fusion), FUSTOR_KEY: readerKey};
-    const child = spawn(join(dist, 'fustorctl'), args, {env, stdio: ['ignore', 'pipe', 'pipe']});
+  async fustorctl(args: readonly string[], {input, ...call}: Call = {}): Promise<Ended> {
+    const child = this.startFustorctl(args, call);
     const ended: Ended = {status: null, stdout: '', stderr: ''};
-    child.stdout.on('data', chunk => (ended.stdout += chunk));
-    child.stderr.on('data', chunk => (ended.stderr += chunk));
+    child.stdout!.on('data', chunk => (ended.stdout += chunk));
+    child.stderr!.on('data', chunk => (ended.stderr += chunk));
+    child.stdin!.on('error', () => {}).end(input);
     await once(child, 'close');
     return {...ended, status: child.exitCode};
+  }
+
+  /** One that goes on until it is ended. */
+  startFustorctl(args: readonly string[], {fusion, key, env}: Omit<Call, 'input'> = {}): ChildProcess {
+    const own =
+      fusion === undefined
+        ? {FUSTOR_CONTROLLER: this.controllerUrl, FUSTOR_ENDPOINT: this.controllerUrl, FUSTOR_KEY: key ?? adminKey}
+        : {FUSTOR_ENDPOINT: this.url(fusion), FUSTOR_KEY: key ?? readerKey};
+    return spawn(join(dist, 'fustorctl'), args, {env: {...own, ...env}, stdio: 'pipe'});
   }
 
   /** The JSON that a command prints; rejects when it fails. */
@@ -232,6 +245,16 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
     rmSync(this.folder, {recursive: true, force: true});
   }
 
+  /** Writes files of the site (null: removes). */
+  #write(files: Record<string, string | null>): void {
+    for (const [path, text] of Object.entries(files)) {
+      const file = join(this.repository, path);
+      mkdirSync(dirname(file), {recursive: true});
+      if (text === null) rmSync(file);
+      else writeFileSync(file, text);
+    }
+  }
+
   #siteFiles(): Record<string, string> {
     const fusions = Object.keys(this.#plan.fusions).map(
       name => `  ${name}: { url: "${this.url(name)}", gateways: 1, supervision: { soak: 2s } }`,
@@ -260,7 +283,9 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
   #bootstrap(name: string, text: string): void {
     const folder = join(this.folder, 'nodes', name);
     mkdirSync(folder, {recursive: true});
-    writeFileSync(join(folder, 'bootstrap.yaml'), `${text}control_plane_uri: ${this.controllerUrl}\ndata: ./data\n`);
+    writeFileSync(join(folder, 'bootstrap.yaml'), `${text}control_plane_uri: ${this.controllerUrl}\ndata: ./data\n`, {
+      mode: 0o600,
+    });
   }
 
   #spawn(name: string, [program, ...args]: string[]): void {
