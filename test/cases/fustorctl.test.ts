@@ -226,7 +226,8 @@ describe('fustorctl', () => {
   test('a credential is used in a key and in a sender, and is seen nowhere', async () => {
     const [robot, feeder] = ['value-of-the-robot-7261', 'value-of-the-feeder-9928'];
     const set = (name: string, input: string) => run(['credential', 'set', name], {input});
-    const missing = {input: 'keys: { robot: { role: reader, views: [alpha], key: "${secret:robot}" } }\n'};
+    const secret = (name: string) => `"\${secret:${name}}"`;
+    const missing = {input: `keys: { robot: { role: reader, views: [alpha], key: ${secret('robot')} } }\n`};
     expect(await run(['apply', '-f', '-', '--as', 'site/robot.yaml'], missing)).toMatchObject({status: 2});
     expect(await set('robot', `${robot}\n`)).toMatchObject({status: 0, stdout: 'robot is stored.\n'});
     writeFileSync(join(fleet.folder, 'secret'), feeder, {mode: 0o600});
@@ -234,10 +235,13 @@ describe('fustorctl', () => {
     rmSync(join(fleet.folder, 'secret'));
     write(
       'site/secrets.yaml',
-      'keys:\n  robot: { role: reader, views: [alpha], key: "${secret:robot}" }\n  feeder: { role: agent, views: [alpha], key: "${secret:feeder}" }\n',
+      `keys:
+  robot: { role: reader, views: [alpha], key: ${secret('robot')} }
+  feeder: { role: agent, views: [alpha], key: ${secret('feeder')} }
+`,
     );
     const agent = fleet.agentFile('node-1');
-    write('agents/node-1.yaml', agent.replace('fusion: east', `url: "${fleet.url('east')}", key: "\${secret:feeder}"`));
+    write('agents/node-1.yaml', agent.replace('fusion: east', `url: "${fleet.url('east')}", key: ${secret('feeder')}`));
     await fulfilled('apply', '-f', fleet.repository, '-m', 'with secrets');
     await becomes(200, robot);
     await fulfilled('wait', '--for=applied', '--timeout', '60s');
