@@ -98,7 +98,7 @@ test('every change is recorded with who, what and how it ended, and nothing that
   const records = await audit();
   expect(records.map(({who, action, subject, outcome, code}) => [who, action, subject, outcome, code])).toEqual([
     ['admin', 'identity.revoke', 'agent/none', 'refused', 'NOT_FOUND'],
-    ['operator', 'POST /api/v1/agents/{id}/commands', '/api/v1/agents/none/commands', 'refused', 'AGENT_NOT_FOUND'],
+    ['operator', 'agent.kill', 'agent/none/p', 'refused', 'AGENT_NOT_FOUND'],
     ['operator', 'POST /api/v1/keys', '/api/v1/keys', 'refused', 'FORBIDDEN'],
     ['admin', 'credential.put', 'nfs', 'done', null],
     ['admin', 'enroll-token.create', expect.any(String), 'done', null],

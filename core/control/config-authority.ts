@@ -268,7 +268,7 @@ export class ConfigAuthority implements DesiredState {
       'REVISION_CONFLICT',
       `The change was made from revision ${expected}; revision ${inForce} of ${author} is in force.`,
       {
-        hint: 'Nothing was changed. Make the change again from what is in force; "details.diff" has what came between.',
+        hint: 'Nothing was changed. Make the change again from what is in force.',
         details: {
           revision: inForce,
           author,

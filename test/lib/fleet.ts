@@ -26,11 +26,15 @@ export type FleetPlan = {
   agents: Record<string, AgentPlan>;
   /** The controller speaks TLS, with certificates that are good for so long; nodes know its authority by `ca_sha256`. */
   certificateLifetime?: string;
+  /** The controller has no repository: the desired state is brought by `fustorctl apply`. */
+  isWithoutGit?: boolean;
 };
+/** `fusion`: asks it as a script does; `key`: another one than the administrator's; `ca`: knows the controller's authority. */
+type Call = {fusion?: string; key?: string; ca?: boolean; env?: NodeJS.ProcessEnv; input?: string};
 
 /**
- * A controller that takes its configuration from Git, fusions and agents, as built. Nodes know three lines: who they are, where the
- * controller is, and what to show it. Everything else is ordered by commits and by `fustorctl`, as an administrator does it.
+ * A controller, with or without Git, fusions and agents, as built. Nodes know three lines: who they are, where the controller is, and
+ * what to show it. Everything else is ordered by commits and by `fustorctl`, as an administrator does it.
  */
 export class Fleet {
   readonly folder = mkdtempSync(join(tmpdir(), 'fustor-fleet-'));
@@ -44,7 +48,7 @@ export class Fleet {
     this.#plan = plan;
   }
 
-  /** The administrator's clone of the repository. */
+  /** The administrator's clone of the repository, or without Git his folder. */
   get repository(): string {
     return join(this.folder, 'clone');
   }
@@ -66,7 +70,7 @@ export class Fleet {
     return sha256(new X509Certificate(readFileSync(this.ca)));
   }
 
-  /** Makes the repository, the storages and the mounts, starts the controller, and brings the first commit to it. */
+  /** Makes the storages and the mounts, starts the controller, and brings the whole site to it. */
   async prepare(): Promise<void> {
     this.#controllerPort = await freePort();
     for (const name of Object.keys(this.#plan.fusions)) this.#ports.set(name, await freePort());
@@ -76,22 +80,31 @@ export class Fleet {
       const mount = new ClientMount(this.storage(storage), join(this.folder, 'mounts', name));
       this.#mounts.set(name, await mount.mount());
     }
-    this.#git('init', '--quiet', '--bare', '--initial-branch=main', join(this.folder, 'origin.git'));
-    this.#git('clone', '--quiet', join(this.folder, 'origin.git'), this.repository);
-    this.#git('-C', this.repository, 'switch', '--quiet', '--orphan', 'main');
-    this.commit('The whole site', {...this.#siteFiles(), ...this.#agentFiles()});
+    const origin = join(this.folder, 'origin.git');
+    const files = {...this.#siteFiles(), ...this.#agentFiles()};
+    const {isWithoutGit} = this.#plan;
+    if (isWithoutGit) {
+      this.#write(files);
+    } else {
+      this.#git('init', '--quiet', '--bare', '--initial-branch=main', origin);
+      this.#git('clone', '--quiet', origin, this.repository);
+      this.#git('-C', this.repository, 'switch', '--quiet', '--orphan', 'main');
+      this.commit('The whole site', files);
+    }
     writeFileSync(
       join(this.folder, 'controller.yaml'),
       `controller:
   listen: 127.0.0.1:${this.#controllerPort}
   data: ./controller
   ${this.#isTls ? `tls: { certificate_lifetime: ${this.#plan.certificateLifetime} }` : ''}
-  git: { url: ${JSON.stringify(join(this.folder, 'origin.git'))}, branch: main, interval: 1h }
+  ${isWithoutGit ? '' : `git: { url: ${JSON.stringify(origin)}, branch: main, interval: 1h }`}
 keys:
   - { name: root, role: admin, key: ${adminKey}, views: "*" }
 `,
+      {mode: 0o600},
     );
     await this.startController();
+    if (isWithoutGit) await this.ask('apply', '-f', this.repository, '-m', 'The whole site');
   }
 
   async startController(): Promise<void> {
@@ -177,36 +190,35 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
 
   /** Writes files (null: removes), commits and pushes. Returns the commit. */
   commit(message: string, files: Record<string, string | null>): string {
-    for (const [path, text] of Object.entries(files)) {
-      const file = join(this.repository, path);
-      mkdirSync(dirname(file), {recursive: true});
-      if (text === null) rmSync(file);
-      else writeFileSync(file, text);
-    }
+    this.#write(files);
     this.#git('-C', this.repository, 'add', '--all');
     this.#git('-C', this.repository, 'commit', '--quiet', '--message', message);
     this.#git('-C', this.repository, 'push', '--quiet', 'origin', 'main');
     return this.#git('-C', this.repository, 'rev-parse', 'HEAD').trim();
   }
 
-  /** As the administrator; asks the controller, or with `fusion` that fusion; `ca`: knows its authority. */
-  async fustorctl(
-    args: readonly string[],
-    {fusion, ca = this.#isTls}: {fusion?: string; ca?: boolean} = {},
-  ): Promise<Ended> {
-    const env =
-      fusion === undefined
-        ? {FUSTOR_CONTROLLER: this.controllerUrl, FUSTOR_ENDPOINT: this.controllerUrl, FUSTOR_KEY: adminKey}
-        : {FUSTOR_ENDPOINT: this.url(fusion), FUSTOR_KEY: readerKey};
-    const child = spawn(join(dist, 'fustorctl'), args, {
-      env: {...env, ...(ca && {FUSTOR_CA: this.ca})},
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+  /** As the administrator; asks the controller, or with `fusion` that fusion. */
+  async fustorctl(args: readonly string[], {input, ...call}: Call = {}): Promise<Ended> {
+    const child = this.startFustorctl(args, call);
     const ended: Ended = {status: null, stdout: '', stderr: ''};
-    child.stdout.on('data', chunk => (ended.stdout += chunk));
-    child.stderr.on('data', chunk => (ended.stderr += chunk));
+    child.stdout!.on('data', chunk => (ended.stdout += chunk));
+    child.stderr!.on('data', chunk => (ended.stderr += chunk));
+    child.stdin!.on('error', () => {}).end(input);
     await once(child, 'close');
     return {...ended, status: child.exitCode};
+  }
+
+  /** One that goes on until it is ended. */
+  startFustorctl(
+    args: readonly string[],
+    {fusion, key, ca = this.#isTls, env}: Omit<Call, 'input'> = {},
+  ): ChildProcess {
+    const own =
+      fusion === undefined
+        ? {FUSTOR_CONTROLLER: this.controllerUrl, FUSTOR_ENDPOINT: this.controllerUrl, FUSTOR_KEY: key ?? adminKey}
+        : {FUSTOR_ENDPOINT: this.url(fusion), FUSTOR_KEY: key ?? readerKey};
+    const trust = ca ? {FUSTOR_CA: this.ca} : {};
+    return spawn(join(dist, 'fustorctl'), args, {env: {...own, ...trust, ...env}, stdio: 'pipe'});
   }
 
   /** The JSON that a command prints; rejects when it fails. */
@@ -259,6 +271,16 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
     for (const name of [...this.#processes.keys()].reverse()) await this.end(name);
     for (const mount of this.#mounts.values()) await mount.dispose();
     rmSync(this.folder, {recursive: true, force: true});
+  }
+
+  /** Writes files of the site (null: removes). */
+  #write(files: Record<string, string | null>): void {
+    for (const [path, text] of Object.entries(files)) {
+      const file = join(this.repository, path);
+      mkdirSync(dirname(file), {recursive: true});
+      if (text === null) rmSync(file);
+      else writeFileSync(file, text);
+    }
   }
 
   #siteFiles(): Record<string, string> {
