@@ -132,7 +132,10 @@ export async function runEmbeddedController(
     const server = createServer(async (request, response) => {
       const tell = own.get(request.url);
       if (!tell) return answer(request, response);
-      response.writeHead(200, {'content-type': 'application/json'}).end(JSON.stringify(await tell()));
+      const told = await tell().catch(error =>
+        log.error({error: String(error)}, 'how the controller is cannot be told'),
+      );
+      response.writeHead(told ? 200 : 500, {'content-type': 'application/json'}).end(JSON.stringify(told ?? null));
     });
     await listenUnix(server, socket);
     log.info({directory}, 'controller ready');

@@ -260,7 +260,10 @@ export class FileIdentity implements NodeIdentity {
     if (certificate === undefined) return 0;
     const {validFromDate, validToDate} = new X509Certificate(certificate);
     const lifeMs = validToDate.getTime() - validFromDate.getTime();
-    return rotationAt({notBefore: receivedAt, notAfter: receivedAt + lifeMs}) - this.#parts.clock.now();
+    const nowMs = this.#parts.clock.now();
+    // The clock was ahead when it came: nobody here knows how old it is.
+    if (receivedAt > nowMs) return 0;
+    return rotationAt({notBefore: receivedAt, notAfter: receivedAt + lifeMs}) - nowMs;
   }
 }
 
