@@ -10,7 +10,8 @@ import type {ChangeName, LoggedChange} from '../core/tree/changes.ts';
  *     group   u8 0x80, u48 directory, u32 length of its path then, path
  *     row     u8 head: change in the low 2 bits, kind in the next 3, 0x20 when `seq` is not the row before's plus one
  *             varint what it is more, only with 0x20
- *             u8 bytes that the name begins with as the one before it in the group, u8 length of the rest, rest
+ *             u8 bytes that the name begins with as the one before it in the group, u8 bytes that it ends with so,
+ *             u8 length of what is between, what is between
  *             u32 length of the path that it moved from, path, only of `moved`
  *
  * A listing tells names in order, so most rows take a few bytes.
@@ -20,7 +21,7 @@ const groupMark = 0x80;
 const skipMark = 0x20;
 const kindShift = 2;
 const changeOf = Object.keys(codes) as ChangeName[];
-const rowBytesMax = 1 + 8 + 2 + 255;
+const rowBytesMax = 1 + 8 + 3 + 255;
 
 /** The cursor stands at the entry. */
 export type ChangeRow = {change: ChangeName; at: PackedCursor; from: Path | undefined; seqBefore: number};
@@ -72,19 +73,21 @@ export class ChangeRunWriter {
   #putName(run: Buffer, start: number, length: number): void {
     const bytes = this.#bytes;
     const name = this.#name;
-    const common = length < this.#nameLength ? length : this.#nameLength;
-    let shared = 0;
-    while (shared < common && run[start + shared] === name[shared]) shared++;
+    const before = this.#nameLength;
+    const common = length < before ? length : before;
+    let first = 0;
+    while (first < common && run[start + first] === name[first]) first++;
+    let last = 0;
+    while (last < common - first && run[start + length - 1 - last] === name[before - 1 - last]) last++;
     let at = this.length;
-    bytes[at++] = shared;
-    bytes[at++] = length - shared;
-    for (let i = shared; i < length; i++) {
-      const byte = run[start + i]!;
-      name[i] = byte;
-      bytes[at++] = byte;
-    }
-    this.#nameLength = length;
+    bytes[at++] = first;
+    bytes[at++] = last;
+    bytes[at++] = length - first - last;
+    for (let i = first; i < length - last; i++) bytes[at++] = run[start + i]!;
     this.length = at;
+    const changedTo = length === before ? length - last : length;
+    for (let i = first; i < changedTo; i++) name[i] = run[start + i]!;
+    this.#nameLength = length;
   }
 
   #path(path: Path): void {
@@ -136,10 +139,10 @@ export function* decodeChanges(seqBefore: number, bytes: Buffer): Iterable<Logge
         more = byte >= 0x80;
       }
     }
-    const shared = bytes[at]!;
-    const length = bytes[at + 1]!;
-    at += 2 + length;
-    name = (name.slice(0, shared) + bytes.toString('latin1', at - length, at)) as ByteString;
+    const [first, last, length] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!];
+    at += 3 + length;
+    const between = bytes.toString('latin1', at - length, at);
+    name = (name.slice(0, first) + between + name.slice(name.length - last)) as ByteString;
     const change = changeOf[head & 3]!;
     const kind = ((head >> kindShift) & 7) as Kind;
     const from = change === 'moved' ? readPath() : undefined;

@@ -4,7 +4,7 @@ import {RESPONSE_ALREADY_SENT} from '@hono/node-server/utils/response';
 import type {Context} from 'hono';
 import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
-import {type ApiEnv, mayWait} from './api.ts';
+import {type ApiEnv, errorHeaders, mayWait, type RetryAfter} from './api.ts';
 import type {Key} from './keys.ts';
 
 export type LateAnswer = {status: 200 | 304; headers: Record<string, string>; body: string | Uint8Array | null};
@@ -15,7 +15,7 @@ export type LateAnswer = {status: 200 | 304; headers: Record<string, string>; bo
  */
 export async function answerLater(
   context: Context<ApiEnv>,
-  {leaving, log}: {leaving: AbortSignal; log: Log},
+  {leaving, ...parts}: {leaving: AbortSignal; log: Log; retryAfter: RetryAfter},
   ask: (until: AbortSignal) => Promise<LateAnswer>,
 ): Promise<Response> {
   const outgoing = (context.env as Partial<HttpBindings> | undefined)?.outgoing;
@@ -26,14 +26,15 @@ export async function answerLater(
   }
   const closed = new AbortController();
   outgoing.once('close', () => closed.abort('over'));
-  void send(outgoing as ServerResponse, ask(AbortSignal.any([closed.signal, revoked, leaving])), {key, revoked, log});
+  const coming = ask(AbortSignal.any([closed.signal, revoked, leaving]));
+  void send(outgoing as ServerResponse, coming, {key, revoked, ...parts});
   return RESPONSE_ALREADY_SENT;
 }
 
 async function send(
   outgoing: ServerResponse,
   coming: Promise<LateAnswer>,
-  {key, revoked, log}: {key: Key; revoked: AbortSignal; log: Log},
+  {key, revoked, log, retryAfter}: {key: Key; revoked: AbortSignal; log: Log; retryAfter: RetryAfter},
 ): Promise<void> {
   try {
     const {status, headers, body} = await coming;
@@ -43,9 +44,11 @@ async function send(
     const length: Record<string, number> = body === null ? {} : {'content-length': Buffer.byteLength(body)};
     outgoing.writeHead(status, {...headers, ...length}).end(body ?? undefined);
   } catch (error) {
-    if (!(error instanceof FustorError)) log.error({error: String(error)}, 'internal error');
+    if (!(error instanceof FustorError)) {
+      log.error({error: error instanceof Error ? error.stack : String(error)}, 'internal error');
+    }
     const told = error instanceof FustorError ? error : new FustorError('INTERNAL', 'The log has the details.');
-    const headers = {'content-type': 'application/json', ...(told.status === 401 && {'www-authenticate': 'Bearer'})};
+    const headers = {'content-type': 'application/json', ...errorHeaders(told, retryAfter)};
     outgoing.writeHead(told.status, headers).end(JSON.stringify(told.toBody()));
   }
 }

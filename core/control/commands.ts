@@ -80,11 +80,10 @@ export function getAgent(txn: ControlRead, id: string, kind: NodeKind = 'agent')
   });
 }
 
-export function getCommand(txn: ControlRead, agent: string, id: string, kind?: NodeKind): StoredCommand {
-  getAgent(txn, agent, kind);
+export function getCommand(txn: ControlRead, agent: string, id: string, kind: NodeKind = 'agent'): StoredCommand {
   const command = txn.command(agent, id);
   if (command) return command;
-  throw new FustorError('COMMAND_NOT_FOUND', `The ${kind ?? 'agent'} ${agent} has no command ${id}.`, {
+  throw new FustorError('COMMAND_NOT_FOUND', `The ${kind} ${agent} has no command ${id}.`, {
     hint: 'Only the last thousand that have ended are kept.',
   });
 }

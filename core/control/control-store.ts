@@ -10,8 +10,8 @@ import type {
 } from './protocol.ts';
 
 /**
- * What the controller knows, as its store keeps it. A message that says something new is one transaction, and is answered when that is
- * durable.
+ * What the controller knows, as its store keeps it. What becomes of commands is durable before it is told; how nodes are is
+ * written some seconds later.
  * All times are wall time of the controller in milliseconds since 1970.
  */
 

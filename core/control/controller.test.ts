@@ -209,9 +209,11 @@ test('a held heartbeat is answered when nobody may wait longer, and tells no com
 
 test('an agent is online while it is heard, then silent since it was heard last; both survive a restart', async () => {
   const startedAt = new Date(clock.now()).toISOString();
-  await beat({wait_ms: 10_000}, AbortSignal.abort());
+  held({wait_ms: 10_000});
+  await settled();
   await clock.pass(15_000);
-  await beat({wait_ms: 10_000}, AbortSignal.abort());
+  held({wait_ms: 10_000});
+  await settled();
   const heardAt = new Date(clock.now()).toISOString();
   await clock.pass(19_999);
   expect(controller.agent('node-a')).toMatchObject({state: 'online', since: startedAt, silent_ms: 19_999});
@@ -223,8 +225,24 @@ test('an agent is online while it is heard, then silent since it was heard last;
   restart();
   expect(controller.agents()).toMatchObject([{state: 'silent', since: heardAt}]);
   expect(controller.counts()).toEqual({online: 0, silent: 1});
-  await beat({}, AbortSignal.abort());
+  await beat();
   expect(controller.agent('node-a')).toMatchObject({state: 'online', since: new Date(clock.now()).toISOString()});
+});
+
+test('an agent whose connection breaks is silent ten seconds later, unless it comes back', async () => {
+  const broken = new AbortController();
+  const waiting = held({wait_ms: 30_000}, broken.signal);
+  await settled();
+  await clock.pass(5_000);
+  broken.abort();
+  await settled();
+  expect(waiting.answer).toBeDefined();
+  await clock.pass(9_999);
+  expect(controller.counts()).toEqual({online: 1, silent: 0});
+  await clock.pass(1);
+  expect(controller.counts()).toEqual({online: 0, silent: 1});
+  await beat({wait_ms: 0}, broken.signal);
+  expect(controller.counts()).toEqual({online: 1, silent: 0});
 });
 
 test('who falls silent is told of once, and not again by a controller that is started again', async () => {
@@ -246,7 +264,7 @@ test('a wall clock that is set makes nobody silent', async () => {
   expect(controller.agent('node-a').state).toBe('online');
 });
 
-test('who says nothing new costs no transaction, and is stored from time to time, all together', async () => {
+test('how nodes are is stored from time to time, all together: within a second when one says something new', async () => {
   let writes = 0;
   const {write} = store;
   store = {
@@ -259,7 +277,9 @@ test('who says nothing new costs no transaction, and is stored from time to time
   restart();
   await beat({agent_id: 'node-b'});
   await beat();
-  expect(writes).toBe(2);
+  expect(writes).toBe(0);
+  await controller.tick();
+  expect(writes).toBe(1);
   for (let second = 0; second < 9; second++) {
     await clock.pass(1_000);
     for (const agent_id of ['node-a', 'node-b']) {
@@ -268,15 +288,29 @@ test('who says nothing new costs no transaction, and is stored from time to time
     }
     await controller.tick();
   }
-  expect(writes).toBe(2);
+  expect(writes).toBe(1);
   expect(controller.agent('node-a')).toMatchObject({silent_ms: 0, parts: [{health: {second: 8}}, {}]});
   await clock.pass(1_000);
   await controller.tick();
-  expect(writes).toBe(3);
+  expect(writes).toBe(2);
   expect(store.read(txn => txn.agents())).toMatchObject([{parts: [{memory_bytes: 8}, {}]}, {id: 'node-b'}]);
   await beat({parts: [part('p')]});
-  expect(writes).toBe(4);
+  await controller.tick();
+  expect(writes).toBe(3);
   expect(store.read(txn => txn.agent('node-a'))).toMatchObject({parts: [{name: 'payload-p'}]});
+});
+
+test('what a full disk did not take is stored when there is room again', async () => {
+  const {write} = store;
+  let isFull = true;
+  store = {...store, write: body => (isFull ? Promise.reject(new Error('full')) : write(body))};
+  restart();
+  await beat();
+  await expect(controller.tick()).rejects.toThrow('full');
+  isFull = false;
+  await controller.tick();
+  restart();
+  expect(controller.agents()).toMatchObject([{id: 'node-a', state: 'online'}]);
 });
 
 test('a heartbeat that was overtaken by one that said nothing new says nothing, after a restart neither', async () => {

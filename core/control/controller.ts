@@ -44,20 +44,26 @@ type Heard = {
 const saveMs = 10_000;
 /** Proxies end a request that is silent for a minute. */
 const heldMsMax = 30_000;
+/** A shell whose connection broke, as it does when its host goes down in order or it was killed, comes back within this time. */
+const brokenMs = 10_000;
 /** A silence of so many waits means something; but a shorter one than the first, and a longer one than the second, does not. */
 const waitsUntilSilent = 2;
 const timeoutMs = {min: 10_000, max: 300_000};
 
 /**
- * What the shells of the nodes say and what operators order, one transaction for each message that says something new. Of one
- * that only says "still here" the store hears some seconds later: well before a silence means something, so that after
- * `kill -9` those are online that were.
+ * What the shells of the nodes say and what operators order.
+ *
+ * What becomes of commands is in the store before it is told. How the nodes are is stored within a second, or, when they only
+ * say "still here", within ten, all of them together: a thousand transactions would have the last node wait for the disk.
+ * After `kill -9` every node says all of it again, and those are online that were.
  */
 export class Controller {
   readonly #parts: ControllerParts;
   /** As they spoke last. The store has the same, but for what is always moving. */
   readonly #nodes: Map<string, StoredAgent>;
   readonly #unsaved = new Set<string>();
+  /** One of those has said something new. */
+  #hasNews = false;
   #savedAt: number;
   readonly #heard = new Map<string, Heard>();
   /** For each agent the heartbeat that came last: an earlier one is held for nobody. */
@@ -100,7 +106,11 @@ export class Controller {
     for (;;) {
       const seen = news.count;
       const facts = {held_ms: Math.floor(clock.monotonic() - since), ...this.#desiredOf(kind, agent)};
-      if (signal.aborted || this.#latest.get(agent) !== turn) return {commands: [], ...facts};
+      if (this.#latest.get(agent) !== turn) return {commands: [], ...facts};
+      if (signal.aborted) {
+        this.#expectSoon(agent);
+        return {commands: [], ...facts};
+      }
       if (store.read(txn => hasCommands(txn, {agent, known, nowMs: clock.now()}))) {
         const nowMs = clock.now();
         return {commands: await store.write(txn => tellCommands(txn, {agent, instance, known, nowMs})), ...facts};
@@ -118,6 +128,7 @@ export class Controller {
     const {store, clock, log, randomId} = this.#parts;
     const id = order.id ?? randomId();
     const nowMs = clock.now();
+    if (this.#unsaved.has(order.agent)) await this.save();
     const {command, isNew} = await store.write(txn => orderCommand(txn, {...order, id, nowMs}));
     if (isNew) {
       const {agent, part, key} = order;
@@ -130,6 +141,7 @@ export class Controller {
   /** Throws AGENT_NOT_FOUND or COMMAND_NOT_FOUND. */
   command(agent: string, id: string, kind?: NodeKind): CommandAnswer {
     const {store, clock} = this.#parts;
+    this.agent(agent, kind);
     return commandAnswer(
       store.read(txn => getCommand(txn, agent, id, kind)),
       clock.now(),
@@ -156,7 +168,7 @@ export class Controller {
 
   /** How many agents are online and silent, for metrics. */
   counts(): {online: number; silent: number} {
-    const agents = this.#parts.store.read(txn => txn.agents()).filter(({kind}) => kind === 'agent');
+    const agents = [...this.#nodes.values()].filter(({kind}) => kind === 'agent');
     const online = agents.filter(({id}) => this.#isOnline(id)).length;
     return {online, silent: agents.length - online};
   }
@@ -171,15 +183,16 @@ export class Controller {
     }
     const nowMs = clock.now();
     if (store.read(txn => hasOverdueCommands(txn, nowMs))) await store.write(txn => expireCommands(txn, nowMs));
-    if (clock.monotonic() - this.#savedAt >= saveMs) await this.save();
+    if (this.#hasNews || clock.monotonic() - this.#savedAt >= saveMs) await this.save();
   }
 
-  /** Stores who is still here. */
+  /** Stores how the nodes are. */
   async save(): Promise<void> {
     const {store, clock} = this.#parts;
     this.#savedAt = clock.monotonic();
     const ids = [...this.#unsaved];
     this.#unsaved.clear();
+    this.#hasNews = false;
     if (ids.length === 0) return;
     try {
       await store.write(txn => {
@@ -187,6 +200,7 @@ export class Controller {
       });
     } catch (error) {
       for (const id of ids) this.#unsaved.add(id);
+      this.#hasNews = true;
       throw error;
     }
   }
@@ -208,32 +222,36 @@ export class Controller {
       return {...said, seenAt: nowMs, onlineSince: before && wasOnline ? before.onlineSince : nowMs};
     };
     const before = this.#nodes.get(id);
-    const saysOnlyHere =
-      before !== undefined &&
-      wasOnline &&
-      acknowledgements.length === 0 &&
-      isStillHere(before, nodeAfter(before)) &&
-      store.read(txn => txn.openCommands(id).length === 0);
-
-    let isOvertaken = isOvertakenBy(before);
-    if (!saysOnlyHere) {
-      isOvertaken = await store.write(txn => {
-        if (wasOnline) refuseOtherKind(txn.agent(id), kind);
+    if (wasOnline) refuseOtherKind(before, kind);
+    const hasOrders = acknowledgements.length > 0 || store.read(txn => txn.openCommands(id).length > 0);
+    if (hasOrders) {
+      await store.write(txn => {
         acknowledge(txn, id, {acknowledgements, nowMs});
-        if (isOvertakenBy(txn.agent(id)) || isOvertakenBy(this.#nodes.get(id))) return true;
-        txn.putAgent(nodeAfter(this.#nodes.get(id)));
+        if (isOvertakenBy(this.#nodes.get(id))) return;
+        txn.putAgent(nodeAfter(before));
         settleCommands(txn, {agent: id, instance, known, nowMs});
-        return false;
       });
     }
-    // One that came later may have been stored together with this one.
-    if (!isOvertaken && !isOvertakenBy(this.#nodes.get(id))) {
-      this.#nodes.set(id, nodeAfter(this.#nodes.get(id)));
-      if (saysOnlyHere) this.#unsaved.add(id);
+    const isOvertaken = isOvertakenBy(this.#nodes.get(id));
+    if (!isOvertaken) {
+      const node = nodeAfter(this.#nodes.get(id));
+      this.#nodes.set(id, node);
+      this.#unsaved.add(id);
+      this.#hasNews ||= before === undefined || !isStillHere(before, node);
     }
     this.#heard.set(id, {at: clock.monotonic(), timeoutMs: wanted, isOnline: true});
     if (!wasOnline) log.info({agent: id, host: shell.host, instance}, 'an agent is online');
     return isOvertaken;
+  }
+
+  /** The connection of the heartbeat that it held open is gone: it opens another one soon, or it is away. */
+  #expectSoon(id: string): void {
+    const heard = this.#heard.get(id);
+    const node = this.#nodes.get(id);
+    if (!heard || !node) return;
+    heard.timeoutMs = Math.min(heard.timeoutMs, this.#parts.clock.monotonic() - heard.at + brokenMs);
+    this.#nodes.set(id, {...node, timeoutMs: heard.timeoutMs});
+    this.#unsaved.add(id);
   }
 
   #desiredOf(kind: NodeKind, id: string): {desired?: string} {

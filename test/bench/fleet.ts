@@ -100,12 +100,17 @@ async function measureChange(): Promise<void> {
 async function measureHerd(): Promise<void> {
   noteMemory('memory after changes');
   await ask();
+  const killedAt = Date.now();
   controller.kill('SIGKILL');
   await once(controller, 'exit');
   controller = await startController();
   const upAt = Date.now();
   let allMs = 0;
-  await until(async () => (await heardSince(upAt)) === agents, {timeoutMs: 120_000, everyMs: 250, what: 'all agents'});
+  await until(async () => (await heardSince(killedAt)) === agents, {
+    timeoutMs: 120_000,
+    everyMs: 250,
+    what: 'all agents',
+  });
   allMs = Date.now() - upAt;
   const connectedAt = (await ask()).flatMap(told => told.connectedAt);
   const buckets = new Map<number, number>();

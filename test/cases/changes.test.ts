@@ -5,6 +5,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, expect, test} from 'vitest';
 import {followEvents} from '../../cmd/ctl/follow-events.ts';
+import {readRecords} from '../../cmd/shell/part-record.ts';
 import {makeTree} from '../lib/make-tree.ts';
 import {ReplayedTree, type ToldRow} from '../lib/replayed-tree.ts';
 import {Site} from '../lib/site.ts';
@@ -72,6 +73,16 @@ async function differs(site: Site, path: string, tree: ReplayedTree): Promise<Re
   return difference(tree.lines, (await copyOf(site, path)).tree.lines);
 }
 
+/** Once it runs that came in place of the one that was killed before. */
+async function killPart(site: Site, part: string, killed: Set<number>): Promise<void> {
+  const pid = await until(
+    () => readRecords(join(site.folder, 'fusion/run')).find(({name, pid}) => name === part && !killed.has(pid))?.pid,
+    {what: `a new ${part}`},
+  );
+  killed.add(pid);
+  process.kill(pid, 'SIGKILL');
+}
+
 test('who follows the changes has the tree, through kill -9 of engine and gateways under a storm', async () => {
   const site = await siteOnTree(3_000);
   const paths = ['/', '/directory-0', '/home'];
@@ -80,10 +91,11 @@ test('who follows the changes has the tree, through kill -9 of engine and gatewa
   const script = join(import.meta.dirname, '../lib/storm.ts');
   const storm = spawn(process.execPath, [script, site.directory, '5', '6000'], {stdio: 'inherit'});
   cleanups.push(() => storm.kill('SIGKILL'));
+  const killed = new Set<number>();
   for (const part of ['engine-site', 'gateway-1', 'gateway-2', 'engine-site', 'gateway-1']) {
     const before = followed[0]!.events;
     await until(() => followed[0]!.events > before + 100 || storm.exitCode !== null, {what: 'events'});
-    process.kill(site.partPid('fusion', part), 'SIGKILL');
+    await killPart(site, part, killed);
   }
   await site.kill('fusion');
   await site.startFusion();

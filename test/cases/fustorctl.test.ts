@@ -379,8 +379,13 @@ describe('fustorctl', () => {
       },
       {everyMs: 200, what: 'a change that is followed'},
     );
-    const changes = out.trimEnd().split('\n').map(line => JSON.parse(line) as Row);
-    expect(changes).toContainEqual(expect.objectContaining({change: 'created', path: expect.stringContaining('followed')}));
+    const changes = out
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as Row);
+    expect(changes).toContainEqual(
+      expect.objectContaining({change: 'created', path: expect.stringContaining('followed')}),
+    );
     const closed = once(follower, 'close');
     follower.kill('SIGINT');
     await closed;

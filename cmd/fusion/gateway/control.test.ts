@@ -2,19 +2,16 @@ import {createServer} from 'node:http';
 import {join} from 'node:path';
 import {afterEach, expect, test} from 'vitest';
 import type {Log} from '../../../core/log/log.ts';
+import {gatewayParts} from '../../../test/lib/gateway-app.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {until} from '../../../test/lib/until.ts';
 import {runEmbeddedController} from '../../controller/run-controller.ts';
 import {hashKeys, KeyRing} from '../../http/keys.ts';
-import {systemClock} from '../../system-clock.ts';
 import {listenUnix, requestUnix} from '../../unix-socket.ts';
 import {createApp, type GatewayApp} from './app.ts';
 import {Bodies} from './bodies.ts';
-import {GatewayMetrics} from './metrics.ts';
-import {Turns} from './turns.ts';
 import {Views} from './views.ts';
-import {WaitingClients} from './waiting-clients.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const keys = hashKeys([
@@ -33,10 +30,12 @@ function site() {
   cleanups.push(() => folder.remove());
   const socket = join(folder.path, 'run/controller.sock');
   const leaving = new AbortController();
+  const bodies = new Bodies();
   return {
     socket,
     leaving,
-    app: gateway(socket, leaving.signal),
+    bodies,
+    app: gateway(socket, leaving.signal, bodies),
     startController: async () => {
       const stop = new AbortController();
       const config = {directory: join(folder.path, 'controller'), socket, keys};
@@ -52,20 +51,16 @@ function site() {
   };
 }
 
-function gateway(controllerSocket: string | undefined, leaving: AbortSignal): GatewayApp {
-  return createApp({
-    keys: new KeyRing(keys),
-    views: new Views([{name: 'v', reader: openMemoryTree(), engineSocket: '/nowhere/engine.sock'}]),
-    clock: systemClock,
-    log,
-    metrics: new GatewayMetrics(),
-    turns: new Turns(),
-    waiting: new WaitingClients(),
-    bodies: new Bodies(),
-    runDirectory: '/nowhere',
-    leaving,
-    controllerSocket,
-  });
+function gateway(controllerSocket: string | undefined, leaving: AbortSignal, bodies = new Bodies()): GatewayApp {
+  return createApp(
+    gatewayParts({
+      keys: new KeyRing(keys),
+      views: new Views([{name: 'v', reader: openMemoryTree(), engineSocket: '/nowhere/engine.sock'}]),
+      leaving,
+      bodies,
+      controllerSocket,
+    }),
+  );
 }
 
 const heartbeat = {
@@ -164,6 +159,22 @@ test('a controller that hangs does not hold up the fusion', async () => {
   });
   expect(await ask(app, '/api/v1/fs/tree')).toMatchObject({status: 200});
   stop.abort();
+  expect((await asked).status).toBe(503);
+});
+
+test('what strangers send to the controller takes none of the room of what agents report', async () => {
+  const {app, socket, bodies} = site();
+  const {promise: isAsked, resolve} = Promise.withResolvers<void>();
+  const hanging = createServer(() => resolve());
+  await listenUnix(hanging, socket);
+  cleanups.push(
+    () => hanging.closeAllConnections(),
+    () => hanging.close(),
+  );
+  const asked = app.request('/api/v1/apply', {method: 'POST', body: 'x'.repeat(2 ** 20)});
+  await isAsked;
+  expect(bodies.bytes).toBe(0);
+  hanging.closeAllConnections();
   expect((await asked).status).toBe(503);
 });
 
