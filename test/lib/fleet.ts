@@ -24,12 +24,12 @@ export type FleetPlan = {
   /** Each serves the view that is called as its storage. */
   fusions: Record<string, {storage: string}>;
   agents: Record<string, AgentPlan>;
-  /** The controller speaks TLS, with certificates that are good for so long; nodes know its authority by `ca_sha256`. */
-  certificateLifetime?: string;
   /** The controller has no repository: the desired state is brought by `fustorctl apply`. */
   isWithoutGit?: boolean;
+  /** The controller speaks TLS, with certificates that are good for so long; nodes know its authority by `ca_sha256`. */
+  certificateLifetime?: string;
 };
-/** `fusion`: asks it as a script does; `key`: another one than the administrator's; `ca`: knows the controller's authority. */
+/** `fusion`: asks it as a script does; `key`: another one than the administrator's. */
 type Call = {fusion?: string; key?: string; ca?: boolean; env?: NodeJS.ProcessEnv; input?: string};
 
 /**
@@ -96,9 +96,7 @@ export class Fleet {
       `controller:
   listen: 127.0.0.1:${this.#controllerPort}
   data: ./controller
-  ${this.#isTls ? `tls: { certificate_lifetime: ${this.#plan.certificateLifetime} }` : ''}
-  ${isWithoutGit ? '' : `git: { url: ${JSON.stringify(origin)}, branch: main, interval: 1h }`}
-keys:
+${this.#isTls ? `  tls: { certificate_lifetime: ${this.#plan.certificateLifetime} }\n` : ''}${isWithoutGit ? '' : `  git: { url: ${JSON.stringify(origin)}, branch: main, interval: 1h }\n`}keys:
   - { name: root, role: admin, key: ${adminKey}, views: "*" }
 `,
       {mode: 0o600},
@@ -139,7 +137,7 @@ keys:
       ...(this.#isTls && {ca_sha256: this.caSha256}),
     };
     mkdirSync(folder, {recursive: true});
-    writeFileSync(join(folder, 'bootstrap.yaml'), JSON.stringify({...usual, ...lines}));
+    writeFileSync(join(folder, 'bootstrap.yaml'), JSON.stringify({...usual, ...lines}), {mode: 0o600});
     this.start(name);
   }
 
@@ -197,7 +195,7 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
     return this.#git('-C', this.repository, 'rev-parse', 'HEAD').trim();
   }
 
-  /** As the administrator; asks the controller, or with `fusion` that fusion. */
+  /** As the administrator; asks the controller, or with `fusion` that fusion; `ca`: knows its authority. */
   async fustorctl(args: readonly string[], {input, ...call}: Call = {}): Promise<Ended> {
     const child = this.startFustorctl(args, call);
     const ended: Ended = {status: null, stdout: '', stderr: ''};
@@ -217,8 +215,10 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
       fusion === undefined
         ? {FUSTOR_CONTROLLER: this.controllerUrl, FUSTOR_ENDPOINT: this.controllerUrl, FUSTOR_KEY: key ?? adminKey}
         : {FUSTOR_ENDPOINT: this.url(fusion), FUSTOR_KEY: key ?? readerKey};
-    const trust = ca ? {FUSTOR_CA: this.ca} : {};
-    return spawn(join(dist, 'fustorctl'), args, {env: {...own, ...trust, ...env}, stdio: 'pipe'});
+    return spawn(join(dist, 'fustorctl'), args, {
+      env: {...own, ...(ca && {FUSTOR_CA: this.ca}), ...env},
+      stdio: 'pipe',
+    });
   }
 
   /** The JSON that a command prints; rejects when it fails. */
