@@ -42,11 +42,11 @@ export function setupOfFile(config: FustorConfig & {agent: AgentConfig}, file: s
 }
 
 /** From `--bootstrap FILE`. Throws CONFIG_INVALID for a mistake in it; those in local files of pipes only keep out pipes. */
-export async function setupOfBootstrap(file: string): Promise<AgentSetup> {
-  const {text, folder, secrets} = await readConfigFile(file);
+export async function setupOfBootstrap(file: string, env?: NodeJS.ProcessEnv): Promise<AgentSetup> {
+  const {text, folder, secrets} = await readConfigFile(file, env);
   const {agent, caSha256} = parseAgentBootstrap(text, {file, ...secrets});
   const placed = {...agent, data: resolve(folder, agent.data)};
-  const local = await readLocal(join(folder, localFolder), placed);
+  const local = await readLocal(join(folder, localFolder), placed, env);
   return {agent: placed, caSha256, folder, local, logLevel: agent.logLevel};
 }
 
@@ -85,7 +85,11 @@ function setupHash(parts: PipeParts): string {
   return createHash('sha256').update(canonicalBytes(parts)).digest('hex').slice(0, 16);
 }
 
-async function readLocal(folder: string, agent: AgentConfig): Promise<PipesConfig | undefined> {
+async function readLocal(
+  folder: string,
+  agent: AgentConfig,
+  env?: NodeJS.ProcessEnv,
+): Promise<PipesConfig | undefined> {
   const names = yamlFilesIn(folder);
   if (names.length === 0) return undefined;
   const unread: string[] = [];
@@ -98,7 +102,7 @@ async function readLocal(folder: string, agent: AgentConfig): Promise<PipesConfi
       unread.push(error instanceof Error ? error.message : String(error));
     }
   }
-  const parsed = placed(parsePipes(files, secretsFrom(folder), ownSettings(agent)), folder);
+  const parsed = placed(parsePipes(files, secretsFrom(folder, env), ownSettings(agent)), folder);
   return {...parsed, mistakes: [...unread, ...parsed.mistakes], isComplete: parsed.isComplete && unread.length === 0};
 }
 

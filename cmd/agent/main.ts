@@ -39,7 +39,7 @@ void runProgram({
       load: async () => {
         const [{installCommand}, {agentRole}] = await Promise.all([
           import('../systemd/install.ts'),
-          import('../systemd/role.ts'),
+          import('./agent-role.ts'),
         ]);
         return installCommand(agentRole);
       },
@@ -49,7 +49,7 @@ void runProgram({
       load: async () => {
         const [{endPartsCommand}, {agentRole}] = await Promise.all([
           import('../systemd/install.ts'),
-          import('../systemd/role.ts'),
+          import('./agent-role.ts'),
         ]);
         return endPartsCommand(agentRole);
       },

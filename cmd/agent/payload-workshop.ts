@@ -39,7 +39,7 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
   look(name: string, setup: Setup<PipeParts> | undefined, lastGood: Setup<PipeParts> | undefined): Look | undefined {
     const look = this.#settings.payloads.look(name);
     if (!look) return undefined;
-    const {state, deaths, lastDeath, health} = look;
+    const {state, deaths, lastDeath, health, healthAt} = look;
     const isMade = setup !== undefined && this.#part(setup.config).hash === look.hash;
     return {
       hash: isMade ? setup.hash : undefined,
@@ -47,6 +47,7 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
       deaths,
       lastDeath: lastDeath && deathText(lastDeath),
       fitness: isMade ? fitnessOf(setup.config, {health, before: lastGood?.config}) : 'waiting',
+      seenAt: healthAt,
     };
   }
 

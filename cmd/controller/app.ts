@@ -2,10 +2,9 @@ import {OpenAPIHono} from '@hono/zod-openapi';
 import type {Context} from 'hono';
 import type {Controller} from '../../core/control/controller.ts';
 import type {Health} from '../../core/control/health/health.ts';
-import type {ErrorCode} from '../../core/errors/codes.ts';
 import type {Log} from '../../core/log/log.ts';
 import type {Clock} from '../../core/time/clock.ts';
-import {type ApiEnv, answerErrors, demandKey, describeApi, measure} from '../http/api.ts';
+import {type ApiEnv, answerErrors, demandKey, describeApi, measure, type RetryAfter} from '../http/api.ts';
 import {type KeyRing, mayAdminister, mayOrder, mayQuery, mayReport} from '../http/keys.ts';
 import {operationsRoutes} from '../http/operations.ts';
 import {auditRequests} from './audit.ts';
@@ -31,8 +30,7 @@ import {nodeRoutes} from './routes/nodes.ts';
 import {registryRoutes} from './routes/registry.ts';
 import {revisionRoutes} from './routes/revisions.ts';
 
-/** Seconds. */
-const retryAfter: Partial<Record<ErrorCode, number>> = {TOO_MANY_COMMANDS: 5, STORE_FULL: 10};
+const retryAfter: RetryAfter = {TOO_MANY_COMMANDS: 5, STORE_FULL: 10};
 
 /** What readers may see. */
 const lookedAt = [
@@ -89,10 +87,10 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   app.use('/api/v1/backup', allow(mayAdminister, 'take a backup'));
   app.use('/api/v1/git/sync', allow(mayOrder, 'have Git looked at'));
 
-  heartbeatRoutes(app, parts);
+  heartbeatRoutes(app, {...parts, retryAfter});
   nodeRoutes(app, parts);
   revisionRoutes(app, parts);
-  configRoutes(app, parts);
+  configRoutes(app, {...parts, retryAfter});
   registryRoutes(app, parts);
   healthRoutes(app, parts);
   backupRoutes(app, parts);

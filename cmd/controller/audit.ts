@@ -26,6 +26,7 @@ export function auditRequests({
   log: Log;
 }): MiddlewareHandler<ApiEnv> {
   return async (context, next) => {
+    const address = addressOf(context);
     await next();
     const {method, path} = context.req;
     if (asking.has(method) || ofNodes.has(path)) return;
@@ -37,7 +38,7 @@ export function auditRequests({
       at: clock.now(),
       who: key?.name ?? facts?.by ?? 'unknown',
       user: key?.user,
-      address: addressOf(context),
+      address,
       action: facts?.action ?? `${method} ${routeOf(context)}`,
       subject: facts?.subject ?? path,
       outcome: outcomeOf(context.res.status),
@@ -61,7 +62,10 @@ function outcomeOf(status: number): 'done' | 'refused' | 'failed' {
   return status < 500 ? 'refused' : 'failed';
 }
 
-/** Of an embedded controller only gateways are clients: what they say of theirs counts. */
+/**
+ * Of an embedded controller only gateways are clients: what they say of theirs counts. To be asked when a request has come:
+ * the connection of a client that has hung up has no address, either.
+ */
 function addressOf({env, req}: ControllerContext): string | undefined {
   const address = env?.incoming?.socket.remoteAddress;
   return address ?? (env?.incoming ? req.header('x-forwarded-for') : undefined);

@@ -237,7 +237,8 @@ describe('a pull', () => {
     expect((await pull('agent_id=node-a', tokens.agent)).status).toBe(403);
     expect((await pull('agent_id=east', tokens.fusion)).body).toMatchObject({kind: 'fusion', id: 'east'});
     expect((await pull('agent_id=node-c&kind=agent', tokens.fusion)).status).toBe(403);
-    expect((await pull('agent_id=east&kind=fusion', 'key-of-operator')).status).toBe(200);
+    expect((await pull('agent_id=east&kind=fusion', 'key-of-admin')).status).toBe(200);
+    expect((await pull('agent_id=node-c', 'key-of-operator')).status).toBe(403);
     expect((await pull('agent_id=node-c', 'key-of-reader')).status).toBe(403);
     expect((await pull('agent_id=node-c', 'key-of-nobody')).status).toBe(401);
   });

@@ -1,7 +1,11 @@
 import {generateKeyPairSync} from 'node:crypto';
+import {once} from 'node:events';
+import {connect} from 'node:net';
 import {afterEach, beforeEach, expect, test} from 'vitest';
+import {FustorError} from '../../core/errors/fustor-error.ts';
 import {type Asked, askJson} from '../../test/lib/ask-json.ts';
 import {adminKey, type RealController, startRealController} from '../../test/lib/real-controller.ts';
+import {until} from '../../test/lib/until.ts';
 
 let controller: RealController;
 beforeEach(async () => {
@@ -94,7 +98,7 @@ test('every change is recorded with who, what and how it ended, and nothing that
   const records = await audit();
   expect(records.map(({who, action, subject, outcome, code}) => [who, action, subject, outcome, code])).toEqual([
     ['admin', 'identity.revoke', 'agent/none', 'refused', 'NOT_FOUND'],
-    ['operator', 'POST /api/v1/agents/{id}/commands', '/api/v1/agents/none/commands', 'refused', 'AGENT_NOT_FOUND'],
+    ['operator', 'agent.kill', 'agent/none/p', 'refused', 'AGENT_NOT_FOUND'],
     ['operator', 'POST /api/v1/keys', '/api/v1/keys', 'refused', 'FORBIDDEN'],
     ['admin', 'credential.put', 'nfs', 'done', null],
     ['admin', 'enroll-token.create', expect.any(String), 'done', null],
@@ -105,6 +109,16 @@ test('every change is recorded with who, what and how it ended, and nothing that
   const page = await ask('audit?limit=4');
   expect(page.body.data).toHaveLength(4);
   expect((await ask(`audit?limit=4&cursor=${page.body.meta.next_cursor}`)).body.data).toEqual(records.slice(4));
+});
+
+test('who hangs up is recorded with the address that they had, and not with one that they say', async () => {
+  const socket = connect(Number(new URL(controller.url).port), '127.0.0.1');
+  const head = ['POST /api/v1/keys HTTP/1.1', 'host: x', `x-api-key: ${adminKey}`, 'content-length: 9'];
+  socket.write([...head, 'x-forwarded-for: 192.0.2.1', '', '{'].join('\r\n'));
+  await once(controller.server, 'request');
+  socket.resetAndDestroy();
+  const [record] = await until(async () => ((await audit()).length > 0 ? audit() : undefined));
+  expect(record).toMatchObject({who: 'admin', address: '127.0.0.1'});
 });
 
 test('a heartbeat is no change by an administrator, whatever key it has', async () => {
@@ -122,4 +136,23 @@ test('a node that is heard from two hosts in turns is known for it', async () =>
   expect(controller.identity.clones.clones(Date.now())).toMatchObject([
     {kind: 'agent', id: 'a', places: [{host: 'h1'}, {host: 'h2'}]},
   ]);
+});
+
+test('what is answered later is counted as it was answered, and says when to come again', async () => {
+  const {store} = controller;
+  const write = store.write.bind(store);
+  store.write = async () => {
+    throw new FustorError('STORE_FULL', 'No room.');
+  };
+  const config = {state: 'running'};
+  const shell = {pid: 1, version: '1', started_at: '2026-01-01T00:00:00.000Z', host: 'h'};
+  const acknowledgements = [{id: 'c', outcome: 'done', message: ''}];
+  const body = {agent_id: 'a', instance: 'i', sequence: 1, shell, config, parts: [], acknowledgements, wait_ms: 0};
+  const answer = await fetch(`${controller.url}/api/v1/control/heartbeat`, {
+    ...{method: 'POST', headers: {'x-api-key': adminKey}, body: JSON.stringify(body)},
+  });
+  store.write = write;
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([507, '10']);
+  const metrics = await (await fetch(`${controller.url}/metrics`)).text();
+  expect(metrics).toMatch(/requests_total\{route="\/api\/v1\/control\/heartbeat",method="POST",status="507"\} 1/);
 });

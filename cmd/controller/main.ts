@@ -22,6 +22,16 @@ void runProgram({
     },
   },
   commands: {
+    install: {
+      summary: 'write the systemd unit of this service',
+      load: async () => {
+        const [{installCommand}, {controllerRole}] = await Promise.all([
+          import('../systemd/install.ts'),
+          import('./controller-role.ts'),
+        ]);
+        return installCommand(controllerRole);
+      },
+    },
     'self-check': {
       summary: 'try every part of this executable on this machine',
       load: async () => {

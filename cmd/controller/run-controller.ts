@@ -1,7 +1,8 @@
-import {randomBytes} from 'node:crypto';
+import {randomBytes, X509Certificate} from 'node:crypto';
 import {createServer, type RequestListener, type Server} from 'node:http';
 import {createServer as createTlsServer} from 'node:https';
 import type {AddressInfo} from 'node:net';
+import {join} from 'node:path';
 import {getRequestListener} from '@hono/node-server';
 import {z} from 'zod';
 import type {
@@ -17,6 +18,8 @@ import type {NodeKind} from '../../core/control/protocol.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openControlStore} from '../../store/control-store.ts';
 import {hashedKey, hashKeys, type Key, KeyRing} from '../http/keys.ts';
+import {readIfThere, writeDurably} from '../node/durable-file.ts';
+import {sha256} from '../node/first-contact.ts';
 import {releaseMemory} from '../release-memory.ts';
 import {listenFailed, urlOf} from '../shell/listening-socket.ts';
 import type {ShellControls} from '../shell/shell.ts';
@@ -63,6 +66,7 @@ export async function runController(
   await serve(settings, {log, signal}, async ({answer, ring, authority}) => {
     const certificate = tls && authority && new ServerCertificate({tls, listen}, {authority, clock: systemClock, log});
     const secure = certificate && createTlsServer(await certificate.obtain(), answer);
+    const trust = authority && !tls?.files && tellAuthority(authority, join(data, 'ca.pem'));
     const server = secure ?? createServer(answer);
     const url = await listenTcp(server, listen, secure ? 'https' : 'http');
     if (secure) void certificate.keep(secure, signal);
@@ -70,11 +74,17 @@ export async function runController(
       void readKeys(ring, controls, log);
       if (secure) void certificate.renew(secure);
     });
-    log.info({url, data}, 'controller listens');
+    log.info({url, data, ...trust}, 'controller listens');
     notifier.ready();
     return server;
   });
   log.info({}, 'controller stopped');
+}
+
+/** For `fustorctl --ca`, and for `ca_sha256` of nodes. The file is a copy: what counts is in the store. */
+function tellAuthority({certificate}: Authority, ca: string): {ca: string; ca_sha256: string} {
+  if (readIfThere(ca)?.toString() !== certificate) writeDurably(ca, certificate);
+  return {ca, ca_sha256: sha256(new X509Certificate(certificate))};
 }
 
 async function readKeys(ring: KeyRing, controls: ShellControls<Config>, log: Log): Promise<void> {
@@ -94,15 +104,29 @@ export const embeddedControllerConfig = z.strictObject({
   /** Where gateways hand requests on to. */
   socket: z.string(),
   keys: z.array(hashedKey),
+  /** Where the configuration of the site comes from; undefined: from the API. */
+  git: z
+    .strictObject({
+      url: z.string(),
+      branch: z.string(),
+      path: z.string(),
+      intervalMs: z.number(),
+      timeoutMs: z.number(),
+      takesSignedOnly: z.boolean(),
+      allowedSigners: z.string().optional(),
+      webhookSecret: z.string().optional(),
+    })
+    .optional(),
 });
 export type EmbeddedControllerConfig = z.output<typeof embeddedControllerConfig>;
 
 /** The same as a part of a fusion, on a unix socket that also tells the shell and the gateways how it is. */
 export async function runEmbeddedController(
-  {directory, socket, keys}: EmbeddedControllerConfig,
+  {directory, socket, keys, git}: EmbeddedControllerConfig,
   {log, signal}: RunParts,
 ): Promise<void> {
-  await serve({directory, keys}, {log, signal}, async ({answer, metrics}) => {
+  const gitSettings = git && {...git, allowedSigners: git.allowedSigners, webhookSecret: git.webhookSecret};
+  await serve({directory, keys, git: gitSettings}, {log, signal}, async ({answer, metrics}) => {
     const own = new Map<string | undefined, () => Promise<unknown>>([
       ['/health', async () => ({data: {part: 'controller', pid: process.pid, work: {done: 0, pending: 0}}})],
       ['/metrics', () => metrics.registry.getMetricsAsJSON()],
@@ -110,7 +134,10 @@ export async function runEmbeddedController(
     const server = createServer(async (request, response) => {
       const tell = own.get(request.url);
       if (!tell) return answer(request, response);
-      response.writeHead(200, {'content-type': 'application/json'}).end(JSON.stringify(await tell()));
+      const told = await tell().catch(error =>
+        log.error({error: String(error)}, 'how the controller is cannot be told'),
+      );
+      response.writeHead(told ? 200 : 500, {'content-type': 'application/json'}).end(JSON.stringify(told ?? null));
     });
     await listenUnix(server, socket);
     log.info({directory}, 'controller ready');
@@ -148,7 +175,7 @@ async function serve(
     const ring = new KeyRing(keys, [identity.identities, identity.apiKeys]);
     const randomId = () => randomBytes(8).toString('hex');
     const desiredSignature = (kind: NodeKind, id: string) => desired.manifests.get({kind, id})?.signature;
-    const controller = new Controller({store, clock, log, randomId, desiredSignature});
+    const controller = new Controller({store, clock, log, randomId, desiredSignature, leaving: signal});
     let storeTrouble: string | undefined;
     const lifetimeMs = tls?.certificateLifetimeMs;
     const facts = () => ({

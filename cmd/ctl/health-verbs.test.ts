@@ -47,7 +47,7 @@ describe('status', () => {
     expect(out).toMatch(
       /^ERROR {4}pipe\/node-0\/to-view-0 {2}since 20\S+Z\n {9}Its process died too often.*\n {9}\$ fustorctl agent restart node-0 to-view-0\n$/,
     );
-    expect(err).toBe('revision/3: Changes in Git do not come into force: ops has pinned revision 3.\n');
+    expect(err).toBe('revision/3: Changes do not come into force: ops has pinned revision 3.\n');
     expect(exit).toBe(1);
     expect((await run(status, ['-o', 'name'])).out).toBe('pipe/node-0/to-view-0\nrevision/3\n');
   });

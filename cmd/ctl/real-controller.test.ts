@@ -53,7 +53,10 @@ test('a site is applied, changed, compared, rolled back and released', async () 
   });
   expect((await run(`diff -f ${site} -o name`)).out).toBe('site/views.yaml\n');
   const late = await run(`apply -f ${site} --expect-revision 0`);
-  expect(late).toMatchObject({exit: 5, err: expect.stringContaining('revision 1 of admin is in force')});
+  expect(late).toMatchObject({
+    exit: 5,
+    err: expect.stringMatching(/revision 1 of admin is in force[\s\S]*What came between:\n--- /),
+  });
   expect((await run(`apply -f ${site} -m second`)).out).toContain('Revision 2 is in force.\nChanged for fusion/east.');
   expect((await run('history')).out).toMatch(/^2 +\S+Z +admin +api +second\n1 +\S+Z +admin +api +first$/m);
   expect((await run('history --diff 2')).out).toContain('session_timeout: 7s');
@@ -91,6 +94,12 @@ test('every kind is listed and described as the controller tells it', async () =
 });
 
 test('keys and tokens are made, listed and revoked', async () => {
+  await run('apply -f - --as users.yaml', {readInput: () => 'users: { ada: { role: operator } }\n'});
+  expect(await run('key create scripts --role admin --user ada')).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining('ada cannot have the role admin'),
+  });
+  expect((await run('key create scripts --views alpha')).exit).toBe(2);
   const key = (await run('key create scripts --role operator --ttl 30d --user ada')).out.trim();
   expect(key).toMatch(/^fustor_key_/);
   expect((await run('key create more', {env: {FUSTOR_KEY: key}})).exit).toBe(4);

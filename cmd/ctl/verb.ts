@@ -4,8 +4,10 @@ import {AnswerError} from './answer-error.ts';
 import {Client} from './client.ts';
 import type {Completion} from './completion.ts';
 import {type ConnectionFlags, chooseTarget} from './connection.ts';
+import {isObject} from './exact-json.ts';
 import {bugExit, exitCodeOf, exitCodesHelp} from './exit-codes.ts';
 import {type Io, processIo} from './io.ts';
+import {diffText} from './output/diff-text.ts';
 import {formed} from './output/form.ts';
 import {formIn, type OutputForm, outputForms} from './output/form-names.ts';
 import {jsonDocument} from './output/json.ts';
@@ -149,6 +151,9 @@ function showError(error: unknown, io: Io): number {
   if (!(error instanceof FustorError) && !(error instanceof AnswerError)) throw error;
   io.notice(`fustorctl: ${error.message}`);
   if (error.hint !== undefined) io.notice(error.hint);
+  const details = error instanceof AnswerError ? error.body.error.details : undefined;
+  const diff = isObject(details) ? details.diff : undefined;
+  if (typeof diff === 'string') io.notice(`What came between:\n${diffText(diff, io).trimEnd()}`);
   return exitCode(error);
 }
 

@@ -88,7 +88,8 @@ async function applied({control}: Asked, subject: Subject): Promise<string[]> {
 
 async function notInForce(control: Client, wanted: number): Promise<string[]> {
   const {data} = await control.get('desired');
-  const revision = isObject(data) ? Number(data.revision) : Number.NaN;
+  const known = isObject(data) && isObject(data.revision) ? data.revision.revision : undefined;
+  const revision = Number(known ?? 0);
   return revision >= wanted ? [] : [`revision ${revision} is in force, not ${wanted}`];
 }
 

@@ -31,7 +31,7 @@ export function fusionId({id = 'main'}: FusionConfig): string {
 
 /** What it is started with, as the subcommand `controller`; undefined when this fusion embeds none. */
 export function controllerConfig(
-  {fusion, keys}: FustorConfig & {fusion: FusionConfig},
+  {fusion, keys, controller}: FustorConfig & {fusion: FusionConfig},
   runDirectory: string,
 ): EmbeddedControllerConfig | undefined {
   const socket = controllerSocket(fusion, runDirectory);
@@ -43,5 +43,6 @@ export function controllerConfig(
     sha256: hash('sha256', embeddedToken(fusion)),
     node: {kind: 'fusion', id: fusionId(fusion)},
   };
-  return {directory: join(fusion.data, 'controller'), socket, keys: [...hashKeys(keys), own]};
+  const git = controller?.git;
+  return {directory: join(fusion.data, 'controller'), socket, keys: [...hashKeys(keys), own], ...(git && {git})};
 }

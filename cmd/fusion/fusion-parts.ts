@@ -104,12 +104,15 @@ export class FusionParts implements Parts<FusionSetup>, Workshop<ViewConfig> {
     // Queries wait for nobody at a start; afterwards who has it read again wants to see what the controller says.
     if (this.#running) await this.#plane.pull(answerMs, this.#stopped.signal);
     this.#isRenewal = isRenewal;
-    const problem = await this.#settle();
-    this.#isRenewal = false;
-    if (isRenewal) this.#engines.renew();
-    this.#running ??= this.#run();
-    left?.close();
-    return problem;
+    try {
+      const problem = await this.#settle();
+      if (isRenewal) this.#engines.renew();
+      this.#running ??= this.#run();
+      return problem;
+    } finally {
+      this.#isRenewal = false;
+      left?.close();
+    }
   }
 
   report() {

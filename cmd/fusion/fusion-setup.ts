@@ -33,8 +33,8 @@ export function setupOfFile(config: FustorConfig & {fusion: FusionConfig}, file:
 }
 
 /** From `--bootstrap FILE`. Throws CONFIG_INVALID. */
-export async function setupOfBootstrap(file: string): Promise<FusionSetup> {
-  const {text, folder, secrets} = await readConfigFile(file);
+export async function setupOfBootstrap(file: string, env?: NodeJS.ProcessEnv): Promise<FusionSetup> {
+  const {text, folder, secrets} = await readConfigFile(file, env);
   const {fusion, caSha256} = parseFusionBootstrap(text, {file, ...secrets});
   const placed = fusionAt(fusion, folder);
   return {...configSchema.parse({}), fusion: placed, caSha256, folder, logLevel: fusion.logLevel};

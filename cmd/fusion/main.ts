@@ -52,7 +52,7 @@ void runProgram({
       load: async () => {
         const [{installCommand}, {fusionRole}] = await Promise.all([
           import('../systemd/install.ts'),
-          import('../systemd/role.ts'),
+          import('./fusion-role.ts'),
         ]);
         return installCommand(fusionRole);
       },
@@ -62,7 +62,7 @@ void runProgram({
       load: async () => {
         const [{endPartsCommand}, {fusionRole}] = await Promise.all([
           import('../systemd/install.ts'),
-          import('../systemd/role.ts'),
+          import('./fusion-role.ts'),
         ]);
         return endPartsCommand(fusionRole);
       },

@@ -4,7 +4,7 @@ import {RESPONSE_ALREADY_SENT} from '@hono/node-server/utils/response';
 import type {Context} from 'hono';
 import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
-import {type ApiEnv, mayWait} from './api.ts';
+import {type ApiEnv, errorHeaders, mayWait, type RetryAfter} from './api.ts';
 import type {Key} from './keys.ts';
 
 export type LateAnswer = {status: 200 | 304; headers: Record<string, string>; body: string | Uint8Array | null};
@@ -18,12 +18,14 @@ type Asked = {key: Key; revoked: AbortSignal};
 export class LateAnswers {
   readonly #leaving: AbortSignal;
   readonly #log: Log;
+  readonly #retryAfter: RetryAfter;
   /** Those who wait until it aborts, by one listener for all: `AbortSignal.any` would keep two kilobytes for each. */
   readonly #waiting = new WeakMap<AbortSignal, Set<AbortController>>();
 
-  constructor({leaving, log}: {leaving: AbortSignal; log: Log}) {
+  constructor({leaving, log, retryAfter}: {leaving: AbortSignal; log: Log; retryAfter: RetryAfter}) {
     this.#leaving = leaving;
     this.#log = log;
+    this.#retryAfter = retryAfter;
   }
 
   /** Answers when `ask` has, which must not hold the context. It is told when it may wait no longer. */
@@ -56,9 +58,11 @@ export class LateAnswers {
       const length: Record<string, number> = body === null ? {} : {'content-length': Buffer.byteLength(body)};
       outgoing.writeHead(status, {...headers, ...length}).end(body ?? undefined);
     } catch (error) {
-      if (!(error instanceof FustorError)) this.#log.error({error: String(error)}, 'internal error');
+      if (!(error instanceof FustorError)) {
+        this.#log.error({error: error instanceof Error ? error.stack : String(error)}, 'internal error');
+      }
       const told = error instanceof FustorError ? error : new FustorError('INTERNAL', 'The log has the details.');
-      const headers = {'content-type': 'application/json', ...(told.status === 401 && {'www-authenticate': 'Bearer'})};
+      const headers = {'content-type': 'application/json', ...errorHeaders(told, this.#retryAfter)};
       outgoing.writeHead(told.status, headers).end(JSON.stringify(told.toBody()));
     } finally {
       for (const end of ends) end.delete(until);

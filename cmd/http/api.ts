@@ -1,4 +1,5 @@
 import type {HttpBindings} from '@hono/node-server';
+import {RESPONSE_ALREADY_SENT} from '@hono/node-server/utils/response';
 import type {OpenAPIHono, z} from '@hono/zod-openapi';
 import type {Context, MiddlewareHandler} from 'hono';
 import {matchedRoutes} from 'hono/route';
@@ -21,6 +22,9 @@ export type ApiEnv = {
   };
   Bindings: HttpBindings;
 };
+
+/** Seconds after which it is worth to ask again. */
+export type RetryAfter = Partial<Record<ErrorCode, number>>;
 
 /**
  * Makes checks of a request's key, which it leaves in the context: `demand(isAllowed, what the others may not)`. `check` looks
@@ -60,15 +64,31 @@ export function measure(metrics: RequestMetrics): MiddlewareHandler<ApiEnv> {
     const startedAt = performance.now();
     await next();
     const route = routeOf(context);
-    metrics.requests.inc({route, method: context.req.method, status: context.res.status});
-    metrics.seconds.observe({route}, (performance.now() - startedAt) / 1000);
+    const {method} = context.req;
+    const note = (status: number) => {
+      metrics.requests.inc({route, method, status});
+      metrics.seconds.observe({route}, (performance.now() - startedAt) / 1000);
+    };
+    // This one stands for an answer that goes its own way, and may come much later.
+    const outgoing = context.res === RESPONSE_ALREADY_SENT ? context.env.outgoing : undefined;
+    if (outgoing) outgoing.once('close', () => note(outgoing.statusCode));
+    else note(context.res.status);
+  };
+}
+
+/** What goes with an error. */
+export function errorHeaders({code, status}: FustorError, retryAfter: RetryAfter): Record<string, string> {
+  const seconds = retryAfter[code];
+  return {
+    ...(seconds !== undefined && {'retry-after': String(seconds)}),
+    ...(status === 401 && {'www-authenticate': 'Bearer'}),
   };
 }
 
 /** Errors as `{"error": …}`, with the header `Retry-After` where `retryAfter` has seconds. `what` answers here. */
 export function answerErrors(
   app: OpenAPIHono<ApiEnv>,
-  {log, retryAfter, what}: {log: Log; retryAfter: Partial<Record<ErrorCode, number>>; what: string},
+  {log, retryAfter, what}: {log: Log; retryAfter: RetryAfter; what: string},
 ): void {
   app.notFound(context => {
     const error = new FustorError('ROUTE_NOT_FOUND', `There is no ${context.req.method} ${context.req.path}.`, {
@@ -78,11 +98,7 @@ export function answerErrors(
   });
   app.onError((error, context) => {
     if (error instanceof FustorError) {
-      const headers: Record<string, string> = {};
-      const retryAfterS = retryAfter[error.code];
-      if (retryAfterS !== undefined) headers['retry-after'] = String(retryAfterS);
-      if (error.status === 401) headers['www-authenticate'] = 'Bearer';
-      return context.json(error.toBody(), error.status as 400, headers);
+      return context.json(error.toBody(), error.status as 400, errorHeaders(error, retryAfter));
     }
     log.error({error: error.stack ?? String(error), path: context.req.path}, 'internal error');
     return context.json(new FustorError('INTERNAL', `The ${what} failed; its log has the details.`).toBody(), 500);

@@ -105,10 +105,10 @@ export class FileIdentity implements NodeIdentity {
       } catch (error) {
         if (signal.aborted) return;
         const problem = error instanceof Error ? error.message : String(error);
+        const {hint, retryAfterMs: leastMs} = error instanceof FustorError ? error : {};
         if (problem !== this.#problem)
-          log.warn({problem}, 'the identity of this node is not all that it should be; tries again');
+          log.warn({problem, hint}, 'the identity of this node is not all that it should be; tries again');
         this.#problem = problem;
-        const leastMs = error instanceof FustorError ? error.retryAfterMs : undefined;
         await clock.sleep(backoffMs(retry, failures++, random(), leastMs), signal);
       }
     }
@@ -260,7 +260,10 @@ export class FileIdentity implements NodeIdentity {
     if (certificate === undefined) return 0;
     const {validFromDate, validToDate} = new X509Certificate(certificate);
     const lifeMs = validToDate.getTime() - validFromDate.getTime();
-    return rotationAt({notBefore: receivedAt, notAfter: receivedAt + lifeMs}) - this.#parts.clock.now();
+    const nowMs = this.#parts.clock.now();
+    // The clock was ahead when it came: nobody here knows how old it is.
+    if (receivedAt > nowMs) return 0;
+    return rotationAt({notBefore: receivedAt, notAfter: receivedAt + lifeMs}) - nowMs;
   }
 }
 

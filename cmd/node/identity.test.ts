@@ -141,6 +141,19 @@ test('a certificate that has expired while the node was away is renewed', async 
   await until(() => identity.tls().cert !== certificate, {what: 'another certificate'});
 });
 
+test('a certificate that came while the clock was ahead is renewed when it is right again', async () => {
+  const controller = await start({isTls: true});
+  const authToken = await enrolToken(controller);
+  const ahead = {...systemClock, now: () => systemClock.now() + 86_400_000};
+  const first = node({url: controller.url, authToken}, ahead);
+  await until(() => isComplete(first.identity), {what: 'the identity'});
+  const {cert} = first.identity.tls();
+  await first.stop();
+  const second = node({url: controller.url, authToken});
+  await until(() => second.identity.tls().cert !== cert, {what: 'another certificate'});
+  expect(second.identity.token()).toBe(first.identity.token());
+});
+
 test('an answer to the enrolment that was lost costs nothing', async () => {
   const controller = await start();
   const authToken = await enrolToken(controller);

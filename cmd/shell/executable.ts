@@ -20,10 +20,13 @@ export function isReplaced(): boolean {
   }
 }
 
-/** Of what a part is made from: with another one it has to be replaced. */
+/**
+ * Of what a part is made from: with another one it has to be replaced. A file that was put in place of this executable, or that
+ * is gone, changes nothing before this shell has executed itself again.
+ */
 export function partHash(config: unknown): string {
   return createHash('sha256')
-    .update(JSON.stringify([config, isSea() ? identityOf(process.execPath) : running]))
+    .update(JSON.stringify([config, running]))
     .digest('hex')
     .slice(0, 16);
 }

@@ -93,6 +93,53 @@ test('a configuration with which the service would not start is refused', () => 
   expect(readdirSync(units).sort()).toEqual(['fustor.env', 'fustor.yaml']);
 });
 
+test('a node is installed by its bootstrap file, with the variables beside it', () => {
+  const {units} = site();
+  const bootstrap = join(units, 'node.yaml');
+  const common = 'control_plane_uri: "https://controller:8101"\nauth_token: "\u0024{env:ENROL}"\n';
+  writeFileSync(join(units, 'node.env'), 'ENROL=fustor_enroll_0123456789\n');
+  const dry = (program: Program, text: string) => {
+    writeFileSync(bootstrap, common + text);
+    return run(program, ['install', '--bootstrap', bootstrap, '--user', 'root', '--dry-run']);
+  };
+  const agent = dry('agent', 'agent_id: node-a\ndata: /srv/agent\n');
+  expect(agent).toMatchObject({status: 0, stderr: ''});
+  expect(agent.stdout).toMatch(new RegExp(`^ExecStart=.* --bootstrap ${bootstrap}$`, 'm'));
+  expect(agent.stdout).toMatch(new RegExp(`^ExecStopPost=.* end-parts --bootstrap ${bootstrap}$`, 'm'));
+  expect(agent.stdout).toContain(`\nEnvironmentFile=-${units}/node.env\n`);
+  expect(agent.stdout).toContain('\nReadWritePaths=/srv/agent\n');
+  expect(agent.stdout).not.toContain('0123456789');
+  const fusion = dry('fusion', 'fusion_id: east\nlisten: 127.0.0.1:8199\ndata: /var/lib/fustor/fusion\n');
+  expect(fusion).toMatchObject({status: 0, stderr: ''});
+  expect(fusion.stdout).toContain('\nListenStream=127.0.0.1:8199\n');
+  expect(fusion.stdout).toContain('\nStateDirectory=fustor/fusion\n');
+  expect(dry('agent', 'agent_id: node-a\nurl: x\n')).toMatchObject({
+    status: 10,
+    stderr: expect.stringContaining('url'),
+  });
+  expect(run('agent', ['install', '--bootstrap', 'a', '--config', 'b'])).toMatchObject({status: 2});
+});
+
+test('what a bootstrapped service has left is ended by its bootstrap file, and there may be nothing', () => {
+  const {units} = site();
+  const bootstrap = join(units, 'node.yaml');
+  writeFileSync(bootstrap, 'agent_id: a\ncontrol_plane_uri: "http://c:1"\nauth_token: fustor_enroll_0123456789\n');
+  expect(run('agent', ['end-parts', '--bootstrap', bootstrap])).toEqual({status: 0, stdout: '', stderr: ''});
+});
+
+test('the controller is installed, too; it has no bootstrap file', () => {
+  const {config, units} = site('controller: { data: /var/lib/fustor/controller, tls: true }\n');
+  const args = ['install', '--config', config, '--unit-dir', units, '--user', 'root'];
+  expect(run('controller', args)).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('systemctl enable --now fustor-controller.service'),
+  });
+  const text = readFileSync(join(units, 'fustor-controller.service'), 'utf8');
+  expect(text).toContain('\nStateDirectory=fustor/controller\n');
+  expect(text).not.toContain('end-parts');
+  expect(run('controller', ['install', '--bootstrap', config])).toMatchObject({status: 2});
+});
+
 test('wrong arguments are refused, and --help says which there are', () => {
   expect(run('agent', ['install', '--nmae', 'x'])).toMatchObject({
     status: 2,

@@ -1,37 +1,34 @@
 import {existsSync, readFileSync} from 'node:fs';
 import {extname, join, resolve} from 'node:path';
 import {type ParseArgsOptionsConfig, parseArgs, parseEnv} from 'node:util';
-import type {FustorConfig} from '../../core/config/schema.ts';
 import {isName} from '../../core/config/values.ts';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 import {executablePath} from '../executable-path.ts';
-import {loadConfig} from '../load-config.ts';
 import {executableNames, spawnArguments} from '../program.ts';
 import type {Command} from '../run-program.ts';
 import {endParts, isStartedAgain} from '../shell/end-parts.ts';
-import type {Role} from './role.ts';
+import type {Described, Role, ShellRole} from './role.ts';
 import {type Problem, userProblems} from './service-user.ts';
 import {stateRoot, type Unit} from './units.ts';
 import {type Written, writeUnits} from './write-units.ts';
 
-/** `fustor-agent install`, `fustor-fusion install`: writes the units of a service, and says what to do then. */
+/** `install` of a program: writes the units of its service, and says what to do then. */
 export function installCommand(role: Role): Command {
   const program = executableNames[role.program];
   return async args => {
     const options = parse(program, args, installOptions);
-    if (options.help) return print(helpOf(program));
+    if (options.help) return print(helpOf(program, role));
     checkName('name', options.name);
     checkName('user', options.user);
-    const configFile = resolve(options.config);
-    const environmentFile = `${configFile.slice(0, configFile.length - extname(configFile).length)}.env`;
-    const config = await loadForService(configFile, environmentFile);
-    const {data} = role.section(config, configFile);
+    const {option, file} = fileOf(role, options);
+    const environmentFile = `${file.slice(0, file.length - extname(file).length)}.env`;
+    const {data, units: unitsOf} = await describeForService(role, {option, file, environmentFile});
     const {args: ownArguments} = spawnArguments(role.program, []);
     const command = [executablePath, ...ownArguments] as const;
     const name = options.name === undefined ? program : `${program}-${options.name}`;
     const {user} = options;
-    const units = await role.units({name, user, command, configFile, environmentFile}, config);
-    const problems = userProblems(user, [configFile, ...command.filter(word => word.startsWith('/'))]);
+    const units = unitsOf({name, user, command, configOption: `--${option}`, configFile: file, environmentFile});
+    const problems = userProblems(user, [file, ...command.filter(word => word.startsWith('/'))]);
     if (options['dry-run']) {
       for (const {message, hint} of problems) process.stderr.write(`${program}: ${message}\n${hint}\n`);
       return print(units.map(unit => asComment(unit, options['unit-dir'])).join('\n'));
@@ -45,19 +42,21 @@ export function installCommand(role: Role): Command {
 }
 
 /** `end-parts`, which the unit calls when the service has ended. */
-export function endPartsCommand(role: Role): Command {
+export function endPartsCommand(role: ShellRole): Command {
   const program = executableNames[role.program];
   return async args => {
-    const {config: file} = parse(program, args, {config: installOptions.config});
+    const {option, file} = fileOf(role, parse(program, args, fileOptions));
     if (isStartedAgain(process.env)) return 0;
-    const config = await loadConfig(file);
-    const ended = await endParts(role.section(config, file).data, role.program);
+    const {data} = await role[option]!(file);
+    const ended = await endParts(data, role.program);
     return ended.length === 0 ? 0 : print(`ended ${ended.join(', ')}`);
   };
 }
 
+const defaultFile = '/etc/fustor/fustor.yaml';
+const fileOptions = {config: {type: 'string', short: 'c'}, bootstrap: {type: 'string'}} as const;
 const installOptions = {
-  config: {type: 'string', short: 'c', default: '/etc/fustor/fustor.yaml'},
+  ...fileOptions,
   user: {type: 'string', default: 'fustor'},
   name: {type: 'string'},
   'unit-dir': {type: 'string', default: '/etc/systemd/system'},
@@ -75,6 +74,21 @@ function parse<const Options extends ParseArgsOptionsConfig>(program: string, ar
   }
 }
 
+type StartFile = {option: 'config' | 'bootstrap'; file: string};
+
+/** What the service is started with. */
+function fileOf(
+  role: Role,
+  {config, bootstrap}: {config?: string | undefined; bootstrap?: string | undefined},
+): StartFile {
+  if (bootstrap === undefined) return {option: 'config', file: resolve(config ?? defaultFile)};
+  const program = executableNames[role.program];
+  const hint = `Run "${program} install --help".`;
+  if (!role.bootstrap) throw new FustorError('USAGE', `${program} has no --bootstrap.`, {hint});
+  if (config !== undefined) throw new FustorError('USAGE', 'Both --config and --bootstrap are given.', {hint});
+  return {option: 'bootstrap', file: resolve(bootstrap)};
+}
+
 function checkName(option: string, name: string | undefined): void {
   if (name === undefined || isName(name)) return;
   throw new FustorError('USAGE', `"${name}" cannot be the --${option}.`, {
@@ -82,10 +96,12 @@ function checkName(option: string, name: string | undefined): void {
   });
 }
 
-function helpOf(program: string): string {
+function helpOf(program: string, {bootstrap}: Role): string {
+  const bootstrapHelp =
+    '\n  --bootstrap FILE what a node starts with to which a controller says all else; instead of --config';
   return `${program} install [OPTIONS]   write systemd units, and say what to do then
 
-  --config FILE    the configuration; default: ${installOptions.config.default}
+  --config FILE    the configuration; default: ${defaultFile}${bootstrap ? bootstrapHelp : ''}
                    The service has the variables of the file beside it that ends in .env (NAME=value lines).
   --user USER      whom the service runs as; default: ${installOptions.user.default}
   --name NAME      for a second one on the same host: ${program}-NAME
@@ -95,9 +111,12 @@ function helpOf(program: string): string {
 }
 
 /** With the variables that the service will have, not with those of whoever installs it. */
-async function loadForService(configFile: string, environmentFile: string): Promise<FustorConfig> {
+async function describeForService(
+  role: Role,
+  {option, file, environmentFile}: StartFile & {environmentFile: string},
+): Promise<Described> {
   try {
-    return await loadConfig(configFile, readEnvironment(environmentFile));
+    return await role[option]!(file, readEnvironment(environmentFile));
   } catch (error) {
     if (!(error instanceof FustorError)) throw error;
     const {code, message, hint, cause} = error;

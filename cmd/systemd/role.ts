@@ -1,50 +1,27 @@
-import {lookup} from 'node:dns/promises';
-import type {AgentConfig, FusionConfig, FustorConfig, ListenAddress} from '../../core/config/schema.ts';
-import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
-import {missingSection} from '../serve.ts';
-import {agentUnits, fusionUnits, type Unit} from './units.ts';
+import type {GitConfig} from '../../core/config/schema.ts';
+import type {Program} from '../program.ts';
+import type {GitUse, ServiceOptions, Unit} from './units.ts';
 
-type Service = Omit<Parameters<typeof agentUnits>[0], 'dataDirectory' | 'sourcePaths'>;
+export type Service = Omit<ServiceOptions, 'dataDirectory'>;
 
-/** What differs between the services of the two shells. */
+/** What a file says of a service. */
+export type Described = {data: string; units: (service: Service) => Unit[]};
+
+/** With the variables that the service has. Throws CONFIG_INVALID. */
+type Describe = (file: string, env?: NodeJS.ProcessEnv) => Promise<Described>;
+
+/** What differs between the services of the programs, by the option that names the file they are started with. */
 export type Role = {
-  program: 'agent' | 'fusion';
-  /** Throws CONFIG_INVALID when the file has no such section. */
-  section(config: FustorConfig, file: string): AgentConfig | FusionConfig;
-  units(service: Service, config: FustorConfig): Promise<Unit[]>;
+  program: Exclude<Program, 'ctl'>;
+  config: Describe;
+  bootstrap?: Describe;
 };
 
-export const agentRole: Role = {
-  program: 'agent',
-  section: (config, file) => config.agent ?? missing(file, 'agent'),
-  units: async (service, {agent, sources}) =>
-    agentUnits({...service, dataDirectory: agent!.data, sourcePaths: sources.map(({path}) => path)}),
-};
+/** Of a program that leaves parts behind. */
+export type ShellRole = Role & {program: 'agent' | 'fusion'};
 
-export const fusionRole: Role = {
-  program: 'fusion',
-  section: (config, file) => config.fusion ?? missing(file, 'fusion'),
-  units: async (service, {fusion}) =>
-    fusionUnits({...service, dataDirectory: fusion!.data, listen: await numeric(fusion!.listen)}),
-};
-
-function missing(file: string, section: string): never {
-  throw missingSection(file, section);
-}
-
-/** systemd takes no names. A port that the kernel is to choose is not for a socket that outlives the fusion. */
-async function numeric({host, port}: ListenAddress): Promise<ListenAddress | undefined> {
-  if (port === 0) return undefined;
-  try {
-    return {host: (await lookup(host)).address, port};
-  } catch (cause) {
-    throw new FustorError(
-      'LISTEN_FAILED',
-      `"listen" is ${host}:${port}, a name without address: ${systemErrorCode(cause)}.`,
-      {
-        cause,
-        hint: 'Write the address itself into the configuration.',
-      },
-    );
-  }
+/** `files`: what the program reads besides, if it does. */
+export function gitUse(git: GitConfig | undefined, files: readonly (string | undefined)[] = []): GitUse {
+  const otherPaths = [...files, git?.allowedSigners, git?.url].filter(path => path?.startsWith('/') === true);
+  return {hasGit: git !== undefined, otherPaths: otherPaths.map(path => path!)};
 }

@@ -3,10 +3,11 @@ import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect, test} from 'vitest';
 import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
-import {agentUnits, fusionUnits, type Unit} from './units.ts';
+import {agentUnits, controllerUnits, fusionUnits, type Unit} from './units.ts';
 
 const service = {
   user: 'fustor',
+  configOption: '--config',
   configFile: '/etc/fustor/fustor.yaml',
   environmentFile: '/etc/fustor/fustor.env',
 } as const;
@@ -23,6 +24,17 @@ const fusion = {
   command: ['/usr/local/bin/fustor-fusion'],
   dataDirectory: '/srv/fustor fusion',
   listen: {host: '10.1.2.3', port: 8102},
+  hasGit: false,
+  otherPaths: [] as string[],
+} as const;
+
+const controller = {
+  ...service,
+  name: 'fustor-controller',
+  command: ['/usr/local/bin/fustor-controller'],
+  dataDirectory: '/var/lib/fustor/controller',
+  port: 8101,
+  hasGit: true,
 } as const;
 
 function agentText(changes: Partial<Parameters<typeof agentUnits>[0]> = {}): string {
@@ -31,6 +43,10 @@ function agentText(changes: Partial<Parameters<typeof agentUnits>[0]> = {}): str
 
 function fusionText(name: string, changes: Partial<Parameters<typeof fusionUnits>[0]> = {}): string | undefined {
   return fusionUnits({...fusion, ...changes}).find(unit => unit.name === name)?.text;
+}
+
+function controllerText(changes: Partial<Parameters<typeof controllerUnits>[0]> = {}): string {
+  return controllerUnits({...controller, otherPaths: [], ...changes})[0]!.text;
 }
 
 test('the agent is a service', () => {
@@ -61,7 +77,7 @@ test('the agent is a service', () => {
     TimeoutStartSec=2min
     Restart=always
     RestartSec=500ms
-    # The shell gives a sign of life every 15 s. One that does not is killed without a core dump, which would hold the keys.
+    # It gives a sign of life every 15 s. If it does not it is killed without a core dump, which would hold the keys.
     WatchdogSec=30s
     WatchdogSignal=SIGKILL
 
@@ -145,7 +161,7 @@ test('the fusion is a service with a socket', () => {
     TimeoutStartSec=2min
     Restart=always
     RestartSec=500ms
-    # The shell gives a sign of life every 15 s. One that does not is killed without a core dump, which would hold the keys.
+    # It gives a sign of life every 15 s. If it does not it is killed without a core dump, which would hold the keys.
     WatchdogSec=30s
     WatchdogSignal=SIGKILL
 
@@ -226,6 +242,115 @@ test('the socket belongs to systemd', () => {
   `);
 });
 
+test('the controller is a service that has git', () => {
+  expect(controllerText()).toMatchInlineSnapshot(`
+    "# Made by "install" of this program, which replaces it. Changes of yours belong into
+    # "systemctl edit fustor-controller".
+
+    [Unit]
+    Description=Fustor controller: says what agents and fusions do, and knows how they are
+    After=network.target
+    RequiresMountsFor=/var/lib/fustor/controller
+    # It is started again however often it ends.
+    StartLimitIntervalSec=0
+
+    [Service]
+    User=fustor
+    SyslogIdentifier=fustor-controller
+    # The variables that the configuration names, as NAME=value lines; that root can read it is enough.
+    EnvironmentFile=-/etc/fustor/fustor.env
+    ExecStart=/usr/local/bin/fustor-controller --config /etc/fustor/fustor.yaml
+    # The keys are read again, and the certificate. The rest is for the next start.
+    ExecReload=/bin/kill -HUP $MAINPID
+
+    Type=notify
+    NotifyAccess=main
+    TimeoutStartSec=2min
+    Restart=always
+    RestartSec=500ms
+    # It gives a sign of life every 15 s. If it does not it is killed without a core dump, which would hold the keys.
+    WatchdogSec=30s
+    WatchdogSignal=SIGKILL
+
+    # It ends what it has started, git and ssh, itself.
+    KillMode=mixed
+    TimeoutStopSec=30s
+
+    # All nodes go on without it.
+    MemoryHigh=40%
+    MemoryMax=50%
+    OOMPolicy=continue
+    OOMScoreAdjust=-100
+    TasksMax=512
+    LimitNOFILE=65536
+
+    # git and ssh read the home of this user (.gitconfig, .ssh) and cannot write there: the key of the Git server has to be
+    # in .ssh/known_hosts. The home is the one in the list of users, which has to exist then.
+    # Everything is read-only for it but its data directory.
+    ProtectSystem=strict
+    StateDirectory=fustor/controller
+    StateDirectoryMode=0700
+    ProtectHome=read-only
+    PrivateTmp=yes
+    UMask=0077
+
+    # It can do nothing that only root may.
+    CapabilityBoundingSet=
+    NoNewPrivileges=yes
+    PrivateDevices=yes
+    ProtectClock=yes
+    ProtectControlGroups=yes
+    ProtectHostname=yes
+    ProtectKernelLogs=yes
+    ProtectKernelModules=yes
+    ProtectKernelTunables=yes
+    ProtectProc=invisible
+    RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+    RestrictNamespaces=yes
+    RestrictRealtime=yes
+    RestrictSUIDSGID=yes
+    LockPersonality=yes
+    SystemCallArchitectures=native
+    SystemCallFilter=@system-service
+    SystemCallErrorNumber=EPERM
+    # Not MemoryDenyWriteExecute=: JavaScript is compiled while it runs.
+
+    [Install]
+    WantedBy=multi-user.target
+    "
+  `);
+});
+
+test('a controller without git sees no homes, and one with a low port may open it', () => {
+  const said = (text: string) =>
+    text.match(/^(ProtectHome|CapabilityBoundingSet|AmbientCapabilities|PrivateTmp)=.*$/gm);
+  expect(said(controllerText({hasGit: false}))).toEqual([
+    'ProtectHome=yes',
+    'PrivateTmp=yes',
+    'CapabilityBoundingSet=',
+  ]);
+  const capability = 'CAP_NET_BIND_SERVICE';
+  const low = controllerText({port: 443, otherPaths: ['/tmp/origin.git']});
+  expect(said(low)).toEqual([
+    'ProtectHome=read-only',
+    'PrivateTmp=no',
+    `CapabilityBoundingSet=${capability}`,
+    `AmbientCapabilities=${capability}`,
+  ]);
+  const ofRoot = controllerText({port: 443, user: 'root'}).match(/^\w*Cap\w*=.*$/gm);
+  expect(ofRoot).toEqual([`CapabilityBoundingSet=${capability}`]);
+});
+
+test('a node that a controller tells all else is started with its bootstrap file, and its parts are ended with it', () => {
+  const bootstrap = {configOption: '--bootstrap', configFile: '/etc/fustor/node.yaml'} as const;
+  for (const text of [agentText(bootstrap), fusionText('fustor-fusion.service', bootstrap)!]) {
+    expect(text.match(/^Exec(Start|StopPost)=\S+ .*$/gm)).toEqual([
+      expect.stringMatching(/ --bootstrap \/etc\/fustor\/node.yaml$/),
+      expect.stringMatching(/ end-parts --bootstrap \/etc\/fustor\/node.yaml$/),
+    ]);
+  }
+});
+
 test('every address is one that systemd understands', () => {
   const listenStream = (host: string) =>
     fusionText('fustor-fusion.socket', {listen: {host, port: 1}})!.match(/^(ListenStream|BindIPv6Only|FreeBind)=.*$/gm);
@@ -252,6 +377,7 @@ test('what a service needs is not hidden from it', () => {
   const fusionHidden = (changes: object) => hidden(fusionText('fustor-fusion.service', changes)!);
   expect(fusionHidden({})).toEqual(['ProtectHome=yes', 'PrivateTmp=yes']);
   expect(fusionHidden({command: ['/home/anna/fustor-fusion']})).toEqual(['ProtectHome=read-only', 'PrivateTmp=yes']);
+  expect(fusionHidden({hasGit: true})).toEqual(['ProtectHome=read-only', 'PrivateTmp=yes']);
   expect(fusionHidden({dataDirectory: '/var/tmp/data'})).toEqual(['ProtectHome=yes', 'PrivateTmp=no']);
 });
 
@@ -280,10 +406,15 @@ test.skipIf(whyNoSystemd !== '')(`systemd finds nothing wrong with the units${wh
     dataDirectory: "/srv/o'ne two",
   };
   const sets: Record<string, Unit[]> = {
-    usual: [...agentUnits({...agent, sourcePaths: [], command}), ...fusionUnits({...fusion, command})],
+    usual: [
+      ...agentUnits({...agent, sourcePaths: [], command}),
+      ...fusionUnits({...fusion, command}),
+      ...controllerUnits({...controller, otherPaths: [], command}),
+    ],
     awkward: [
       ...agentUnits({...agent, sourcePaths: [], command, user: 'root', ...awkward}),
       ...fusionUnits({...fusion, command, listen: {host: '::', port: 80}, ...awkward}),
+      ...controllerUnits({...controller, otherPaths: [], command, port: 443, ...awkward}),
     ],
   };
   for (const [name, units] of Object.entries(sets)) {
@@ -294,9 +425,11 @@ test.skipIf(whyNoSystemd !== '')(`systemd finds nothing wrong with the units${wh
     const {stderr, status} = spawnSync('systemd-analyze', ['verify', ...files], {encoding: 'utf8'});
     expect({name, stderr, status}).toEqual({name, stderr: '', status: 0});
   }
-  const service = join(folder.path, 'usual', 'fustor-fusion.service');
-  const read = execFileSync('systemd-analyze', ['security', '--offline=yes', '--no-pager', service], {
-    encoding: 'utf8',
-  });
-  expect(Number(/exposure level for .*: ([\d.]+)/.exec(read)![1])).toBeLessThan(3);
+  for (const name of ['fustor-fusion.service', 'fustor-controller.service']) {
+    const service = join(folder.path, 'usual', name);
+    const read = execFileSync('systemd-analyze', ['security', '--offline=yes', '--no-pager', service], {
+      encoding: 'utf8',
+    });
+    expect(Number(/exposure level for .*: ([\d.]+)/.exec(read)![1])).toBeLessThan(3);
+  }
 });

@@ -3,13 +3,15 @@ import {unitCommand, unitLine, unitWord} from './unit-text.ts';
 /** A file for systemd: `fustor-agent.service`, and what is in it. */
 export type Unit = {name: string; text: string};
 
-type ServiceOptions = {
+export type ServiceOptions = {
   /** With the suffix of an instance, without `.service`. */
   name: string;
   /** Whom it runs as; `root` is possible. */
   user: string;
   /** How to start the program, without its arguments. All paths here are absolute. */
   command: readonly [string, ...string[]];
+  /** Names the file that it is started with. */
+  configOption: '--config' | '--bootstrap';
   configFile: string;
   /** Holds `NAME=value` lines for the `${env:NAME}` of the configuration; need not exist. */
   environmentFile: string;
@@ -19,7 +21,12 @@ type ServiceOptions = {
 export type AgentOptions = ServiceOptions & {sourcePaths: string[]};
 
 /** `listen.host` is a numeric address. Without `listen` the fusion binds by itself. */
-export type FusionOptions = ServiceOptions & {listen: {host: string; port: number} | undefined};
+export type FusionOptions = ServiceOptions & GitUse & {listen: {host: string; port: number} | undefined};
+
+export type ControllerOptions = ServiceOptions & GitUse & {port: number};
+
+/** Whether a controller in it follows Git; `otherPaths`: what it reads besides. */
+export type GitUse = {hasGit: boolean; otherPaths: string[]};
 
 /*
  * Written for systemd 252 (Debian 12): what only later ones know (Type=notify-reload, RestartSteps=) is done without.
@@ -27,7 +34,7 @@ export type FusionOptions = ServiceOptions & {listen: {host: string; port: numbe
  */
 
 export function agentUnits(options: AgentOptions): Unit[] {
-  const {name, user, sourcePaths} = options;
+  const {name, user, configOption, sourcePaths} = options;
   const lines = [
     ...header(name),
     '',
@@ -39,11 +46,17 @@ export function agentUnits(options: AgentOptions): Unit[] {
     ...unitSettings(options),
     '',
     '[Service]',
-    ...lifeSettings(options),
+    ...lifeSettings(options, shellReload),
+    ...shellSettings(options),
     '',
-    ...ceilings({memoryHigh: '40%', memoryMax: '50%', openFiles: 65_536, oomScore: -100}),
+    ...shellCeilings({memoryHigh: '40%', memoryMax: '50%', openFiles: 65_536, oomScore: -100}),
     '',
     ...fileSettings(options, {otherPaths: sourcePaths, home: 'read-only'}),
+    ...(configOption === '--bootstrap'
+      ? [
+          '# With PrivateTmp=yes it sees no storage below /tmp or /var/tmp, even if its controller says that one is there.',
+        ]
+      : []),
     '',
     '# It reads the names and attributes of everybody’s files, and can do nothing else that only root may. On NFS the server',
     '# decides: it sees the user, not this capability.',
@@ -69,11 +82,12 @@ export function fusionUnits(options: FusionOptions): Unit[] {
     ...unitSettings(options),
     '',
     '[Service]',
-    ...lifeSettings(options),
+    ...lifeSettings(options, shellReload),
+    ...shellSettings(options),
     '',
-    ...ceilings({memoryHigh: '75%', memoryMax: '85%', openFiles: 262_144, oomScore: -500}),
+    ...shellCeilings({memoryHigh: '75%', memoryMax: '85%', openFiles: 262_144, oomScore: -500}),
     '',
-    ...fileSettings(options, {otherPaths: [], home: 'yes'}),
+    ...filesWithGit(options),
     '',
     '# It can do nothing that only root may; also a port below 1024 is opened by systemd.',
     'CapabilityBoundingSet=',
@@ -85,6 +99,47 @@ export function fusionUnits(options: FusionOptions): Unit[] {
   ];
   const serviceUnit = {name: `${name}.service`, text: `${service.join('\n')}\n`};
   return listen ? [{name: `${name}.socket`, text: socketText(name, listen)}, serviceUnit] : [serviceUnit];
+}
+
+export function controllerUnits(options: ControllerOptions): Unit[] {
+  const {name, user, port} = options;
+  const bind = port > 0 && port < 1024 ? 'CAP_NET_BIND_SERVICE' : '';
+  const lines = [
+    ...header(name),
+    '',
+    '[Unit]',
+    'Description=Fustor controller: says what agents and fusions do, and knows how they are',
+    'After=network.target',
+    ...unitSettings(options),
+    '',
+    '[Service]',
+    ...lifeSettings(options, 'The keys are read again, and the certificate. The rest is for the next start.'),
+    '',
+    '# It ends what it has started, git and ssh, itself.',
+    'KillMode=mixed',
+    'TimeoutStopSec=30s',
+    '',
+    '# All nodes go on without it.',
+    'MemoryHigh=40%',
+    'MemoryMax=50%',
+    'OOMPolicy=continue',
+    'OOMScoreAdjust=-100',
+    'TasksMax=512',
+    'LimitNOFILE=65536',
+    '',
+    ...filesWithGit(options),
+    '',
+    bind === ''
+      ? '# It can do nothing that only root may.'
+      : '# It opens a port below 1024, and can do nothing else that only root may.',
+    `CapabilityBoundingSet=${bind}`,
+    ...(bind === '' || user === 'root' ? [] : [`AmbientCapabilities=${bind}`]),
+    ...hardening,
+    '',
+    '[Install]',
+    'WantedBy=multi-user.target',
+  ];
+  return [{name: `${name}.service`, text: `${lines.join('\n')}\n`}];
 }
 
 function socketText(name: string, {host, port}: {host: string; port: number}): string {
@@ -130,14 +185,19 @@ function unitSettings({dataDirectory}: ServiceOptions): string[] {
   ];
 }
 
-function lifeSettings({name, user, command, configFile, environmentFile}: ServiceOptions): string[] {
+const shellReload = 'The configuration is read again, and a new executable is taken up, in place.';
+
+function lifeSettings(
+  {name, user, command, configOption, configFile, environmentFile}: ServiceOptions,
+  reload: string,
+): string[] {
   return [
     `User=${user}`,
     `SyslogIdentifier=${name}`,
     '# The variables that the configuration names, as NAME=value lines; that root can read it is enough.',
     `EnvironmentFile=-${unitLine(environmentFile)}`,
-    `ExecStart=${unitCommand([...command, '--config', configFile])}`,
-    '# The configuration is read again, and a new executable is taken up, in place.',
+    `ExecStart=${unitCommand([...command, configOption, configFile])}`,
+    `# ${reload}`,
     'ExecReload=/bin/kill -HUP $MAINPID',
     '',
     'Type=notify',
@@ -145,20 +205,25 @@ function lifeSettings({name, user, command, configFile, environmentFile}: Servic
     'TimeoutStartSec=2min',
     'Restart=always',
     'RestartSec=500ms',
-    '# The shell gives a sign of life every 15 s. One that does not is killed without a core dump, which would hold the keys.',
+    '# It gives a sign of life every 15 s. If it does not it is killed without a core dump, which would hold the keys.',
     'WatchdogSec=30s',
     'WatchdogSignal=SIGKILL',
+  ];
+}
+
+function shellSettings({command, configOption, configFile}: ServiceOptions): string[] {
+  return [
     '',
     '# The processes below the shell work on when it dies, and the next shell takes them over. So nobody else may be killed with',
     '# it, as "control-group" and "mixed" would do. Told to stop, the shell ends them itself, in order; if it has to be killed',
     '# then, the last command ends them.',
     'KillMode=process',
     'TimeoutStopSec=60s',
-    `ExecStopPost=${unitCommand([...command, 'end-parts', '--config', configFile])}`,
+    `ExecStopPost=${unitCommand([...command, 'end-parts', configOption, configFile])}`,
   ];
 }
 
-function ceilings(limits: {memoryHigh: string; memoryMax: string; openFiles: number; oomScore: number}): string[] {
+function shellCeilings(limits: {memoryHigh: string; memoryMax: string; openFiles: number; oomScore: number}): string[] {
   return [
     '# The last resort: the shell has a ceiling of its own for each process (supervision.memory_max). When this one is reached',
     '# the kernel ends the largest process, and the others go on.',
@@ -193,6 +258,16 @@ function fileSettings(
       ? ['# Not private, because something that it needs is there.', 'PrivateTmp=no']
       : ['PrivateTmp=yes']),
     'UMask=0077',
+  ];
+}
+
+function filesWithGit(options: ServiceOptions & GitUse): string[] {
+  const {hasGit, otherPaths} = options;
+  if (!hasGit) return fileSettings(options, {otherPaths, home: 'yes'});
+  return [
+    '# git and ssh read the home of this user (.gitconfig, .ssh) and cannot write there: the key of the Git server has to be',
+    '# in .ssh/known_hosts. The home is the one in the list of users, which has to exist then.',
+    ...fileSettings(options, {otherPaths, home: 'read-only'}),
   ];
 }
 

@@ -76,7 +76,7 @@ export function getAgent(txn: ControlRead, id: string, kind: NodeKind = 'agent')
   if (agent?.kind === kind) return agent;
   const code = kind === 'agent' ? 'AGENT_NOT_FOUND' : 'NOT_FOUND';
   throw new FustorError(code, `There is no ${kind} "${id}": none has sent a heartbeat under this name.`, {
-    hint: `GET /api/v1/${kind}s lists those that have.`,
+    hint: `Run "fustorctl get ${kind}s" to see those that have.`,
   });
 }
 

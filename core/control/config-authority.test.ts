@@ -15,6 +15,7 @@ import {ConfigAuthority} from './config-authority.ts';
 import type {ControlStore} from './control-store.ts';
 import type {Offer} from './desired-state.ts';
 import {Manifests, type NodeRef} from './manifests.ts';
+import {addRevision} from './revisions.ts';
 import {openSigningKey} from './signing-key-record.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
@@ -179,7 +180,7 @@ describe('Git', () => {
 
   test('a node whose file does not count for a mistake keeps its manifest; one that was taken out does not', async () => {
     await git();
-    const site = composeAgain(filesOf({'agents/node-c.yaml': null}), readSiteFile);
+    const {site} = composeAgain(filesOf({'agents/node-c.yaml': null}), readSiteFile);
     const planned = (file: string) =>
       manifests.plan(site, {revision: 2, problems: [{file, message: `${file}:1:1  a mistake`}]});
     expect(planned('agents/node-c.yaml')).toMatchObject({
@@ -346,4 +347,25 @@ describe('who waits for a manifest', () => {
     await offer({'agents/node-c.yaml': null});
     expect(await last).toBeUndefined();
   });
+});
+
+test('a program that does not understand a file of another one takes nothing from anybody but who is revoked', async () => {
+  await offer();
+  const before = signatures();
+  const views = `${goodSite['site/views.yaml']}shards: 3\n`;
+  await store.write(txn => {
+    const facts = {at: 0, author: 'ada', message: '', origin: 'api' as const, commit: undefined};
+    addRevision(txn, {...facts, files: filesOf({'site/views.yaml': views})}, {sealing, neededFrom: 1});
+    txn.putRecord('desired', 'state', {inForce: 2, head: 2, pin: undefined, problems: []});
+  });
+  await restart();
+  expect(signatures()).toEqual(before);
+  expect(manifests.get(node('fusion east'))?.problem?.reason).toContain('shards');
+  identities.revoked.add('agent node-b');
+  await authority.refresh();
+  expect(signatures()).toEqual({...before, 'agent node-b': undefined});
+  identities.revoked.clear();
+  await offer();
+  expect(signatures()).toEqual(before);
+  expect(manifests.get(node('fusion east'))?.problem).toBeUndefined();
 });

@@ -50,7 +50,8 @@ type StoredState = {
 };
 const stateKey = 'state';
 
-type InForce = {revision: StoredRevision | undefined; files: SiteFiles; site: Site};
+/** `unread`: what this program does not understand, and another one did. */
+type InForce = {revision: StoredRevision | undefined; files: SiteFiles; site: Site; unread: FileProblem[]};
 
 /** What a change would do. */
 type Step = InForce & {
@@ -202,20 +203,20 @@ export class ConfigAuthority implements DesiredState {
     const added = isSame ? undefined : {author, at, message, origin, commit, files: composed.files};
     if (pin) return {...this.#step(this.#inForce, {state: {...this.#state, head: number}, added}), problems};
     const state = {inForce: number, head: number, pin, problems};
-    return this.#step({...composed, revision: this.#inForce.revision}, {state, added, isNew: !isSame});
+    return this.#step({...composed, unread: [], revision: this.#inForce.revision}, {state, added, isNew: !isSame});
   }
 
   #step(
-    {revision, files, site}: InForce,
+    {revision, files, site, unread}: InForce,
     {state, added, isNew = false}: Pick<Step, 'state'> & Partial<Pick<Step, 'added' | 'isNew'>>,
   ): Step {
-    const manifests = this.#parts.manifests.plan(site, {revision: state.inForce, problems: state.problems});
+    const manifests = this.#parts.manifests.plan(site, {revision: state.inForce, problems: state.problems, unread});
     const problems = [...state.problems, ...manifests.problems];
     const diff = filesDiff(this.#inForce.files, files);
-    return {revision, files, site, state, added, isNew, manifests, problems, diff};
+    return {revision, files, site, unread, state, added, isNew, manifests, problems, diff};
   }
 
-  async #take({state, added, manifests, revision, files, site}: Step): Promise<void> {
+  async #take({state, added, manifests, revision, files, site, unread}: Step): Promise<void> {
     const {store, log, sealing} = this.#parts;
     const neededFrom = Math.min(state.inForce, state.head);
     const stored = await store.write(txn => {
@@ -225,7 +226,7 @@ export class ConfigAuthority implements DesiredState {
       return stored;
     });
     this.#state = state;
-    this.#inForce = {files, site, revision: stored?.number === state.inForce ? stored : revision};
+    this.#inForce = {files, site, unread, revision: stored?.number === state.inForce ? stored : revision};
     this.#parts.manifests.adopt(manifests);
     const changed = manifests.changed.map(({kind, id}) => `${kind} ${id}`);
     if (stored) {
@@ -238,7 +239,7 @@ export class ConfigAuthority implements DesiredState {
   #load(number: number): InForce {
     const files = this.#parts.store.read(txn => filesOf(txn, number, this.#parts.sealing));
     const revision = number === 0 ? undefined : this.revision(number);
-    return {revision, files, site: composeAgain(files, this.#reader.read)};
+    return {revision, files, ...composeAgain(files, this.#reader.read)};
   }
 
   #nextNumber(): number {
@@ -267,7 +268,7 @@ export class ConfigAuthority implements DesiredState {
       'REVISION_CONFLICT',
       `The change was made from revision ${expected}; revision ${inForce} of ${author} is in force.`,
       {
-        hint: 'Nothing was changed. Make the change again from what is in force; "details.diff" has what came between.',
+        hint: 'Nothing was changed. Make the change again from what is in force.',
         details: {
           revision: inForce,
           author,

@@ -15,6 +15,7 @@ let clock: ManualClock;
 let controller: Controller;
 let changed: Signal;
 let parts: PartReport[];
+let report: () => PartReport[];
 let executed: string[];
 let logged: string[];
 let sent: ControlHeartbeat[];
@@ -28,6 +29,7 @@ beforeEach(() => {
   controller = new Controller({store: openMemoryControl(), clock, log: silent, randomId: () => `c${sent.length}`});
   changed = new Signal();
   parts = [part({})];
+  report = () => parts;
   executed = [];
   logged = [];
   sent = [];
@@ -69,7 +71,7 @@ function runLoop() {
           return way(request, signal);
         },
       },
-      report: () => parts,
+      report: () => report(),
       config: () => ({state: 'running'}),
       changed: [changed],
       execute: async ({command, part}) => ({message: await execute(command, part!)}),
@@ -260,4 +262,16 @@ test('it ends when it is told to, also while a heartbeat is held and while it wa
   const second = runLoop();
   await settled();
   await second.end();
+});
+
+test('a state that cannot be told now is told later, and ends nothing', async () => {
+  report = () => {
+    throw new Error('ENOENT');
+  };
+  runLoop();
+  await clock.pass(10_000);
+  expect([sent, logged]).toEqual([[], [expect.stringContaining('ENOENT')]]);
+  report = () => parts;
+  await clock.pass(60_000);
+  expect(controller.agent('node-a').parts).toMatchObject([{name: 'payload-p'}]);
 });

@@ -118,9 +118,9 @@ export class ControlLoop {
   /** `early`: nothing was told, and it was not held; one that never holds must not be asked all the time. */
   async #beat(signal: AbortSignal): Promise<'fine' | 'early' | 'failed'> {
     const {channel, clock, onDesired} = this.#parts;
-    const request = this.#request();
     const askedAt = clock.monotonic();
     try {
+      const request = this.#request();
       const {commands, held_ms, desired} = await channel.heartbeat(request, signal);
       this.#noteAnswer();
       onDesired?.(desired);

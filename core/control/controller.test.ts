@@ -14,6 +14,7 @@ let clock: ManualClock;
 let store: ControlStore;
 let controller: Controller;
 let ids: number;
+let leaving: AbortController;
 beforeEach(() => {
   clock = new ManualClock();
   store = openMemoryControl();
@@ -24,7 +25,8 @@ beforeEach(() => {
 
 /** As after `kill -9`: only the store is left. */
 function restart(): void {
-  controller = new Controller({store, clock, log, randomId: () => `c${++ids}`});
+  leaving = new AbortController();
+  controller = new Controller({store, clock, log, randomId: () => `c${++ids}`, leaving: leaving.signal});
 }
 
 function part(pipe: string): ReportedPart {
@@ -243,6 +245,17 @@ test('an agent whose connection breaks is silent ten seconds later, unless it co
   expect(controller.counts()).toEqual({online: 0, silent: 1});
   await beat({wait_ms: 0}, broken.signal);
   expect(controller.counts()).toEqual({online: 1, silent: 0});
+});
+
+test('the end of a controller makes nobody silent for the one that is started in its place', async () => {
+  const answer = controller.heartbeat(heartbeat({wait_ms: 20_000}), 'agents', leaving.signal);
+  await settled();
+  leaving.abort();
+  await answer;
+  await controller.save();
+  await clock.pass(20_000);
+  restart();
+  expect(controller.agent('node-a').state).toBe('online');
 });
 
 test('who falls silent is told of once, and not again by a controller that is started again', async () => {

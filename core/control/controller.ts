@@ -28,6 +28,8 @@ export type ControllerParts = {
   randomId: () => string;
   /** Of the manifest that a node should have; undefined when it has none. */
   desiredSignature?: (kind: NodeKind, id: string) => string | undefined;
+  /** Aborts when this controller is to end: that connections break then says nothing of the nodes. */
+  leaving?: AbortSignal;
 };
 
 /** A heartbeat that is held. */
@@ -108,7 +110,7 @@ export class Controller {
       const facts = {held_ms: Math.floor(clock.monotonic() - since), ...this.#desiredOf(kind, agent)};
       if (this.#latest.get(agent) !== turn) return {commands: [], ...facts};
       if (signal.aborted) {
-        this.#expectSoon(agent);
+        if (!this.#parts.leaving?.aborted) this.#expectSoon(agent);
         return {commands: [], ...facts};
       }
       if (store.read(txn => hasCommands(txn, {agent, known, nowMs: clock.now()}))) {

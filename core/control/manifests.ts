@@ -46,6 +46,8 @@ type NodePlan = {revision: number; file: string; problems: readonly FileProblem[
 type StoredManifest = Omit<NodeManifest, 'bytes'> & {sealed: Uint8Array};
 const recordPrefix = 'manifest ';
 
+type PlanFacts = {revision: number; problems: readonly FileProblem[]; unread?: readonly FileProblem[]};
+
 export type ManifestPlan = {
   put: NodeManifest[];
   remove: NodeRef[];
@@ -113,9 +115,16 @@ export class Manifests {
     }
   }
 
-  /** What becomes of the manifests with this site. `problems` are those of files that are not used. */
-  plan(site: Site, {revision, problems}: {revision: number; problems: readonly FileProblem[]}): ManifestPlan {
-    const plan: ManifestPlan = {put: [], remove: [], changed: [], problems: []};
+  /**
+   * What becomes of the manifests with this site. `problems` are those of files that are not used, `unread` those of files that
+   * count and cannot be read: what they say is not known, so it is not known what anybody should do.
+   */
+  plan(site: Site, {revision, problems, unread = []}: PlanFacts): ManifestPlan {
+    const plan: ManifestPlan = {put: [], remove: [], changed: [], problems: [...unread]};
+    if (unread[0]) {
+      for (const held of this.#held.values()) this.#keepOrRemove(plan, held, unread[0].message);
+      return plan;
+    }
     const wanted = new Set<string>();
     for (const [kind, definitions] of [
       ['agent', site.agents],
@@ -129,13 +138,7 @@ export class Manifests {
     }
     for (const [key, held] of this.#held) {
       if (wanted.has(key)) continue;
-      const {kind, id} = held;
-      const broken = problems.find(({file}) => file === held.file);
-      if (broken && !this.#parts.identities.isRevoked(kind, id)) this.#keep(plan, held, broken.message);
-      else {
-        plan.remove.push({kind, id});
-        plan.changed.push({kind, id});
-      }
+      this.#keepOrRemove(plan, held, problems.find(({file}) => file === held.file)?.message);
     }
     return plan;
   }
@@ -178,6 +181,16 @@ export class Manifests {
       if (known) return;
       const what = `${kind} ${id} ${held ? 'stays as it was' : 'has no manifest'}`;
       plan.problems.push({file, message: `${file}:1:1  ${what}: ${error.message}`});
+    }
+  }
+
+  /** `reason`: it should be another one, and nobody knows which. */
+  #keepOrRemove(plan: ManifestPlan, held: NodeManifest, reason: string | undefined): void {
+    const {kind, id} = held;
+    if (reason !== undefined && !this.#parts.identities.isRevoked(kind, id)) this.#keep(plan, held, reason);
+    else {
+      plan.remove.push({kind, id});
+      plan.changed.push({kind, id});
     }
   }
 

@@ -63,7 +63,7 @@ export function getRevision(txn: ControlRead, number: number): StoredRevision {
   const revision = txn.record<StoredRevision>('revisions', numberKey(number));
   if (revision) return revision;
   throw new FustorError('NOT_FOUND', `There is no revision ${number}.`, {
-    hint: `GET /api/v1/revisions lists them; only the last ${revisionsMax} are kept.`,
+    hint: `Run "fustorctl history"; only the last ${revisionsMax} are kept.`,
   });
 }
 

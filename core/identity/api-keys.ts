@@ -82,7 +82,7 @@ export class ApiKeys implements KeyRegistry {
       const stored = txn.record<StoredApiKey>('apiKeys', name);
       if (!stored) {
         throw new FustorError('NOT_FOUND', `There is no key "${name}" that was made here.`, {
-          hint: 'A key that stands in the configuration file of the controller is removed there.',
+          hint: 'A key that stands in the configuration file of the controller, or in the desired state, is removed there.',
         });
       }
       txn.removeRecord('apiKeys', name);

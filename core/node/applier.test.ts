@@ -141,3 +141,16 @@ test('what cannot be made is told to whoever wants it, and ends nothing', async 
   await applier.want(order('b'));
   expect(workshop.made).toEqual(['p=b']);
 });
+
+test('what could not be made is made when it can be, though nobody wants anything else', async () => {
+  const applier = start();
+  workshop.failure = new Error('there is no certificate');
+  await expect(applier.want(order('a'))).rejects.toThrow('there is no certificate');
+  await clock.pass(9_000);
+  const told = errors.length;
+  await clock.pass(15_000);
+  expect(errors.length - told).toBeLessThanOrEqual(3);
+  workshop.failure = undefined;
+  await clock.pass(11_000);
+  expect([workshop.made, state(applier)]).toEqual([['p=a'], 'soaking']);
+});

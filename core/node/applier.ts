@@ -26,7 +26,8 @@ export type ApplierParts<C> = {
 /** What should be. `signature` is of the manifest that says so, if one does. */
 export type Order<C> = {wanted: readonly Wanted<C>[]; soakMs: number; signature?: string | undefined};
 
-const keepAgainMs = 10_000;
+/** What could not be kept, or made. */
+const againMs = 10_000;
 
 /** Makes parts what they should be, and what they were when that does not work. */
 export class Applier<C> {
@@ -37,6 +38,8 @@ export class Applier<C> {
   #appliedManifest: string | undefined;
   #lookAgainAt: number | undefined;
   #isKept = true;
+  /** What is chosen could not be made, and is made again then. */
+  #makeAgainAt: number | undefined;
   #isStopped = false;
   #hasWarned = false;
   /** One change after another. */
@@ -145,10 +148,17 @@ export class Applier<C> {
     this.#lookAgainAt = lookAgainAt;
     this.#tell(before);
     this.#keep(before);
-    if (!isOrdered && isSameChoice(before, records)) return undefined;
-    this.#wanted.raise();
-    this.changed.raise();
-    return workshop.make(records.flatMap(record => toMake(record)));
+    const isOther = isOrdered || !isSameChoice(before, records);
+    if (isOther) {
+      this.#wanted.raise();
+      this.changed.raise();
+    }
+    const isDue = this.#makeAgainAt !== undefined && this.#makeAgainAt <= clock.monotonic();
+    if (!isOther && !isDue) return undefined;
+    this.#makeAgainAt = clock.monotonic() + againMs;
+    const problem = await workshop.make(records.flatMap(record => toMake(record)));
+    this.#makeAgainAt = undefined;
+    return problem;
   }
 
   #look(record: ApplyRecord<C>): Look | undefined {
@@ -162,10 +172,8 @@ export class Applier<C> {
   }
 
   #waitMs(): number | undefined {
-    const due = [
-      ...(this.#lookAgainAt === undefined ? [] : [this.#lookAgainAt - this.#parts.clock.monotonic()]),
-      ...(this.#isKept ? [] : [keepAgainMs]),
-    ];
+    const at = [this.#lookAgainAt, this.#makeAgainAt].filter(one => one !== undefined);
+    const due = [...at.map(one => one - this.#parts.clock.monotonic()), ...(this.#isKept ? [] : [againMs])];
     return due.length === 0 ? undefined : Math.max(1, Math.min(...due));
   }
 

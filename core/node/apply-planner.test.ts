@@ -54,6 +54,20 @@ test('what is wanted runs at once, soaks, and is applied when it was healthy for
   expect([runs(), state(), records[0]!.lastGood]).toEqual(['a', 'applied', setup('a')]);
 });
 
+test('what was seen early, and not looked at since, is no failure', () => {
+  applied('p', 'a');
+  look('p', 'a');
+  planned([good('p', 'b')]);
+  look('p', 'b', {fitness: {unfit: 'It is not connected.'}, seenAt: nowMs});
+  planned([good('p', 'b')]);
+  nowMs += 2 * soakMs;
+  expect(planned([good('p', 'b')]).lookAgainAt).toBe(nowMs + 1_000);
+  expect([runs(), state()]).toEqual(['b', 'soaking']);
+  look('p', 'b', {fitness: {unfit: 'It is not connected.'}, seenAt: nowMs});
+  planned([good('p', 'b')]);
+  expect([runs(), state()]).toEqual(['a', 'rolled_back']);
+});
+
 test.each<[string, Partial<Look>]>([
   ['is starting', {state: 'starting'}],
   ['waits for its storage', {fitness: 'waiting'}],

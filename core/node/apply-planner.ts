@@ -47,6 +47,8 @@ export type Look = {
   /** How it died last, in one sentence. */
   lastDeath: string | undefined;
   fitness: Fitness;
+  /** When the fitness was seen, on the monotonic clock; undefined: now. */
+  seenAt?: number | undefined;
 };
 
 /**
@@ -84,7 +86,7 @@ export function plan<C>({records, wanted, looks, soakMs, nowMs, wallMs}: PlanInp
     const record = want(known.get(one.name) ?? blank<C>(one.name), one, wallMs);
     return judge(record, looks.get(one.name), {soakMs, nowMs, wallMs});
   });
-  const due = next.flatMap(({trial}) => (trial ? dueOf(trial, soakMs) : []));
+  const due = next.flatMap(({trial}) => (trial ? dueOf(trial, soakMs) : [])).filter(at => at > nowMs);
   const isTrying = next.some(({trial}) => trial !== undefined);
   return {records: next, lookAgainAt: isTrying ? Math.min(nowMs + lookAgainMs, ...due) : undefined};
 }
@@ -130,7 +132,8 @@ function judge<C>(record: ApplyRecord<C>, look: Look | undefined, {soakMs, nowMs
   if (hasLasted(trial.healthySince, soakMs, nowMs)) {
     return {...record, lastGood: desired, failed: undefined, trial: undefined};
   }
-  const reason = failureOf(look, hasLasted(trial.unfitSince, soakMs, nowMs));
+  // What was seen once, early, has not lasted only because nobody has looked since.
+  const reason = failureOf(look, hasLasted(trial.unfitSince, soakMs, look.seenAt ?? nowMs));
   if (reason === undefined) return {...record, trial};
   // Without something to go back to it is tried again and again, and may work one day.
   const failed = record.failed ?? {hash: desired.hash, reason, at: wallMs};

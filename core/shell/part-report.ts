@@ -80,6 +80,8 @@ export type PartLook = Pick<PartReport, 'state' | 'lastDeath' | 'health'> & {
   hash: string;
   /** How often it died by itself since it is made from that. */
   deaths: number;
+  /** When it told of its health, on the monotonic clock. */
+  healthAt: number | undefined;
 };
 
 /** What an operator can have done to a part. */

@@ -42,6 +42,7 @@ export class Supervisor {
   #lastDeath: Death | undefined;
   #memoryBytes: number | undefined;
   #health: unknown;
+  #healthAt: number | undefined;
   #order: Ending | undefined;
   #isHurried = false;
 
@@ -82,7 +83,8 @@ export class Supervisor {
   /** How what it is made from does. */
   look(): PartLook {
     const {hash} = this;
-    return {hash, state: this.#state, deaths: this.#deaths, lastDeath: this.#lastDeath, health: this.#health};
+    const told = {health: this.#health, healthAt: this.#healthAt};
+    return {hash, state: this.#state, deaths: this.#deaths, lastDeath: this.#lastDeath, ...told};
   }
 
   /** Resolves when `signal` aborts and the process has ended; never rejects. */
@@ -219,7 +221,10 @@ export class Supervisor {
       observedAt = clock.monotonic();
       if (!observation) continue;
       this.#memoryBytes = observation.memoryBytes;
-      this.#health = observation.health ?? this.#health;
+      if (observation.health !== undefined) {
+        this.#health = observation.health;
+        this.#healthAt = observedAt;
+      }
       const verdict = watchdog.judge(observation, elapsedMs, this.#part.supervision);
       if (watchdog.hasAnswered && this.#state === 'starting') this.#become('running');
       if (!verdict) continue;
@@ -264,6 +269,7 @@ export class Supervisor {
     const {clock, random, log} = this.#parts;
     const {stderr: _, ...told} = death;
     this.#health = undefined;
+    this.#healthAt = undefined;
     if (isOrdered(death) || this.#order) {
       // What an operator wants to know is why it died, not that somebody restarted it since.
       if (!this.#lastDeath || isOrdered(this.#lastDeath)) this.#lastDeath = death;

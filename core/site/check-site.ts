@@ -95,11 +95,17 @@ function target({sender, view}: Record<string, unknown>, {senders}: Scope): stri
 
 const ranks = ['reader', 'operator', 'admin'];
 
+/** Whether a key of this role would be more than its user may do. */
+export function isAboveUser(site: Site, user: string, role: string): boolean {
+  const owner = site.users.get(user)?.settings.role;
+  return owner !== undefined && ranks.indexOf(role) > ranks.indexOf(String(owner));
+}
+
 function checkKey(site: Site, key: Definition): Mistake[] {
   const {views, user, role, key: written} = key.settings;
   const names = [...site.views.keys()];
   const owner = typeof user === 'string' ? site.users.get(user)?.settings.role : undefined;
-  const isAbove = owner !== undefined && ranks.indexOf(String(role)) > ranks.indexOf(String(owner));
+  const isAbove = typeof user === 'string' && isAboveUser(site, user, String(role));
   const isOfNode = typeof written === 'string' && /\$\{(env|file):/.test(written);
   return [
     ...textsOf(views).flatMap((view, at) => told(key, ['views', at], checkName('view', view, names, []))),

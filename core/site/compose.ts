@@ -40,10 +40,11 @@ export function composeStrict(offered: SiteFiles, {credentials, read}: ComposePa
   return {files: offered, site, problems: []};
 }
 
-/** What files say that were good once: those that are not any more are left out, and what is named may be gone. */
-export function composeAgain(files: SiteFiles, read: ComposeParts['read']): Site {
+/** What files say that were good once: those that are not any more are left out and told, and what is named may be gone. */
+export function composeAgain(files: SiteFiles, read: ComposeParts['read']): {site: Site; unread: FileProblem[]} {
   const results = Array.from(files, ([path, text]) => read(path, text));
-  return joinSite(results.flatMap(result => ('file' in result ? [result.file] : []))).site;
+  const {site} = joinSite(results.flatMap(result => ('file' in result ? [result.file] : [])));
+  return {site, unread: results.flatMap(result => ('mistakes' in result ? result.mistakes.map(problemOf) : []))};
 }
 
 /** Takes what is good. Throws CONFIG_INVALID when that is nothing, or makes no sense. */

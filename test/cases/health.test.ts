@@ -1,14 +1,12 @@
 import {copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {afterEach, expect, test} from 'vitest';
+import {expect, type TestContext, test} from 'vitest';
 import {ControlledSite} from '../lib/controlled-site.ts';
 import {until} from '../lib/until.ts';
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+/** Most of these wait for a silence to mean something, so they wait together. */
+const together = test.concurrent;
 
 type Told = {subject: string; kind: string; severity: string; problem: string; since: string; next: string};
 
@@ -29,12 +27,16 @@ class TunedSite extends ControlledSite {
   }
 }
 
-async function startSite(changes: Record<string, string> = {}, {isEmbedded} = {isEmbedded: false}) {
+async function startSite(
+  {onTestFinished}: Pick<TestContext, 'onTestFinished'>,
+  changes: Record<string, string> = {},
+  {isEmbedded} = {isEmbedded: false},
+) {
   const directory = mkdtempSync(join(tmpdir(), 'fustor-health-'));
-  cleanups.push(() => rmSync(directory, {recursive: true, force: true}));
+  onTestFinished(() => rmSync(directory, {recursive: true, force: true}));
   writeFileSync(join(directory, 'file'), 'x');
   const site = new TunedSite(directory, isEmbedded, changes);
-  cleanups.push(() => site.dispose());
+  onTestFinished(() => site.dispose());
   await site.start();
   await site.live();
   await until(async () => (await site.fustorctl('wait', '--for=online', 'agent/node-a')).status === 0);
@@ -64,32 +66,36 @@ function next(site: ControlledSite, {next}: Told) {
 for (const isEmbedded of [false, true]) {
   const where = isEmbedded ? 'embedded in a fusion' : 'of its own';
 
-  test(`with a controller ${where}: an agent that is gone is silent, since one moment also for the next controller`, async () => {
-    const site = await startSite({}, {isEmbedded});
-    expect(await site.fustorctl('status')).toEqual({status: 0, stdout: 'Nothing needs action.\n', stderr: ''});
-    await site.kill('agent');
-    const {problem, text} = await told(site, 'silent', 60_000);
-    expect(problem).toMatchObject({subject: 'agent/node-a', severity: 'error', next: 'fustorctl agent show node-a'});
-    expect(text).toContain(`ERROR    agent/node-a  since ${problem.since}\n`);
-    expect(text).toContain('$ fustorctl agent show node-a\n');
-    expect(await next(site, problem)).toMatchObject({status: 0, stdout: expect.stringContaining('silent')});
-    if (isEmbedded) {
-      process.kill(site.partPid('fusion', 'controller'), 'SIGKILL');
-    } else {
-      await until(async () => (await site.metric('fustor_controller_problems{severity="error"}')) === 1);
-      await site.endController('SIGKILL');
-      await site.startController();
-    }
-    await told(site, 'silent').then(again => expect(again.problem).toEqual(problem));
-    site.run('agent');
-    const back = await site.fustorctl('wait', '--for=online', 'agent/node-a', '--timeout', '60s');
-    expect(back).toMatchObject({status: 0, stderr: ''});
-    await until(async () => (await problems(site)).every(({kind}) => kind !== 'silent'));
-  }, 300_000);
+  together(
+    `with a controller ${where}: an agent that is gone is silent, since one moment also for the next controller`,
+    async context => {
+      const site = await startSite(context, {}, {isEmbedded});
+      expect(await site.fustorctl('status')).toEqual({status: 0, stdout: 'Nothing needs action.\n', stderr: ''});
+      await site.kill('agent');
+      const {problem, text} = await told(site, 'silent', 60_000);
+      expect(problem).toMatchObject({subject: 'agent/node-a', severity: 'error', next: 'fustorctl agent show node-a'});
+      expect(text).toContain(`ERROR    agent/node-a  since ${problem.since}\n`);
+      expect(text).toContain('$ fustorctl agent show node-a\n');
+      expect(await next(site, problem)).toMatchObject({status: 0, stdout: expect.stringContaining('silent')});
+      if (isEmbedded) {
+        process.kill(site.partPid('fusion', 'controller'), 'SIGKILL');
+      } else {
+        await until(async () => (await site.metric('fustor_controller_problems{severity="error"}')) === 1);
+        await site.endController('SIGKILL');
+        await site.startController();
+      }
+      await told(site, 'silent').then(again => expect(again.problem).toEqual(problem));
+      site.run('agent');
+      const back = await site.fustorctl('wait', '--for=online', 'agent/node-a', '--timeout', '60s');
+      expect(back).toMatchObject({status: 0, stderr: ''});
+      await until(async () => (await problems(site)).every(({kind}) => kind !== 'silent'));
+    },
+    300_000,
+  );
 }
 
-test('a pipe in quarantine is told with the command that lets it out', async () => {
-  const site = await startSite({
+together('a pipe in quarantine is told with the command that lets it out', async context => {
+  const site = await startSite(context, {
     'id: node-a': 'id: node-a, supervision: { quarantine_deaths: 2, quarantine_window: 1h }',
   });
   const pids = new Set<number>();
@@ -111,8 +117,8 @@ test('a pipe in quarantine is told with the command that lets it out', async () 
   await site.same();
 });
 
-test('a payload that was stopped is told as what its agent found', async () => {
-  const site = await startSite({'id: node-a': 'id: node-a, supervision: { unanswering_after: 2s }'});
+together('a payload that was stopped is told as what its agent found', async context => {
+  const site = await startSite(context, {'id: node-a': 'id: node-a, supervision: { unanswering_after: 2s }'});
   const {pid} = await until(() => partOf(site));
   process.kill(pid!, 'SIGSTOP');
   const {problem} = await told(site, 'crashing');
@@ -120,28 +126,32 @@ test('a payload that was stopped is told as what its agent found', async () => {
   expect(problem.problem).toContain('It was stopped (SIGSTOP)');
 });
 
-test('a payload that is alive and makes no progress is told as a zombie, with the command that ends it', async () => {
-  const site = await startSite({
-    'data: ./fusion': 'data: ./fusion, supervision: { unanswering_after: 1h }',
-    'driver: fusion,': 'driver: fusion, request_timeout: 10m,',
-  });
-  const {pid} = await until(() => partOf(site));
-  const gateways = [1, 2].map(number => site.partPid('fusion', `gateway-${number}`));
-  for (const gateway of gateways) process.kill(gateway, 'SIGSTOP');
-  cleanups.push(() => {
-    for (const gateway of gateways) process.kill(gateway, 'SIGCONT');
-  });
-  writeFileSync(join(site.directory, 'never told'), 'x');
-  const {problem, text} = await told(site, 'stalled', 240_000);
-  expect(problem).toMatchObject({subject: 'pipe/node-a/site', severity: 'error'});
-  expect(text).toContain('$ fustorctl agent restart node-a site\n');
-  expect(await next(site, problem)).toMatchObject({status: 0});
-  expect((await until(() => partOf(site))).pid).not.toBe(pid);
-  expect((await problems(site)).filter(({kind}) => kind === 'stalled')).toEqual([]);
-}, 300_000);
+together(
+  'a payload that is alive and makes no progress is told as a zombie, with the command that ends it',
+  async context => {
+    const site = await startSite(context, {
+      'data: ./fusion': 'data: ./fusion, supervision: { unanswering_after: 1h }',
+      'driver: fusion,': 'driver: fusion, request_timeout: 10m,',
+    });
+    const {pid} = await until(() => partOf(site));
+    const gateways = [1, 2].map(number => site.partPid('fusion', `gateway-${number}`));
+    for (const gateway of gateways) process.kill(gateway, 'SIGSTOP');
+    context.onTestFinished(() => {
+      for (const gateway of gateways) process.kill(gateway, 'SIGCONT');
+    });
+    writeFileSync(join(site.directory, 'never told'), 'x');
+    const {problem, text} = await told(site, 'stalled', 240_000);
+    expect(problem).toMatchObject({subject: 'pipe/node-a/site', severity: 'error'});
+    expect(text).toContain('$ fustorctl agent restart node-a site\n');
+    expect(await next(site, problem)).toMatchObject({status: 0});
+    expect((await until(() => partOf(site))).pid).not.toBe(pid);
+    expect((await problems(site)).filter(({kind}) => kind === 'stalled')).toEqual([]);
+  },
+  300_000,
+);
 
-test('a controller that is restored from a backup knows what it knew', async () => {
-  const site = await startSite();
+together('a controller that is restored from a backup knows what it knew', async context => {
+  const site = await startSite(context);
   await site.fustorctl('agent', 'restart', 'node-a', 'site');
   const before = (await site.fustorctl('agent', 'list', '-o', 'json')).stdout;
   const copy = join(site.folder, 'backup');
@@ -165,42 +175,45 @@ test('a controller that is restored from a backup knows what it knew', async () 
   expect((await site.fustorctl('status')).status).toBe(0);
 });
 
-test('what is configured and was never heard is told and waited for, with the command to have it enrol', async () => {
-  const site = await startSite();
-  const file = join(site.folder, 'desired.yaml');
-  const source = `mount: { driver: fs, path: ${JSON.stringify(site.directory)} }`;
-  writeFileSync(
-    file,
-    `views: { site: { fusion: main } }
+together(
+  'what is configured and was never heard is told and waited for, with the command to have it enrol',
+  async context => {
+    const site = await startSite(context);
+    const file = join(site.folder, 'desired.yaml');
+    const source = `mount: { driver: fs, path: ${JSON.stringify(site.directory)} }`;
+    writeFileSync(
+      file,
+      `views: { site: { fusion: main } }
 fusions: { main: { url: "${site.url}" } }
 sources: { ${source} }
 senders: { main: { fusion: main } }
 pipes: { site: { source: mount, sender: main, view: site } }
 agents: { node-a: { pipes: [site] }, node-b: { pipes: [site] } }
 `,
-  );
-  const asAdmin = ['--key', 'key-of-the-admins'];
-  expect(await site.fustorctl('apply', '-f', file, ...asAdmin)).toMatchObject({status: 0});
-  const {stdout} = await site.fustorctl('status', '-o', 'name');
-  expect(stdout.split('\n')).toEqual(expect.arrayContaining(['agent/node-b', 'fusion/main']));
-  const {problem, text} = await told(site, 'never_seen');
-  expect(text).toContain('$ fustorctl enroll-token create --role agent\n');
-  expect((await site.fustorctl(...problem.next.split(' ').slice(1), ...asAdmin)).stdout).toContain('fustor_enroll_');
-  const wait = ['wait', '--for=applied', 'agent/node-b', '--timeout', '300ms'];
-  expect(await site.fustorctl(...wait)).toMatchObject({
-    status: 6,
-    stderr: expect.stringContaining('agent/node-b is never_seen'),
-  });
-  const pipes = JSON.parse((await site.fustorctl('get', 'pipes', '-o', 'json')).stdout).data;
-  expect(pipes).toMatchObject([
-    {agent: 'node-a', pipe: 'site', view: 'site', wanted: true},
-    {agent: 'node-b', wanted: true, state: 'never_seen'},
-  ]);
-  await until(async () => {
-    const {stdout: agents} = await site.fustorctl('agent', 'show', 'node-a', '-o', 'json');
-    return ['soaking', 'applied'].includes(JSON.parse(agents).data.apply.state);
-  });
-});
+    );
+    const asAdmin = ['--key', 'key-of-the-admins'];
+    expect(await site.fustorctl('apply', '-f', file, ...asAdmin)).toMatchObject({status: 0});
+    const {stdout} = await site.fustorctl('status', '-o', 'name');
+    expect(stdout.split('\n')).toEqual(expect.arrayContaining(['agent/node-b', 'fusion/main']));
+    const {problem, text} = await told(site, 'never_seen');
+    expect(text).toContain('$ fustorctl enroll-token create --role agent\n');
+    expect((await site.fustorctl(...problem.next.split(' ').slice(1), ...asAdmin)).stdout).toContain('fustor_enroll_');
+    const wait = ['wait', '--for=applied', 'agent/node-b', '--timeout', '300ms'];
+    expect(await site.fustorctl(...wait)).toMatchObject({
+      status: 6,
+      stderr: expect.stringContaining('agent/node-b is never_seen'),
+    });
+    const pipes = JSON.parse((await site.fustorctl('get', 'pipes', '-o', 'json')).stdout).data;
+    expect(pipes).toMatchObject([
+      {agent: 'node-a', pipe: 'site', view: 'site', wanted: true},
+      {agent: 'node-b', wanted: true, state: 'never_seen'},
+    ]);
+    await until(async () => {
+      const {stdout: agents} = await site.fustorctl('agent', 'show', 'node-a', '-o', 'json');
+      return ['soaking', 'applied'].includes(JSON.parse(agents).data.apply.state);
+    });
+  },
+);
 
 async function partOf(site: ControlledSite): Promise<{pid: number | null; state: string} | undefined> {
   const {status, stdout} = await site.fustorctl('agent', 'show', 'node-a', '-o', 'json');

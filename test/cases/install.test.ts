@@ -15,7 +15,10 @@ function site(): string {
   cleanups.push(remove);
   writeFileSync(
     join(path, 'fustor.yaml'),
-    'fusion: { listen: "[::1]:8102", data: ./fusion }\nagent: { id: a, data: /var/lib/fustor/agent }\n',
+    `fusion: { listen: "[::1]:8102", data: ./fusion }
+agent: { id: a, data: /var/lib/fustor/agent }
+controller: { data: /var/lib/fustor/controller }
+`,
   );
   return path;
 }
@@ -53,11 +56,16 @@ const whyNoSystemd =
 
 test.skipIf(whyNoSystemd !== '')(`systemd finds nothing wrong with the units that were written${whyNoSystemd}`, () => {
   const folder = site();
-  for (const role of ['agent', 'fusion']) {
+  for (const role of ['agent', 'fusion', 'controller']) {
     expect(install(join(dist, `fustor-${role}`), folder, '--unit-dir', folder)).toMatchObject({status: 0, stderr: ''});
   }
   const units = readdirSync(folder).filter(name => /\.(service|socket)$/.test(name));
-  expect(units.sort()).toEqual(['fustor-agent.service', 'fustor-fusion.service', 'fustor-fusion.socket']);
+  expect(units.sort()).toEqual([
+    'fustor-agent.service',
+    'fustor-controller.service',
+    'fustor-fusion.service',
+    'fustor-fusion.socket',
+  ]);
   const {stderr, status} = spawnSync('systemd-analyze', ['verify', ...units.map(name => join(folder, name))], {
     encoding: 'utf8',
   });

@@ -1,9 +1,12 @@
 import {type ChildProcess, execFileSync, spawn} from 'node:child_process';
-import {hash} from 'node:crypto';
+import {hash, X509Certificate} from 'node:crypto';
 import {once} from 'node:events';
-import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {get as httpGet} from 'node:http';
+import {get as httpsGet} from 'node:https';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
+import {sha256} from '../../cmd/node/first-contact.ts';
 import {readRecords} from '../../cmd/shell/part-record.ts';
 import {ClientMount} from './client-mount.ts';
 import {freePort} from './site.ts';
@@ -21,11 +24,17 @@ export type FleetPlan = {
   /** Each serves the view that is called as its storage. */
   fusions: Record<string, {storage: string}>;
   agents: Record<string, AgentPlan>;
+  /** The controller has no repository: the desired state is brought by `fustorctl apply`. */
+  isWithoutGit?: boolean;
+  /** The controller speaks TLS, with certificates that are good for so long; nodes know its authority by `ca_sha256`. */
+  certificateLifetime?: string;
 };
+/** `fusion`: asks it as a script does; `key`: another one than the administrator's. */
+type Call = {fusion?: string; key?: string; ca?: boolean; env?: NodeJS.ProcessEnv; input?: string};
 
 /**
- * A controller that takes its configuration from Git, fusions and agents, as built. Nodes know three lines: who they are, where the
- * controller is, and what to show it. Everything else is ordered by commits and by `fustorctl`, as an administrator does it.
+ * A controller, with or without Git, fusions and agents, as built. Nodes know three lines: who they are, where the controller is, and
+ * what to show it. Everything else is ordered by commits and by `fustorctl`, as an administrator does it.
  */
 export class Fleet {
   readonly folder = mkdtempSync(join(tmpdir(), 'fustor-fleet-'));
@@ -39,16 +48,29 @@ export class Fleet {
     this.#plan = plan;
   }
 
-  /** The administrator's clone of the repository. */
+  /** The administrator's clone of the repository, or without Git his folder. */
   get repository(): string {
     return join(this.folder, 'clone');
   }
 
   get controllerUrl(): string {
-    return `http://127.0.0.1:${this.#controllerPort}`;
+    return `${this.#isTls ? 'https' : 'http'}://127.0.0.1:${this.#controllerPort}`;
   }
 
-  /** Makes the repository, the storages and the mounts, starts the controller, and brings the first commit to it. */
+  get #isTls(): boolean {
+    return this.#plan.certificateLifetime !== undefined;
+  }
+
+  /** Of the controller's certificate authority, PEM. */
+  get ca(): string {
+    return join(this.folder, 'controller', 'ca.pem');
+  }
+
+  get caSha256(): string {
+    return sha256(new X509Certificate(readFileSync(this.ca)));
+  }
+
+  /** Makes the storages and the mounts, starts the controller, and brings the whole site to it. */
   async prepare(): Promise<void> {
     this.#controllerPort = await freePort();
     for (const name of Object.keys(this.#plan.fusions)) this.#ports.set(name, await freePort());
@@ -58,53 +80,65 @@ export class Fleet {
       const mount = new ClientMount(this.storage(storage), join(this.folder, 'mounts', name));
       this.#mounts.set(name, await mount.mount());
     }
-    this.#git('init', '--quiet', '--bare', '--initial-branch=main', join(this.folder, 'origin.git'));
-    this.#git('clone', '--quiet', join(this.folder, 'origin.git'), this.repository);
-    this.#git('-C', this.repository, 'switch', '--quiet', '--orphan', 'main');
-    this.commit('The whole site', {...this.#siteFiles(), ...this.#agentFiles()});
+    const origin = join(this.folder, 'origin.git');
+    const files = {...this.#siteFiles(), ...this.#agentFiles()};
+    const {isWithoutGit} = this.#plan;
+    if (isWithoutGit) {
+      this.#write(files);
+    } else {
+      this.#git('init', '--quiet', '--bare', '--initial-branch=main', origin);
+      this.#git('clone', '--quiet', origin, this.repository);
+      this.#git('-C', this.repository, 'switch', '--quiet', '--orphan', 'main');
+      this.commit('The whole site', files);
+    }
     writeFileSync(
       join(this.folder, 'controller.yaml'),
       `controller:
   listen: 127.0.0.1:${this.#controllerPort}
   data: ./controller
-  git: { url: ${JSON.stringify(join(this.folder, 'origin.git'))}, branch: main, interval: 1h }
-keys:
+${this.#isTls ? `  tls: { certificate_lifetime: ${this.#plan.certificateLifetime} }\n` : ''}${isWithoutGit ? '' : `  git: { url: ${JSON.stringify(origin)}, branch: main, interval: 1h }\n`}keys:
   - { name: root, role: admin, key: ${adminKey}, views: "*" }
 `,
+      {mode: 0o600},
     );
     await this.startController();
+    if (isWithoutGit) await this.ask('apply', '-f', this.repository, '-m', 'The whole site');
   }
 
   async startController(): Promise<void> {
     this.#spawn('controller', ['fustor-controller', '--config', join(this.folder, 'controller.yaml')]);
-    await until(
-      () =>
-        fetch(`${this.controllerUrl}/livez`).then(
-          ({ok}) => ok,
-          () => false,
-        ),
-      {what: 'an answer of the controller'},
-    );
+    await until(() => this.#isAlive(), {what: 'an answer of the controller'});
   }
 
   /** Enrols all fusions and agents with tokens from `fustorctl`, and starts them. */
   async enrolAll(): Promise<void> {
-    const token = async (role: string, uses: number) => {
-      const {data} = await this.ask('enroll-token', 'create', '--role', role, '--ttl', '1h', '--uses', String(uses));
-      return (data as {token: string}).token;
-    };
     const {fusions, agents} = this.#plan;
-    const ofFusions = await token('fusion', Object.keys(fusions).length);
-    const ofAgents = await token('agent', Object.keys(agents).length);
+    const ofFusions = await this.enrolToken('fusion', Object.keys(fusions).length);
+    const ofAgents = await this.enrolToken('agent', Object.keys(agents).length);
     for (const name of Object.keys(fusions)) {
-      const listen = `listen: 127.0.0.1:${this.#ports.get(name)}\n`;
-      this.#bootstrap(name, `fusion_id: ${name}\nauth_token: ${ofFusions}\n${listen}`);
-      this.start(name);
+      const listen = `127.0.0.1:${this.#ports.get(name)}`;
+      this.startWith(name, {fusion_id: name, auth_token: ofFusions, listen});
     }
-    for (const name of Object.keys(agents)) {
-      this.#bootstrap(name, `agent_id: ${name}\nauth_token: ${ofAgents}\n`);
-      this.start(name);
-    }
+    for (const name of Object.keys(agents)) this.startWith(name, {agent_id: name, auth_token: ofAgents});
+  }
+
+  /** A new one from `fustorctl`. */
+  async enrolToken(role: 'agent' | 'fusion', uses = 1): Promise<string> {
+    const {data} = await this.ask('enroll-token', 'create', '--role', role, '--ttl', '1h', '--uses', String(uses));
+    return (data as {token: string}).token;
+  }
+
+  /** Starts a node, also one that is not planned, with this bootstrap file; where the controller is need not be said. */
+  startWith(name: string, lines: Record<string, string>): void {
+    const folder = join(this.folder, 'nodes', name);
+    const usual = {
+      control_plane_uri: this.controllerUrl,
+      data: './data',
+      ...(this.#isTls && {ca_sha256: this.caSha256}),
+    };
+    mkdirSync(folder, {recursive: true});
+    writeFileSync(join(folder, 'bootstrap.yaml'), JSON.stringify({...usual, ...lines}), {mode: 0o600});
+    this.start(name);
   }
 
   /** Starts a node. */
@@ -154,30 +188,37 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
 
   /** Writes files (null: removes), commits and pushes. Returns the commit. */
   commit(message: string, files: Record<string, string | null>): string {
-    for (const [path, text] of Object.entries(files)) {
-      const file = join(this.repository, path);
-      mkdirSync(dirname(file), {recursive: true});
-      if (text === null) rmSync(file);
-      else writeFileSync(file, text);
-    }
+    this.#write(files);
     this.#git('-C', this.repository, 'add', '--all');
     this.#git('-C', this.repository, 'commit', '--quiet', '--message', message);
     this.#git('-C', this.repository, 'push', '--quiet', 'origin', 'main');
     return this.#git('-C', this.repository, 'rev-parse', 'HEAD').trim();
   }
 
-  /** As the administrator; asks the controller, or with `fusion` that fusion. */
-  async fustorctl(args: readonly string[], {fusion}: {fusion?: string} = {}): Promise<Ended> {
-    const env =
-      fusion === undefined
-        ? {FUSTOR_CONTROLLER: this.controllerUrl, FUSTOR_ENDPOINT: this.controllerUrl, FUSTOR_KEY: adminKey}
-        : {FUSTOR_ENDPOINT: this.url(fusion), FUSTOR_KEY: readerKey};
-    const child = spawn(join(dist, 'fustorctl'), args, {env, stdio: ['ignore', 'pipe', 'pipe']});
+  /** As the administrator; asks the controller, or with `fusion` that fusion; `ca`: knows its authority. */
+  async fustorctl(args: readonly string[], {input, ...call}: Call = {}): Promise<Ended> {
+    const child = this.startFustorctl(args, call);
     const ended: Ended = {status: null, stdout: '', stderr: ''};
-    child.stdout.on('data', chunk => (ended.stdout += chunk));
-    child.stderr.on('data', chunk => (ended.stderr += chunk));
+    child.stdout!.on('data', chunk => (ended.stdout += chunk));
+    child.stderr!.on('data', chunk => (ended.stderr += chunk));
+    child.stdin!.on('error', () => {}).end(input);
     await once(child, 'close');
     return {...ended, status: child.exitCode};
+  }
+
+  /** One that goes on until it is ended. */
+  startFustorctl(
+    args: readonly string[],
+    {fusion, key, ca = this.#isTls, env}: Omit<Call, 'input'> = {},
+  ): ChildProcess {
+    const own =
+      fusion === undefined
+        ? {FUSTOR_CONTROLLER: this.controllerUrl, FUSTOR_ENDPOINT: this.controllerUrl, FUSTOR_KEY: key ?? adminKey}
+        : {FUSTOR_ENDPOINT: this.url(fusion), FUSTOR_KEY: key ?? readerKey};
+    return spawn(join(dist, 'fustorctl'), args, {
+      env: {...own, ...(ca && {FUSTOR_CA: this.ca}), ...env},
+      stdio: 'pipe',
+    });
   }
 
   /** The JSON that a command prints; rejects when it fails. */
@@ -232,6 +273,16 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
     rmSync(this.folder, {recursive: true, force: true});
   }
 
+  /** Writes files of the site (null: removes). */
+  #write(files: Record<string, string | null>): void {
+    for (const [path, text] of Object.entries(files)) {
+      const file = join(this.repository, path);
+      mkdirSync(dirname(file), {recursive: true});
+      if (text === null) rmSync(file);
+      else writeFileSync(file, text);
+    }
+  }
+
   #siteFiles(): Record<string, string> {
     const fusions = Object.keys(this.#plan.fusions).map(
       name => `  ${name}: { url: "${this.url(name)}", gateways: 1, supervision: { soak: 2s } }`,
@@ -257,14 +308,19 @@ pipes: { ${storage}: { source: mount, sender: main, view: ${storage} ${pipe} } }
     return new Set(Object.values(this.#plan.fusions).map(({storage}) => storage));
   }
 
-  #bootstrap(name: string, text: string): void {
-    const folder = join(this.folder, 'nodes', name);
-    mkdirSync(folder, {recursive: true});
-    writeFileSync(join(folder, 'bootstrap.yaml'), `${text}control_plane_uri: ${this.controllerUrl}\ndata: ./data\n`);
+  #isAlive(): Promise<boolean> {
+    const get = this.#isTls ? httpsGet : httpGet;
+    return new Promise(resolve => {
+      get(`${this.controllerUrl}/livez`, {rejectUnauthorized: false} as object, response => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      }).on('error', () => resolve(false));
+    });
   }
 
   #spawn(name: string, [program, ...args]: string[]): void {
     const log = join(this.folder, `${name}.log`);
+    appendFileSync(log, '');
     const command = ['-c', 'exec 2>>"$0"; exec "$@"', log, join(dist, program!), ...args];
     this.#processes.set(name, spawn('/bin/sh', command, {stdio: 'ignore'}));
   }

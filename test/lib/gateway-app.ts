@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {createApp, type GatewayApp} from '../../cmd/fusion/gateway/app.ts';
+import {createApp, type GatewayApp, type GatewayParts} from '../../cmd/fusion/gateway/app.ts';
 import {Bodies} from '../../cmd/fusion/gateway/bodies.ts';
 import {GatewayMetrics} from '../../cmd/fusion/gateway/metrics.ts';
 import {Turns} from '../../cmd/fusion/gateway/turns.ts';
@@ -15,21 +15,22 @@ const secret = 'secret-of-a-reader';
 
 export const readerHeaders = {authorization: `Bearer ${secret}`};
 
+/** What a gateway's app is made from, all of it real; there is no engine. */
+export function gatewayParts({keys, views, ...more}: Partial<GatewayParts> & Pick<GatewayParts, 'keys' | 'views'>) {
+  return {
+    ...{keys, views, clock: systemClock, log, metrics: new GatewayMetrics(), turns: new Turns()},
+    ...{waiting: new WaitingClients(), bodies: new Bodies(), runDirectory: '/nowhere'},
+    leaving: new AbortController().signal,
+    ...more,
+  } satisfies GatewayParts;
+}
+
 /** The API of a gateway of one view, `research`, without a server: `app.request`. */
 export function gatewayApp(reader: TreeReader, leaving = new AbortController().signal): GatewayApp {
   const sha256 = createHash('sha256').update(secret).digest('hex');
-  return createApp({
-    keys: new KeyRing([{name: 'reader', role: 'reader', sha256, views: '*'}]),
-    views: new Views([{name: 'research', reader, engineSocket: '/nowhere/engine.sock'}]),
-    clock: systemClock,
-    log,
-    metrics: new GatewayMetrics(),
-    turns: new Turns(),
-    waiting: new WaitingClients(),
-    bodies: new Bodies(),
-    runDirectory: '/nowhere',
-    leaving,
-  });
+  const keys = new KeyRing([{name: 'reader', role: 'reader', sha256, views: '*'}]);
+  const views = new Views([{name: 'research', reader, engineSocket: '/nowhere/engine.sock'}]);
+  return createApp(gatewayParts({keys, views, leaving}));
 }
 
 /** A GET by the reader, and its JSON. */

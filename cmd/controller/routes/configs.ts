@@ -6,8 +6,8 @@ import {hideSecrets} from '../../../core/site/hide-secrets.ts';
 import {agentConfig} from '../../../core/site/node-config.ts';
 import {mistakeIn, readSiteFile} from '../../../core/site/site-file.ts';
 import {LateAnswers} from '../../http/answer-later.ts';
-import {queryOf} from '../../http/api.ts';
-import {demandNode, type Key, mayOrder} from '../../http/keys.ts';
+import {queryOf, type RetryAfter} from '../../http/api.ts';
+import {demandNode, type Key, mayOrder, mayReport} from '../../http/keys.ts';
 import {parseParameters, readParameters} from '../../http/parameters.ts';
 import {readBody} from '../../http/read-json.ts';
 import type {ControllerApp, ControllerAppParts, ControllerContext} from '../app.ts';
@@ -20,13 +20,14 @@ const configBytesMax = 2 ** 20;
  * `/api/v1/control/configs`: what one node should do. Administrators store the full configuration of an agent, as its own file
  * would be; the node pulls its manifest, in which that is and all else it needs.
  */
-export function configRoutes(app: ControllerApp, parts: ControllerAppParts): void {
+export function configRoutes(app: ControllerApp, parts: ControllerAppParts & {retryAfter: RetryAfter}): void {
   const {authority, manifests} = parts.desired;
   const late = new LateAnswers(parts);
   app.get('/api/v1/control/configs/pull', async context => {
     const raw = readParameters(queryOf(context), Object.keys(pullParameters.shape));
     const {agent_id: id, kind: asked, current_signature: current, wait} = parseParameters(raw, pullParameters);
     const key = context.get('key');
+    demandPuller(key);
     const kind = asked ?? key.node?.kind ?? 'agent';
     demandNode(key, {kind, id});
     const known = {current, waitMs: wait * 1_000};
@@ -76,6 +77,18 @@ function agentIn(context: ControllerContext<'/:agent'>): string {
   const id = context.req.param('agent');
   if (isName(id)) return id;
   throw new FustorError('BAD_REQUEST', `"${id}" is no name of an agent; wanted is ${nameWanted}.`);
+}
+
+/** There are secrets in it; what administrators and operators look at is without them. */
+function demandPuller(key: Key): void {
+  if (mayReport(key)) return;
+  throw new FustorError(
+    'FORBIDDEN',
+    `The key "${key.name}" has the role ${key.role} and may not see what nodes pull.`,
+    {
+      hint: 'GET /api/v1/manifests/agent/ID (or fusion) shows it without secrets.',
+    },
+  );
 }
 
 /** A node's own key is good for pulling. */

@@ -6,6 +6,7 @@ import {readParameters} from '../../http/parameters.ts';
 import {readJson} from '../../http/read-json.ts';
 import {bodyChunks} from '../../http/request-body.ts';
 import type {ControllerApp, ControllerAppParts, ControllerContext} from '../app.ts';
+import {audited} from '../audit.ts';
 import {syncOrder} from './git-description.ts';
 
 export type GitParts = {follower: GitFollower; webhookSecret: string | undefined};
@@ -22,6 +23,7 @@ export function gitRoutes(app: ControllerApp, {git}: ControllerAppParts): void {
     const order = hasBody
       ? await readJson(context, syncOrder, {bytesMax: orderBytesMax, looksLike: '{"accept_rewrite": true}'})
       : syncOrder.parse({});
+    audited(context, {action: 'git.sync', subject: 'git', details: order});
     if (!git) throw withoutGit();
     const outcome = await git.follower.sync({acceptsRewrite: order.accept_rewrite});
     const {commit, revision, isNew, problems, changed} = outcome;

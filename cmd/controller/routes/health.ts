@@ -16,7 +16,7 @@ export function healthRoutes(app: ControllerApp, {health}: ControllerAppParts): 
     const found = pictureFor(context).pipes.find(row => row.agent === agent && row.pipe === pipe);
     if (found) return context.json({data: pipeAnswer(found)});
     throw new FustorError('PIPE_NOT_FOUND', `There is no pipe "${pipe}" of an agent "${agent}".`, {
-      hint: 'GET /api/v1/pipes lists all.',
+      hint: 'Run "fustorctl get pipes" to see all.',
     });
   });
   app.get('/api/v1/control/views', context => {

@@ -1,6 +1,6 @@
 import {controlHeartbeat} from '../../../core/control/protocol.ts';
 import {LateAnswers} from '../../http/answer-later.ts';
-import {queryOf} from '../../http/api.ts';
+import {queryOf, type RetryAfter} from '../../http/api.ts';
 import {demandNode} from '../../http/keys.ts';
 import {readParameters} from '../../http/parameters.ts';
 import {readJson} from '../../http/read-json.ts';
@@ -10,7 +10,7 @@ import type {ControllerApp, ControllerAppParts} from '../app.ts';
 const bodyBytesMax = 8 * 2 ** 20;
 
 /** `POST /api/v1/control/heartbeat`: what shells say, held until there is a command. */
-export function heartbeatRoutes(app: ControllerApp, parts: ControllerAppParts): void {
+export function heartbeatRoutes(app: ControllerApp, parts: ControllerAppParts & {retryAfter: RetryAfter}): void {
   const {controller, identity, clock} = parts;
   const late = new LateAnswers(parts);
   app.post('/api/v1/control/heartbeat', async context => {

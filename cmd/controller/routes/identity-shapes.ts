@@ -49,7 +49,9 @@ export const apiKey = z
     role: newApiKey.shape.role,
     views: z.union([z.literal('*'), z.array(z.string())]),
     user: z.string().nullable(),
-    origin: z.enum(['file', 'api']).describe("The controller's own configuration file, or made here."),
+    origin: z
+      .enum(['file', 'site', 'api'])
+      .describe("The controller's own configuration file, the desired state (for the fusions), or made here."),
     created_at: time.nullable(),
     created_by: z.string().nullable(),
     expires_at: time.nullable(),

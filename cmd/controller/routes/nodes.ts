@@ -5,6 +5,7 @@ import {queryOf} from '../../http/api.ts';
 import {readParameters} from '../../http/parameters.ts';
 import {readJson} from '../../http/read-json.ts';
 import type {ControllerApp, ControllerAppParts, ControllerContext} from '../app.ts';
+import {audited} from '../audit.ts';
 import {commandOrder, orderExamples, readOrder} from './command-order.ts';
 
 const orderBytesMax = 16 * 1024;
@@ -36,11 +37,14 @@ function routesOf(kind: NodeKind, app: ControllerApp, {controller, health}: Cont
   app.post(`${base}/:id/commands`, async context => {
     withoutParameters(context);
     const body = await readJson(context, commandOrder, {bytesMax: orderBytesMax, looksLike: orderExamples[kind]});
+    const id = context.req.param('id');
+    const subject = [kind, id, body.pipe ?? body.part ?? []].flat().join('/');
+    audited(context, {action: `${kind}.${body.command}`, subject});
     const {command, isNew} = await controller.order({
       ...readOrder(kind, body),
       id: body.id,
       kind,
-      agent: context.req.param('id'),
+      agent: id,
       key: context.get('key').name,
       deadlineMs: body.deadline_ms,
     });

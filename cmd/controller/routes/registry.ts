@@ -22,7 +22,7 @@ export function registryRoutes(app: ControllerApp, {desired: {authority, manifes
     );
     if (found) return context.json({data: found});
     throw new FustorError('NOT_FOUND', `There is no "${name}" among the ${kind} of the desired state.`, {
-      hint: `GET /api/v1/registry/${kind} lists them.`,
+      hint: `Run "fustorctl get ${kind}" to see what there is.`,
     });
   });
   app.get('/api/v1/manifests/:kind/:id', context => {

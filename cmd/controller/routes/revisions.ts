@@ -63,12 +63,16 @@ export function revisionRoutes(app: ControllerApp, {desired: {authority, manifes
       looksLike: '{"files": {"site.yaml": "views: …"}, "message": "why"}',
     });
     const {files, prune, message, expected_revision: expectedRevision, dry_run: isDry} = order;
-    audited(context, {action: isDry ? 'desired.try' : 'desired.apply', details: {files: Object.keys(files), prune}});
+    const facts = {action: isDry ? 'desired.try' : 'desired.apply', details: {files: Object.keys(files), prune}};
+    audited(context, {...facts, subject: 'the desired state'});
     const offer = {
       ...{files: new Map(Object.entries(files)), keepsOthers: !prune, message, expectedRevision},
       ...{origin: 'api' as const, author: context.get('key').name, isStrict: true},
     };
-    return context.json({data: changeAnswer(isDry ? authority.consider(offer) : await authority.offer(offer))});
+    if (isDry) return context.json({data: changeAnswer(authority.consider(offer))});
+    const outcome = await authority.offer(offer);
+    audited(context, {...facts, subject: `revision ${outcome.revision}`});
+    return context.json({data: changeAnswer(outcome)});
   });
   app.post('/api/v1/rollback', async context => {
     withoutParameters(context);
@@ -79,7 +83,7 @@ export function revisionRoutes(app: ControllerApp, {desired: {authority, manifes
   });
   app.post('/api/v1/release', async context => {
     withoutParameters(context);
-    audited(context, {action: 'desired.release'});
+    audited(context, {action: 'desired.release', subject: 'the desired state'});
     return context.json({data: changeAnswer(await authority.release(context.get('key').name))});
   });
 

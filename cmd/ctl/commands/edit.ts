@@ -7,7 +7,6 @@ import {AnswerError} from '../answer-error.ts';
 import {outcomeOf, readCurrent, validateFiles} from '../desired-state.ts';
 import {isObject, type JsonObject} from '../exact-json.ts';
 import type {Io} from '../io.ts';
-import {diffText} from '../output/diff-text.ts';
 import {jsonDocument} from '../output/json.ts';
 import type {Verb, VerbCall} from '../verb.ts';
 import {appliedText} from './apply.ts';
@@ -56,7 +55,6 @@ export const edit: Verb<Flags> = {
         return await send(call, {files: {[path]: text}, expected_revision: current.revision});
       } catch (error) {
         io.notice(`What you wrote is kept in ${file}`);
-        await showDifference(error, io);
         throw error;
       }
     }
@@ -100,11 +98,4 @@ async function isToBeMended(error: unknown, io: Io): Promise<boolean> {
   if (!isMistake || !io.ask) return false;
   io.notice(error.message);
   return !/^n/i.test((await io.ask('Edit again? [Y/n] ')).trim());
-}
-
-/** Of what somebody else has stored meanwhile. */
-async function showDifference(error: unknown, io: Io): Promise<void> {
-  if (!(error instanceof AnswerError)) return;
-  const {details} = error.body.error;
-  if (isObject(details) && typeof details.diff === 'string') io.notice(diffText(details.diff, io).trimEnd());
 }

@@ -12,7 +12,7 @@ export function nodePage({parts, ...node}: JsonObject): string {
   return sections.filter(section => section !== '').join('\n');
 }
 
-const headings = ['PIPE', 'STATE', 'PID', 'UPTIME', 'MEMORY', 'RESTARTS', 'RETRY IN', 'LAST DEATH'];
+const headings = ['STATE', 'PID', 'UPTIME', 'MEMORY', 'RESTARTS', 'RETRY IN', 'LAST DEATH'];
 
 function partTable(parts: JsonObject[]): string {
   if (parts.length === 0) return '';
@@ -26,7 +26,8 @@ function partTable(parts: JsonObject[]): string {
     durationText(part.retry_in_ms),
     isObject(part.last_death) ? reason(part.last_death) : '-',
   ]);
-  return table(headings, rows);
+  const first = parts.some(({pipe}) => typeof pipe === 'string') ? 'PIPE' : 'PART';
+  return table([first, ...headings], rows);
 }
 
 /** `signal SIGSEGV`, `exit 1`, `frozen`. */

@@ -2,19 +2,13 @@ import {createHash} from 'node:crypto';
 import {beforeEach, expect, test} from 'vitest';
 import {fromText} from '../../../core/entry/byte-string.ts';
 import {type Kind, kinds, newEntryFrom} from '../../../core/entry/entry.ts';
-import type {Log} from '../../../core/log/log.ts';
 import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
+import {gatewayParts} from '../../../test/lib/gateway-app.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 import {type Key, KeyRing} from '../../http/keys.ts';
-import {systemClock} from '../../system-clock.ts';
 import {createApp, type GatewayApp} from './app.ts';
-import {Bodies} from './bodies.ts';
-import {GatewayMetrics} from './metrics.ts';
-import {Turns} from './turns.ts';
 import {Views} from './views.ts';
-import {WaitingClients} from './waiting-clients.ts';
 
-const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const key = (name: string, role: Key['role'], views: Key['views']): Key => ({
   name,
   role,
@@ -33,18 +27,12 @@ let app: GatewayApp;
 beforeEach(async () => {
   store = openMemoryTree();
   const view = (name: string, reader: TreeStore) => ({name, reader, engineSocket: '/nowhere/engine.sock'});
-  app = createApp({
-    keys: new KeyRing(keys),
-    views: new Views([view('research', store), view('archive', openMemoryTree())]),
-    clock: systemClock,
-    log,
-    metrics: new GatewayMetrics(),
-    turns: new Turns(),
-    waiting: new WaitingClients(),
-    bodies: new Bodies(),
-    runDirectory: '/nowhere',
-    leaving: new AbortController().signal,
-  });
+  app = createApp(
+    gatewayParts({
+      keys: new KeyRing(keys),
+      views: new Views([view('research', store), view('archive', openMemoryTree())]),
+    }),
+  );
   await store.write(txn => {
     const put = (directory: number, name: string, kind: Kind = kinds.file) => {
       const time = {seconds: 1_700_000_000, nanos: 120_000_000};

@@ -1,20 +1,20 @@
 import {createServer} from 'node:http';
+import type {AddressInfo} from 'node:net';
 import {join} from 'node:path';
+import {getRequestListener} from '@hono/node-server';
 import {afterEach, expect, test} from 'vitest';
 import type {Log} from '../../../core/log/log.ts';
+import {gatewayParts} from '../../../test/lib/gateway-app.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
+import {RawClient} from '../../../test/lib/raw-client.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {until} from '../../../test/lib/until.ts';
 import {runEmbeddedController} from '../../controller/run-controller.ts';
 import {hashKeys, KeyRing} from '../../http/keys.ts';
-import {systemClock} from '../../system-clock.ts';
 import {listenUnix, requestUnix} from '../../unix-socket.ts';
 import {createApp, type GatewayApp} from './app.ts';
 import {Bodies} from './bodies.ts';
-import {GatewayMetrics} from './metrics.ts';
-import {Turns} from './turns.ts';
 import {Views} from './views.ts';
-import {WaitingClients} from './waiting-clients.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const keys = hashKeys([
@@ -33,10 +33,12 @@ function site() {
   cleanups.push(() => folder.remove());
   const socket = join(folder.path, 'run/controller.sock');
   const leaving = new AbortController();
+  const bodies = new Bodies();
   return {
     socket,
     leaving,
-    app: gateway(socket, leaving.signal),
+    bodies,
+    app: gateway(socket, leaving.signal, bodies),
     startController: async () => {
       const stop = new AbortController();
       const config = {directory: join(folder.path, 'controller'), socket, keys};
@@ -52,20 +54,16 @@ function site() {
   };
 }
 
-function gateway(controllerSocket: string | undefined, leaving: AbortSignal): GatewayApp {
-  return createApp({
-    keys: new KeyRing(keys),
-    views: new Views([{name: 'v', reader: openMemoryTree(), engineSocket: '/nowhere/engine.sock'}]),
-    clock: systemClock,
-    log,
-    metrics: new GatewayMetrics(),
-    turns: new Turns(),
-    waiting: new WaitingClients(),
-    bodies: new Bodies(),
-    runDirectory: '/nowhere',
-    leaving,
-    controllerSocket,
-  });
+function gateway(controllerSocket: string | undefined, leaving: AbortSignal, bodies = new Bodies()): GatewayApp {
+  return createApp(
+    gatewayParts({
+      keys: new KeyRing(keys),
+      views: new Views([{name: 'v', reader: openMemoryTree(), engineSocket: '/nowhere/engine.sock'}]),
+      leaving,
+      bodies,
+      controllerSocket,
+    }),
+  );
 }
 
 const heartbeat = {
@@ -164,6 +162,42 @@ test('a controller that hangs does not hold up the fusion', async () => {
   });
   expect(await ask(app, '/api/v1/fs/tree')).toMatchObject({status: 200});
   stop.abort();
+  expect((await asked).status).toBe(503);
+});
+
+test('half a connection is enough to hear what became of a change', async () => {
+  const {app, socket} = site();
+  const {promise: isEnded, resolve: end} = Promise.withResolvers<void>();
+  const controller = createServer(async (_, response) => {
+    await isEnded;
+    setImmediate(() => response.end('{}'));
+  });
+  await listenUnix(controller, socket);
+  const server = Object.assign(createServer(getRequestListener(app.fetch)), {httpAllowHalfOpen: true});
+  server.on('connection', connection => connection.on('end', end));
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  cleanups.push(
+    () => server.close(),
+    () => controller.close(),
+  );
+  const client = await RawClient.open((server.address() as AddressInfo).port);
+  client.socket.end('POST /api/v1/release HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n');
+  expect((await client.answer()).status).toBe(200);
+});
+
+test('what strangers send to the controller takes none of the room of what agents report', async () => {
+  const {app, socket, bodies} = site();
+  const {promise: isAsked, resolve} = Promise.withResolvers<void>();
+  const hanging = createServer(() => resolve());
+  await listenUnix(hanging, socket);
+  cleanups.push(
+    () => hanging.closeAllConnections(),
+    () => hanging.close(),
+  );
+  const asked = app.request('/api/v1/apply', {method: 'POST', body: 'x'.repeat(2 ** 20)});
+  await isAsked;
+  expect(bodies.bytes).toBe(0);
+  hanging.closeAllConnections();
   expect((await asked).status).toBe(503);
 });
 

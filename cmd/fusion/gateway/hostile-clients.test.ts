@@ -9,17 +9,15 @@ import {kinds, newEntryFrom} from '../../../core/entry/entry.ts';
 import type {Log} from '../../../core/log/log.ts';
 import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
 import {openTreeStore} from '../../../store/tree-store.ts';
+import {gatewayParts} from '../../../test/lib/gateway-app.ts';
 import {RawClient} from '../../../test/lib/raw-client.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {until} from '../../../test/lib/until.ts';
 import {KeyRing} from '../../http/keys.ts';
-import {systemClock} from '../../system-clock.ts';
 import {listenUnix} from '../../unix-socket.ts';
 import {createApp} from './app.ts';
 import {Bodies} from './bodies.ts';
 import {createGatewayServer, listenOn} from './http-server.ts';
-import {GatewayMetrics} from './metrics.ts';
-import {Turns} from './turns.ts';
 import {Views} from './views.ts';
 import {WaitingClients} from './waiting-clients.ts';
 
@@ -77,12 +75,13 @@ async function serve({clientTimeoutMs, engineSocket}: {clientTimeoutMs: number; 
     child: () => log,
   };
   const sha256 = createHash('sha256').update('key-of-all').digest('hex');
-  const app = createApp({
-    keys: new KeyRing([{name: 'all', role: 'admin', sha256, views: '*'}]),
-    views: new Views([{name: 'site', reader: store, engineSocket}]),
-    ...{clock: systemClock, log, metrics: new GatewayMetrics(), turns: new Turns(), waiting, bodies},
-    ...{runDirectory: folder.path, leaving: new AbortController().signal},
-  });
+  const app = createApp(
+    gatewayParts({
+      keys: new KeyRing([{name: 'all', role: 'admin', sha256, views: '*'}]),
+      views: new Views([{name: 'site', reader: store, engineSocket}]),
+      ...{waiting, bodies, runDirectory: folder.path},
+    }),
+  );
   const listener = getRequestListener(app.fetch);
   server = createGatewayServer({listener, waiting, clientTimeoutMs, connectionsMax, log});
   const socket = new BoundSocket({host: '127.0.0.1', port: 0});

@@ -11,6 +11,7 @@ import {encodeBatch} from '../../../core/protocol/codec.ts';
 import type {FsEvent} from '../../../core/protocol/events.ts';
 import {hlcAt} from '../../../core/time/hlc.ts';
 import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
+import {gatewayParts} from '../../../test/lib/gateway-app.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {until} from '../../../test/lib/until.ts';
@@ -22,11 +23,7 @@ import {Engine} from '../engine/engine.ts';
 import {EngineMetrics} from '../engine/engine-metrics.ts';
 import {createEngineServer} from '../engine/engine-server.ts';
 import {createApp, type GatewayApp} from './app.ts';
-import {Bodies} from './bodies.ts';
-import {GatewayMetrics} from './metrics.ts';
-import {Turns} from './turns.ts';
 import {Views} from './views.ts';
-import {WaitingClients} from './waiting-clients.ts';
 
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const settings = {
@@ -64,23 +61,17 @@ beforeEach(async () => {
     ...{name: view, reader: store},
     engineSocket: view === 'site' ? engineSocket : '/nowhere/engine.sock',
   }));
-  app = createApp({
-    keys: new KeyRing([
-      {name: 'scripts', role: 'reader', sha256: sha256('key-of-scripts'), views: ['site']},
-      {name: 'all', role: 'reader', sha256: sha256('key-of-all'), views: '*'},
-      {name: 'agents', role: 'agent', sha256: sha256('key-of-agents'), views: '*'},
-    ]),
-    views: new Views(views),
-    ...{
-      clock: systemClock,
-      log,
-      metrics: new GatewayMetrics(),
-      turns: new Turns(),
-      waiting: new WaitingClients(),
-      bodies: new Bodies(),
-    },
-    ...{runDirectory: '/nowhere', leaving: leaving.signal},
-  });
+  app = createApp(
+    gatewayParts({
+      keys: new KeyRing([
+        {name: 'scripts', role: 'reader', sha256: sha256('key-of-scripts'), views: ['site']},
+        {name: 'all', role: 'reader', sha256: sha256('key-of-all'), views: '*'},
+        {name: 'agents', role: 'agent', sha256: sha256('key-of-agents'), views: '*'},
+      ]),
+      views: new Views(views),
+      leaving: leaving.signal,
+    }),
+  );
 });
 afterEach(async () => {
   for (const cleanup of cleanups.reverse()) await cleanup();

@@ -2,32 +2,26 @@ import {createHash} from 'node:crypto';
 import {writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, test} from 'vitest';
-import type {Log} from '../../../core/log/log.ts';
 import {openTreeReader} from '../../../store/tree-store.ts';
+import {gatewayParts} from '../../../test/lib/gateway-app.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import {KeyRing} from '../../http/keys.ts';
-import {systemClock} from '../../system-clock.ts';
 import {createApp, type GatewayApp} from './app.ts';
-import {Bodies} from './bodies.ts';
-import {GatewayMetrics} from './metrics.ts';
-import {Turns} from './turns.ts';
 import {Views} from './views.ts';
-import {WaitingClients} from './waiting-clients.ts';
 
-const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const folder = temporaryFolder('fustor-unreadable-view-');
 let app: GatewayApp;
 beforeAll(() => {
   writeFileSync(join(folder.path, 'tree.mdb'), 'something else'.repeat(2_000));
   const sha256 = createHash('sha256').update('key-of-all').digest('hex');
   const reader = openTreeReader(folder.path);
-  app = createApp({
-    keys: new KeyRing([{name: 'all', role: 'admin', sha256, views: '*'}]),
-    views: new Views([{name: 'site', reader, engineSocket: join(folder.path, 'engine.sock')}]),
-    ...{clock: systemClock, log, metrics: new GatewayMetrics(), turns: new Turns()},
-    ...{waiting: new WaitingClients(), bodies: new Bodies()},
-    ...{runDirectory: folder.path, leaving: new AbortController().signal},
-  });
+  app = createApp(
+    gatewayParts({
+      keys: new KeyRing([{name: 'all', role: 'admin', sha256, views: '*'}]),
+      views: new Views([{name: 'site', reader, engineSocket: join(folder.path, 'engine.sock')}]),
+      runDirectory: folder.path,
+    }),
+  );
 });
 afterAll(() => folder.remove());
 

@@ -67,7 +67,9 @@ function partSays({kind, id}: StoredAgent, part: ReportedPart): Said[] {
   }
   if (health.isConnected === false) {
     const problem = `It cannot hand on what it sees${because(health.lastError)}.`;
-    found.push({kind: 'not_connected', severity: 'error', problem, next: logs, patienceMs: after.notConnectedMs});
+    // One that was just started is not connected yet; heard so twice, of two processes, it did not last.
+    const waiting = {mark: String(pid), patienceMs: after.notConnectedMs};
+    found.push({kind: 'not_connected', severity: 'error', problem, next: logs, ...waiting});
   }
   return found;
 }

@@ -11,7 +11,7 @@ export function siteConditions({git, pin, storeTrouble}: Facts): Condition[] {
     found.push({kind: 'git_failing', subject: 'git', severity: 'error', problem, next: next.sync, since});
   }
   if (pin) {
-    const problem = `Changes in Git do not come into force: ${pin.by} has pinned revision ${pin.revision}.`;
+    const problem = `Changes do not come into force: ${pin.by} has pinned revision ${pin.revision}.`;
     const subject = `revision/${pin.revision}`;
     found.push({kind: 'pinned', subject, severity: 'notice', problem, next: next.release, since: pin.at});
   }

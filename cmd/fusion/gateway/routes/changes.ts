@@ -14,6 +14,7 @@ import {
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
 import type {View} from '../views.ts';
+import {pageAnswer} from './page-answer.ts';
 import {errorBody, json, meta} from './schemas.ts';
 import {viewRoute} from './view-route.ts';
 
@@ -75,12 +76,7 @@ export function changesRoutes(app: GatewayApp, {views, clock, turns}: GatewayPar
       return Response.json({...error.toBody(), meta: metaNow()}, {status: error.status});
     }
     const full = {...metaNow(), from_seq: place.seq, to_seq: page.seq, next_cursor: page.nextCursor};
-    if (asked.format === 'ndjson') {
-      const lines = [...page.rows, JSON.stringify({meta: full})];
-      return new Response(`${lines.join('\n')}\n`, {headers: {'content-type': 'application/x-ndjson'}});
-    }
-    const text = `{"data":[${page.rows.join(',')}],"meta":${JSON.stringify(full)}}`;
-    return new Response(text, {headers: {'content-type': 'application/json'}});
+    return pageAnswer(page.rows, full, asked.format);
   };
   const description = {
     name: 'fs/changes',

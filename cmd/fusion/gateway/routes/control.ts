@@ -2,8 +2,11 @@ import {FustorError} from '../../../../core/errors/fustor-error.ts';
 import {describeControl} from '../../../controller/routes/description.ts';
 import {requestUnix, type UnixRequest} from '../../../unix-socket.ts';
 import type {GatewayApp, GatewayContext, GatewayParts} from '../app.ts';
+import {Bodies} from '../bodies.ts';
 
 const bodyBytesMax = 16 * 2 ** 20;
+/** Of all at a time. Who sends them is known to the controller alone, so they must not take the room of what agents report. */
+const roomBytesMax = 64 * 2 ** 20;
 /** Some wait for news, or for Git. */
 const timeoutMs = {held: 90_000, other: 10_000};
 const heldPaths = ['/api/v1/control/heartbeat', '/api/v1/control/configs/pull', '/api/v1/git/sync'];
@@ -31,8 +34,10 @@ const prefixes = [
  * The routes of the controller that this fusion embeds: handed on to it, and it looks at the key itself, because it knows
  * more of them. Without it all else is as it was.
  */
-export function controlRoutes(app: GatewayApp, {bodies, leaving, controllerSocket: socket}: GatewayParts): void {
+export function controlRoutes(app: GatewayApp, {leaving, controllerSocket: socket}: GatewayParts): void {
+  const bodies = new Bodies(roomBytesMax);
   const handedOn = async (context: GatewayContext) => {
+    if (socket === undefined) throw withoutController();
     const {method} = context.req;
     if (method === 'GET' || method === 'HEAD') return handOnHeld(context, {socket, leaving});
     return bodies.with(context, bodyBytesMax, body => handOnHeld(context, {socket, leaving, body}));
@@ -50,18 +55,32 @@ export function controlRoutes(app: GatewayApp, {bodies, leaving, controllerSocke
  */
 async function handOnHeld(
   context: GatewayContext,
-  {socket, body, leaving}: {socket: string | undefined; body?: Uint8Array; leaving: AbortSignal},
+  {socket, body, leaving}: {socket: string; body?: Uint8Array; leaving: AbortSignal},
 ): Promise<Response> {
-  const gone = context.req.raw.signal;
   const {pathname, search} = new URL(context.req.url);
   const impatient = withoutWait(pathname, {search, body});
-  if (!impatient) return handOn(context, {socket, body, path: pathname + search, signal: gone});
+  if (!impatient) return handOn(context, {socket, body, path: pathname + search, signal: context.req.raw.signal});
+  const gone = hangUpOf(context);
   try {
     return await handOn(context, {socket, body, path: pathname + search, signal: AbortSignal.any([gone, leaving])});
   } catch (error) {
     if (!leaving.aborted || gone.aborted) throw error;
     return handOn(context, {socket, ...impatient, signal: gone});
   }
+}
+
+/**
+ * A node does not stop sending before it has its answer: the end of what it sends is the end of it, and the controller wants to
+ * know. (For all others half a connection is enough to hear an answer.)
+ */
+function hangUpOf({req, env}: GatewayContext): AbortSignal {
+  const socket = env?.incoming?.socket;
+  if (!socket) return req.raw.signal;
+  const hungUp = new AbortController();
+  const onEnd = () => hungUp.abort();
+  socket.once('end', onEnd);
+  env.outgoing.once('close', () => socket.off('end', onEnd));
+  return AbortSignal.any([req.raw.signal, hungUp.signal]);
 }
 
 /** The same question, to be answered at once; undefined for one that is not held. */
@@ -89,16 +108,11 @@ async function handOn(
     socket,
     ...question
   }: Pick<UnixRequest, 'path'> & {
-    socket: string | undefined;
+    socket: string;
     body: Uint8Array | undefined;
     signal: AbortSignal;
   },
 ): Promise<Response> {
-  if (socket === undefined) {
-    throw new FustorError('ROUTE_NOT_FOUND', 'This fusion embeds no controller.', {
-      hint: 'Ask the controller itself, or start this fusion with --embed-controller.',
-    });
-  }
   const headers = Object.fromEntries(
     passedOn.flatMap(name => {
       const value = context.req.header(name);
@@ -125,4 +139,10 @@ async function handOn(
   // These must have none.
   const body = status === 204 || status === 304 ? null : new Uint8Array(answer.body);
   return new Response(body, {status, headers: back});
+}
+
+function withoutController(): FustorError {
+  return new FustorError('ROUTE_NOT_FOUND', 'This fusion embeds no controller.', {
+    hint: 'Ask the controller itself, or start this fusion with --embed-controller.',
+  });
 }

@@ -18,6 +18,7 @@ import {
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
 import type {View} from '../views.ts';
+import {pageAnswer} from './page-answer.ts';
 import {json, meta, node} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 import {viewRoute} from './view-route.ts';
@@ -85,12 +86,7 @@ export function searchRoutes(app: GatewayApp, {views, clock, turns}: GatewayPart
     await turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
     const known = view.reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, path)));
     const full = {...known, next_cursor: page.nextCursor};
-    if (asked.format === 'ndjson') {
-      const lines = [...page.rows, JSON.stringify({meta: full})];
-      return new Response(`${lines.join('\n')}\n`, {headers: {'content-type': 'application/x-ndjson'}});
-    }
-    const text = `{"data":[${page.rows.join(',')}],"meta":${JSON.stringify(full)}}`;
-    return new Response(text, {headers: {'content-type': 'application/json'}});
+    return pageAnswer(page.rows, full, asked.format);
   };
   const description = {
     name: 'fs/search',
