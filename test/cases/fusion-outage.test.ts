@@ -31,7 +31,8 @@ async function pipeStatus(site: Site): Promise<PipeStatus> {
   const socketPath = join(site.folder, 'agent/run/payload-site.sock');
   const asked = request({socketPath, path: '/health'}).end();
   const [response] = await once(asked, 'response');
-  return JSON.parse(await text(response)).data.pipe;
+  const {pipe, work} = JSON.parse(await text(response)).data;
+  return {...pipe, work};
 }
 
 /** Memory of its own, in MiB. */
