@@ -247,7 +247,10 @@ function socketsIn(run: string): string[] {
 /** Short times, so that what is to be found by an audit is found soon; the cache window is for a local disk. */
 function fusionConfig(port: number) {
   return {
-    fusion: {listen: `127.0.0.1:${port}`, data: './fusion/data', gateways, embed_controller: true},
+    fusion: {
+      ...{listen: `127.0.0.1:${port}`, data: './fusion/data', gateways, embed_controller: true},
+      client_timeout: '2m',
+    },
     keys: [
       {name: 'agents', role: 'agent', key: agentKey, views: ['site']},
       {name: 'scripts', role: 'reader', key: readerKey, views: ['site']},
