@@ -87,7 +87,9 @@ function findListed(
   if (tombstone && !isAfterDeletion(context, tombstone, {evidence, ctime: self?.ctime})) return undefined;
   if (self === undefined) return makeDirectory(context, path);
   txn.removeBlindSpot(place.directory, place.name);
-  return txn.put(place.directory, {...newEntryFrom(place.name, self), agent: context.agent}).directory;
+  // Who could look into it has seen it, not only its name: until a cache window has passed no list of names takes it away.
+  const seen = {realtimeAt: evidence, agent: context.agent};
+  return txn.put(place.directory, {...newEntryFrom(place.name, self), ...seen}).directory;
 }
 
 function updateListed(
