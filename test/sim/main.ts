@@ -18,7 +18,7 @@ const {values} = parseArgs({
     fixed: {type: 'string', default: '60'},
     stop: {type: 'boolean', default: false},
     strict: {type: 'boolean', default: false},
-    seconds: {type: 'string', default: process.env.CI === undefined ? '30' : '120'},
+    seconds: {type: 'string', default: process.env.CI === undefined ? '30' : '60'},
     from: {type: 'string', default: String(Date.now() % 1_000_000_000)},
   },
 });
