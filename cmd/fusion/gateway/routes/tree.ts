@@ -119,7 +119,12 @@ async function askForScan(
 /** 404 with the `meta` of the place, so that a script can tell "does not exist" from "not seen yet". */
 export function pathNotFound(view: View, path: Path, clock: Clock, job: MetaJob = {}): Response {
   const place = {view: view.name, nowMs: clock.now()};
-  const known = view.reader.read(txn => readMeta(txn, place, resolve(txn, path)));
+  const known = view.reader.read(txn => {
+    const found = resolve(txn, path);
+    const meta = readMeta(txn, place, found);
+    // It came since the look that did not find it: that one was before the view was complete.
+    return found.entry ? {...meta, complete: false} : meta;
+  });
   const {text} = toText(path);
   const error = new FustorError(
     'PATH_NOT_FOUND',
