@@ -10,6 +10,7 @@ import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
 import {until} from '../../test/lib/until.ts';
 import {spawnArguments} from '../program.ts';
 import {readRecords} from '../shell/part-record.ts';
+import {requestUnix} from '../unix-socket.ts';
 
 let folder: string;
 let port: number;
@@ -41,6 +42,9 @@ async function startFusion(option: '--config' | '--bootstrap', text: string): Pr
   const {executable, args} = spawnArguments('fusion', [option, file]);
   const child = spawn(executable, args, {stdio: 'ignore'});
   cleanups.push(() => end(child, 'SIGTERM'));
+  // The shell itself: gateways of one before it answer, too, and one that is only starting would leave its parts behind.
+  const health = {socket: join(folder, 'data/run/shell.sock'), method: 'GET', path: '/health', timeoutMs: 1_000};
+  await until(() => requestUnix(health).then(Boolean, () => false), {what: 'the shell'});
   await until(() => status('/livez', 'x').then(Boolean, () => false), {what: 'the fusion'});
   return child;
 }
