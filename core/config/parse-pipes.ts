@@ -1,3 +1,4 @@
+import {groupOf} from './group-of.ts';
 import {formatPath, type Mistake, mistakeLine, type Problem, type SettingPath} from './mistakes.ts';
 import {checkReferences} from './references.ts';
 import {
@@ -65,7 +66,7 @@ class PipesReader {
     for (const problem of tree.problems) this.#note(problem, {tree, file});
     if (tree.value === undefined) this.#isComplete = false;
     const known = settingNames(configSchema, []);
-    for (const [name, value] of Object.entries(group(tree.value))) {
+    for (const [name, value] of Object.entries(groupOf(tree.value))) {
       const section = sections.find(one => one === name);
       if (section) this.#addSection(section, {tree, file, value});
       else if (name === 'agent') this.#agent = {tree, file, value};
@@ -74,7 +75,7 @@ class PipesReader {
   }
 
   read(own: object): PipesConfig {
-    const agent = this.#validate(['agent'], {...this.#agent, value: {...group(this.#agent.value), ...own}});
+    const agent = this.#validate(['agent'], {...this.#agent, value: {...groupOf(this.#agent.value), ...own}});
     const sources = this.#readAll('sources', ({sources: [source]}) => source);
     const senders = this.#readAll('senders', ({senders: [sender]}) => sender);
     const pipes = this.#readAll('pipes', ({pipes: [pipe]}) => pipe);
@@ -88,7 +89,7 @@ class PipesReader {
         .filter(({path: [section, name]}) => name === undefined || !sections.some(one => one === section))
         .map(({mistake}) => mistakeLine(mistake)),
       pipes: [...this.#entries.pipes].map(([name, {value}]) => {
-        const {source: sourceName, sender: senderName} = group(value);
+        const {source: sourceName, sender: senderName} = groupOf(value);
         const pipe = pipes.get(name);
         const source = sources.get(String(sourceName));
         const sender = senders.get(String(senderName));
@@ -107,7 +108,7 @@ class PipesReader {
     if (value !== null && (typeof value !== 'object' || Array.isArray(value))) {
       this.#validate([section], {tree, file, value});
     }
-    for (const [name, one] of Object.entries(group(value))) {
+    for (const [name, one] of Object.entries(groupOf(value))) {
       const first = this.#entries[section].get(name);
       if (!first) this.#entries[section].set(name, {tree, file, value: one});
       else {
@@ -155,8 +156,4 @@ class PipesReader {
     const mistake = {file, ...tree.position(offset), path: formatPath(path), ...rest};
     this.#found.push({path: of, mistake});
   }
-}
-
-function group(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }

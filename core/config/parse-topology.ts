@@ -1,5 +1,6 @@
 import {z} from 'zod';
 import {hashedKey, type Key} from '../identity/key.ts';
+import {groupOf} from './group-of.ts';
 import {formatPath, mistakeLine, type Problem} from './mistakes.ts';
 import type {FusionConfig, ViewConfig} from './schema.ts';
 import {resolveSecrets, type SecretSources} from './secrets.ts';
@@ -24,16 +25,16 @@ const keyHash = z.object(hashedKey.shape);
 /** Takes what can be used; `text` is the configuration of a manifest. */
 export function parseTopology(text: string, secrets: SecretSources): Topology {
   const tree = readYamlTree(text, value => resolveSecrets(value, secrets));
-  const told = group(tree.value);
+  const told = groupOf(tree.value);
   const mistakes: string[] = [];
   const line = ({offset, path, ...rest}: Problem) =>
     mistakeLine({file, ...tree.position(offset), path: formatPath(path), ...rest});
   mistakes.push(...tree.problems.filter(({path}) => path[0] !== 'views').map(line));
 
-  const settings = group(told.fusion);
+  const settings = groupOf(told.fusion);
   const {config, problems} = validateAlone(tree, ['fusion'], {...settings, data: '.'});
   mistakes.push(...problems.map(line));
-  const views = Object.entries(group(told.views)).map(([name, value]) => {
+  const views = Object.entries(groupOf(told.views)).map(([name, value]) => {
     const one = validateAlone(tree, ['views', name], value);
     const own = tree.problems.filter(({path}) => path[0] === 'views' && path[1] === name);
     const view = own.length === 0 ? one.config?.views[0] : undefined;
@@ -55,8 +56,4 @@ function said(fusion: FusionConfig, settings: Record<string, unknown>): Topology
     ...(settings.supervision !== undefined && {supervision}),
     ...(settings.log_level !== undefined && {logLevel}),
   };
-}
-
-function group(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }

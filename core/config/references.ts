@@ -1,3 +1,4 @@
+import {groupOf} from './group-of.ts';
 import type {SettingPath} from './mistakes.ts';
 import {nearest} from './nearest.ts';
 
@@ -12,21 +13,21 @@ export type ReferenceProblem = {path: SettingPath; message: string; wanted?: str
  * another host. The source and the sender of a pipe never do.
  */
 export function checkReferences(config: unknown): ReferenceProblem[] {
-  const sections = group(config);
-  const names = (section: string) => Object.keys(group(sections[section]));
+  const sections = groupOf(config);
+  const names = (section: string) => Object.keys(groupOf(sections[section]));
   const views = sections.views === undefined ? undefined : names('views');
-  const pipes = Object.entries(group(sections.pipes));
-  const keys = list(sections.keys).map(group);
-  const hasToken = group(sections.agent).auth_token !== undefined;
+  const pipes = Object.entries(groupOf(sections.pipes));
+  const keys = list(sections.keys).map(groupOf);
+  const hasToken = groupOf(sections.agent).auth_token !== undefined;
 
   return [
     ...(hasToken
       ? []
-      : Object.entries(group(sections.senders)).flatMap(([name, sender]) => checkKey(name, group(sender)))),
+      : Object.entries(groupOf(sections.senders)).flatMap(([name, sender]) => checkKey(name, groupOf(sender)))),
     ...pipes.flatMap(([name, pipe]) => [
-      ...checkName('source', group(pipe).source, names('sources'), ['pipes', name, 'source']),
-      ...checkName('sender', group(pipe).sender, names('senders'), ['pipes', name, 'sender']),
-      ...checkName('view', group(pipe).view, views, ['pipes', name, 'view']),
+      ...checkName('source', groupOf(pipe).source, names('sources'), ['pipes', name, 'source']),
+      ...checkName('sender', groupOf(pipe).sender, names('senders'), ['pipes', name, 'sender']),
+      ...checkName('view', groupOf(pipe).view, views, ['pipes', name, 'view']),
     ]),
     ...keys.flatMap((key, index) =>
       list(key.views).flatMap((view, at) => checkName('view', view, views, ['keys', index, 'views', at])),
@@ -41,7 +42,7 @@ export function checkReferences(config: unknown): ReferenceProblem[] {
     ),
     ...checkDistinct(
       'another pipe sends to this view already; two sources in one view would delete each other’s files',
-      pipes.map(([name, pipe]) => ({value: target(group(pipe)), path: ['pipes', name, 'view']})),
+      pipes.map(([name, pipe]) => ({value: target(groupOf(pipe)), path: ['pipes', name, 'view']})),
     ),
   ];
 }
@@ -75,10 +76,6 @@ function checkDistinct(message: string, settings: {value: unknown; path: Setting
 
 function target({sender, view}: Record<string, unknown>): string | undefined {
   return sender === undefined || view === undefined ? undefined : JSON.stringify([sender, view]);
-}
-
-function group(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
 
 function list(value: unknown): unknown[] {

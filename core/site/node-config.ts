@@ -1,7 +1,8 @@
 import {hash} from 'node:crypto';
+import {groupOf} from '../config/group-of.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import {type Definition, type Definitions, fusionOf, pipesOf, type Site, textsOf} from './site.ts';
-import {groupOf, type Settings} from './site-file.ts';
+import type {Settings} from './site-file.ts';
 
 /** A key of a fusion as its topology has it. */
 export type KeyHash = {name: string; role: string; views: readonly string[] | '*'; sha256: string};

@@ -1,6 +1,6 @@
+import {groupOf} from '../config/group-of.ts';
 import {hideSecrets} from './hide-secrets.ts';
 import {type Definition, fusionOf, pipesOf, type Site, textsOf} from './site.ts';
-import {groupOf} from './site-file.ts';
 
 export const registryKinds = [
   ...(['datastores', 'views', 'sources', 'senders', 'pipes', 'agents', 'fusions', 'users', 'keys'] as const),

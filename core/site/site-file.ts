@@ -1,4 +1,5 @@
 import type {z} from 'zod';
+import {groupOf} from '../config/group-of.ts';
 import type {Mistake, Problem, SettingPath} from '../config/mistakes.ts';
 import type {ReferenceProblem} from '../config/references.ts';
 import {mistakesIn} from '../config/validate.ts';
@@ -51,11 +52,6 @@ export function readSiteFile(path: string, text: string): ReadFile {
 export function mistakeIn({path, text}: SiteFile, problem: ReferenceProblem): Mistake {
   const tree = readYamlTree(text, value => ({value}));
   return mistakesIn(path, [problemAt(tree, problem)], tree)[0]!;
-}
-
-/** A section, or what stands under a name in it: one with nothing below it is empty. */
-export function groupOf(value: unknown): Settings {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Settings) : {};
 }
 
 export function isSitePath(path: string): boolean {

@@ -1,5 +1,6 @@
+import {groupOf} from '../config/group-of.ts';
 import type {Mistake, SettingPath} from '../config/mistakes.ts';
-import {groupOf, mistakeIn, type Settings, type SiteFile} from './site-file.ts';
+import {mistakeIn, type Settings, type SiteFile} from './site-file.ts';
 
 const plainSections = ['datastores', 'views', 'sources', 'senders', 'pipes', 'fusions', 'keys', 'users'] as const;
 /** What the desired state consists of; policies are settings, all others stand under names. */

@@ -3,10 +3,10 @@ import {dirname, join, resolve} from 'node:path';
 import {parseEnv} from 'node:util';
 import {parse} from 'yaml';
 import {parseAgentBootstrap, parseFusionBootstrap} from '../../../core/config/bootstrap.ts';
+import {groupOf} from '../../../core/config/group-of.ts';
 import {resolveSecrets} from '../../../core/config/secrets.ts';
 import {listenAddress} from '../../../core/config/values.ts';
 import {loadConfig} from '../../load-config.ts';
-import {isObject} from '../exact-json.ts';
 import type {Finding} from './finding.ts';
 import {type HomeSettings, readHome, roleOf} from './home.ts';
 import {lookAt} from './look-at.ts';
@@ -160,10 +160,6 @@ function rawOf(file: string): Record<string, unknown> {
   } catch {
     return {};
   }
-}
-
-function groupOf(value: unknown): Record<string, unknown> {
-  return isObject(value) ? value : {};
 }
 
 function homeOf(data: string): HomeSettings[] {
