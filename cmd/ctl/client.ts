@@ -4,7 +4,7 @@ import {AnswerError} from './answer-error.ts';
 import type {ErrorAnswer, Meta, TreeAnswer} from './api.ts';
 import {isObject, type Json, type JsonObject, parseJson} from './exact-json.ts';
 import {followEvents, NoStream} from './follow-events.ts';
-import {type AskOptions, askBytes, type BinaryAnswer} from './http-ask.ts';
+import {type AskOptions, ask, type HttpAnswer} from './http-ask.ts';
 
 export type Connection = {
   /** Without a slash at its end. */
@@ -107,10 +107,10 @@ export class Client {
     return this.#read(await this.#askBytes(rest, form));
   }
 
-  #askBytes(rest: string, form: Pick<AskOptions, 'method' | 'body' | 'isRepeatable'> = {}): Promise<BinaryAnswer> {
+  #askBytes(rest: string, form: Pick<AskOptions, 'method' | 'body' | 'isRepeatable'> = {}): Promise<HttpAnswer> {
     const {endpoint, timeoutMs, ca} = this.#connection;
     const headers = this.#headers('application/json');
-    return askBytes(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(ca !== undefined && {ca}), ...form});
+    return ask(`${endpoint}/api/v1/${rest}`, {headers, timeoutMs, ...(ca !== undefined && {ca}), ...form});
   }
 
   #headers(accept: string): Record<string, string> {
@@ -118,7 +118,7 @@ export class Client {
     return {accept, ...(key === undefined ? {} : {authorization: `Bearer ${key}`})};
   }
 
-  #read({status, location, bytes}: BinaryAnswer): Answer {
+  #read({status, location, bytes}: HttpAnswer): Answer {
     const body = parsed(bytes.toString());
     if (status === 204) return {data: null};
     if (status >= 200 && status < 300 && isObject(body) && body.data !== undefined) return body as Answer;

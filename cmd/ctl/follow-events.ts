@@ -2,7 +2,7 @@ import {request as httpRequest, type IncomingMessage} from 'node:http';
 import {request as httpsRequest} from 'node:https';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {systemErrorCode} from '../../core/errors/fustor-error.ts';
-import {type AskOptions, asFustorError, type BinaryAnswer, formOf} from './http-ask.ts';
+import {type AskOptions, asFustorError, formOf, type HttpAnswer} from './http-ask.ts';
 
 export type ServerEvent = {event: string; data: string};
 
@@ -14,8 +14,8 @@ const pauseMs = 250;
 
 /** What was answered in place of events. */
 export class NoStream extends Error {
-  readonly answer: BinaryAnswer;
-  constructor(answer: BinaryAnswer) {
+  readonly answer: HttpAnswer;
+  constructor(answer: HttpAnswer) {
     super('This is no stream of events.');
     this.answer = answer;
   }

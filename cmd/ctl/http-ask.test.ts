@@ -94,8 +94,9 @@ test('redirections are not followed', async () => {
   await expect(ask(url)).resolves.toEqual({status: 302, location: 'http://evil/', text: ''});
 });
 
-function ask(url: string) {
-  return askUrl(url, {headers: {}, timeoutMs: 10_000});
+async function ask(url: string) {
+  const {bytes, ...answer} = await askUrl(url, {headers: {}, timeoutMs: 10_000});
+  return {...answer, text: bytes.toString()};
 }
 
 /** A server that treats each connection as told, once the request has begun to arrive. */

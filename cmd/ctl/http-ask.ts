@@ -4,8 +4,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {rootCertificates} from 'node:tls';
 import {FustorError, systemErrorCode} from '../../core/errors/fustor-error.ts';
 
-export type HttpAnswer = {status: number; location: string | undefined; text: string};
-export type BinaryAnswer = Omit<HttpAnswer, 'text'> & {bytes: Buffer};
+export type HttpAnswer = {status: number; location: string | undefined; bytes: Buffer};
 
 export type AskOptions = {
   headers: Record<string, string>;
@@ -31,12 +30,6 @@ const refusedPauseMs = 50;
  * key is meant for this address.
  */
 export async function ask(url: string, options: AskOptions): Promise<HttpAnswer> {
-  const {bytes, ...answer} = await askBytes(url, options);
-  return {...answer, text: bytes.toString()};
-}
-
-/** The same for an answer that is no text. */
-export async function askBytes(url: string, options: AskOptions): Promise<BinaryAnswer> {
   const beganAt = performance.now();
   for (let mayBreak = options.isRepeatable ?? true; ; ) {
     try {
@@ -53,7 +46,7 @@ export async function askBytes(url: string, options: AskOptions): Promise<Binary
 const brokenConnection = new Set(['ECONNRESET', 'EPIPE']);
 
 /** `node:http` and not `fetch`: that refuses some ports, and is slower to start. */
-async function askOnce(url: string, {timeoutMs, body, ...rest}: AskOptions): Promise<BinaryAnswer> {
+async function askOnce(url: string, {timeoutMs, body, ...rest}: AskOptions): Promise<HttpAnswer> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), timeoutMs);
   try {
