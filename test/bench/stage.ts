@@ -1,0 +1,71 @@
+import {mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {makeTree} from '../lib/make-tree.ts';
+import {Site} from '../lib/site.ts';
+import {type RivalName, Rivals} from './rivals.ts';
+import {Rows} from './rows.ts';
+
+export type StageSettings = {
+  /** Files of the tree that most groups share, and of the last group's. */
+  files: number;
+  largeFiles: number;
+};
+
+/** A group of figures. Groups run one after another on one stage, and leave its tree and its site as they found them, but larger. */
+export type Group = (stage: Stage) => Promise<void>;
+
+/** What the groups of a run share: the figures, a folder on a disk, one tree of files, one site on it, the other programs. */
+export class Stage {
+  readonly rows = new Rows();
+  readonly settings: StageSettings;
+  readonly folder = mkdtempSync(join(tmpdir(), 'fustor-bench-'));
+  readonly #rivals = new Rivals();
+  #tree: {root: string; entries: number} | undefined;
+  #site: Site | undefined;
+
+  constructor(settings: StageSettings) {
+    this.settings = settings;
+  }
+
+  /** The tree of `settings.files` files, made when it is first asked for. `entries` counts directories, too, not its root. */
+  tree(): {root: string; entries: number} {
+    if (!this.#tree) {
+      const root = join(this.folder, 'tree');
+      console.log(`  (making ${this.settings.files.toLocaleString('en')} files)`);
+      this.#tree = {root, entries: makeTree(root, this.settings.files)};
+    }
+    return this.#tree;
+  }
+
+  /** The built fusion and agent on that tree, live. */
+  async site(): Promise<Site> {
+    if (!this.#site) {
+      this.#site = new Site(this.tree().root);
+      await this.#site.start();
+      await this.#site.live(600_000);
+    }
+    return this.#site;
+  }
+
+  /** Hands over a live site that a group started itself on the tree, to measure how it came up. */
+  keep(site: Site): void {
+    this.#site = site;
+  }
+
+  /** The path of another program, installed when it is first asked for; undefined where it cannot be had, which is told. */
+  rival(name: RivalName): Promise<string | undefined> {
+    return this.#rivals.path(name);
+  }
+
+  /** Ends the site; the next that asks gets a new one. */
+  async endSite(): Promise<void> {
+    await this.#site?.dispose();
+    this.#site = undefined;
+  }
+
+  async dispose(): Promise<void> {
+    await this.endSite();
+    rmSync(this.folder, {recursive: true, force: true});
+  }
+}
