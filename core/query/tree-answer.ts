@@ -3,7 +3,7 @@ import {type Entry, kindNames} from '../entry/entry.ts';
 import {type Path, splitPath} from '../entry/path.ts';
 import type {DirectoryRecord, TreeRead} from '../tree/tree-store.ts';
 import {ByteBuffer} from './byte-buffer.ts';
-import {encodeChangePlace} from './change-place.ts';
+import {type ChangePlace, encodeChangePlace, newestPlace} from './change-place.ts';
 import {encodeCursor} from './cursor.ts';
 import {DirectoryWalk} from './directory-walk.ts';
 import {nameFields, timeText} from './json-values.ts';
@@ -41,7 +41,7 @@ export class TreeAnswer {
   readonly #query: TreeQuery;
   readonly #parts: AnswerParts;
   #walk: TreeWalk | DirectoryWalk | undefined;
-  #seqFrom: number | undefined;
+  #from: ChangePlace | undefined;
   isDone = false;
   /** A chunk that failed may have moved on and left nothing: no other can follow it. */
   #isBroken = false;
@@ -69,8 +69,8 @@ export class TreeAnswer {
     const pieces: Buffer[] = [];
     let found: Found | undefined;
     let bytes = bytesMax;
-    if (this.#seqFrom === undefined) {
-      this.#seqFrom = txn.seq();
+    if (this.#from === undefined) {
+      this.#from = newestPlace(txn);
       found = resolve(txn, this.#query.path);
       if (!found.entry) {
         this.#isBroken = false;
@@ -134,8 +134,8 @@ export class TreeAnswer {
     walk?.closeAll(out);
     const meta: Meta = {
       ...readMeta(txn, {view, nowMs}, found),
-      seq_from: this.#seqFrom!,
-      changes_since: encodeChangePlace({seq: this.#seqFrom!, ahead: txn.seq(), until: undefined}),
+      seq_from: this.#from!.seq,
+      changes_since: encodeChangePlace({...this.#from!, ahead: txn.seq()}),
       next_cursor: hasMore ? encodeCursor(path, walk.lastNames) : null,
       ...job,
     };

@@ -57,6 +57,17 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
     const write = <T>(body: (txn: TreeWrite) => T) => store.write(body as never) as Promise<T>;
     const totals = (txn: TreeRead, directory = rootDirectory) => txn.directory(directory)!.totals;
 
+    test('a store has an id, which stays', async () => {
+      const id = store.read(txn => txn.storeId());
+      expect(id).toMatch(/^[\w-]+$/);
+      await write(txn => {
+        txn.put(rootDirectory, entry('a'));
+        expect(txn.storeId()).toBe(id);
+      });
+      if (opened.reopen) store = await opened.reopen();
+      expect(store.read(txn => txn.storeId())).toBe(id);
+    });
+
     describe('entries', () => {
       test('a new tree is a root of which nothing is known', () => {
         store.read(txn => {

@@ -76,6 +76,11 @@ export type BlindSpotChange = 'created' | 'modified' | 'deleted';
 
 /** Reads one consistent snapshot. Valid only until the transaction's body returns. */
 export interface TreeRead {
+  /**
+   * What tells this store from any other, also from one that is made anew in its place: numbers of changes mean something only
+   * with it. Letters, digits, `-` and `_`; empty where there is no store that can be read.
+   */
+  storeId(): string;
   /** Number of the last change of the tree: grows by one with each entry that is written, moved or removed. */
   seq(): number;
   /** The log of changes holds all that are behind this `seq`, and none before it. */

@@ -27,8 +27,8 @@ import {UndoLog} from './undo-log.ts';
  * A view's tree as plain maps: the model that the real store is compared with, and a store for tests that are about
  * something else. Slow where that keeps it plain: totals are counted when somebody asks.
  */
-export function openMemoryTree(): TreeStore {
-  return new MemoryTree();
+export function openMemoryTree(storeId = 'memory'): TreeStore {
+  return new MemoryTree(storeId);
 }
 
 type Marks = Pick<Totals, 'newestChange' | 'newestRealtimeAt'>;
@@ -40,8 +40,12 @@ type BlindSpot = {change: BlindSpotChange; foundAt: Hlc};
 const entriesPerRun = 5;
 
 class MemoryTree implements TreeStore {
-  readonly #tree = new MemoryTransaction();
+  readonly #tree: MemoryTransaction;
   #isClosed = false;
+
+  constructor(storeId: string) {
+    this.#tree = new MemoryTransaction(storeId);
+  }
 
   read<T>(body: (txn: TreeRead) => T): T {
     return body(this.#tree);
@@ -72,7 +76,10 @@ class MemoryTransaction implements TreeWrite {
   readonly #states = new Map<string, string>();
   readonly #changes = new Map<number, LoggedChange>();
 
-  constructor() {
+  readonly #storeId: string;
+
+  constructor(storeId: string) {
+    this.#storeId = storeId;
     this.#nodes.set(aboveRoot, newNode(aboveRoot, aboveRoot, rootName));
     this.#nodes.set(rootDirectory, newNode(rootDirectory, aboveRoot, rootName));
     const attributes = {kind: kinds.directory, size: 0, mtime: zeroTime, ctime: zeroTime};
@@ -81,6 +88,10 @@ class MemoryTransaction implements TreeWrite {
   }
 
   // ── Reading
+
+  storeId(): string {
+    return this.#storeId;
+  }
 
   seq(): number {
     return this.#numbers.get('seq')!;
