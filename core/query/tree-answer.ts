@@ -9,7 +9,7 @@ import {DirectoryWalk} from './directory-walk.ts';
 import {nameFields, timeText} from './json-values.ts';
 import {type Meta, type MetaJob, readMeta} from './meta.ts';
 import {RenderedRuns} from './rendered-runs.ts';
-import {type Found, resolve} from './resolve.ts';
+import {type Found, isCompleteBelow, resolve} from './resolve.ts';
 import {TreeWalk, type WalkOptions} from './tree-walk.ts';
 
 export type TreeQuery = WalkOptions & {
@@ -19,6 +19,8 @@ export type TreeQuery = WalkOptions & {
   after: readonly ByteString[] | undefined;
   /** Told in `meta`. */
   job?: MetaJob | undefined;
+  /** Told in `meta` in place of what is so at the end: see `firstTold`. */
+  firstTold?: Partial<Meta> | undefined;
 };
 
 /** A first chunk is made when the request comes, so one of a long answer is small; it goes on in its turn. */
@@ -42,6 +44,7 @@ export class TreeAnswer {
   readonly #parts: AnswerParts;
   #walk: TreeWalk | DirectoryWalk | undefined;
   #from: ChangePlace | undefined;
+  #found: Found | undefined;
   isDone = false;
   /** A chunk that failed may have moved on and left nothing: no other can follow it. */
   #isBroken = false;
@@ -67,11 +70,11 @@ export class TreeAnswer {
     if (this.#isBroken) throw new Error('An answer goes on behind a chunk that failed.');
     this.#isBroken = true;
     const pieces: Buffer[] = [];
-    let found: Found | undefined;
+    let found = this.#found && foundNow(txn, this.#found);
     let bytes = bytesMax;
     if (this.#from === undefined) {
       this.#from = newestPlace(txn);
-      found = resolve(txn, this.#query.path);
+      found = this.#found = resolve(txn, this.#query.path);
       if (!found.entry) {
         this.#isBroken = false;
         return undefined;
@@ -80,9 +83,7 @@ export class TreeAnswer {
       if (this.#walk instanceof TreeWalk) bytes = Math.min(bytesMax, firstBytes);
     }
     this.#walk?.write(txn, out, bytes);
-    if (!this.#walk || this.#walk.isAtEnd || this.#walk.isAtLimit) {
-      this.#end(txn, nowMs, found ?? resolve(txn, this.#query.path));
-    }
+    if (!this.#walk || this.#walk.isAtEnd || this.#walk.isAtLimit) this.#end(txn, nowMs, found!);
     pieces.push(out.take());
     this.#isBroken = false;
     return pieces;
@@ -127,13 +128,14 @@ export class TreeAnswer {
   }
 
   #end(txn: TreeRead, nowMs: number, found: Found): void {
-    const {view, path, job} = this.#query;
+    const {view, path, job, firstTold} = this.#query;
     const {out} = this.#parts;
     const walk = this.#walk;
     const hasMore = walk !== undefined && !walk.isAtEnd;
     walk?.closeAll(out);
     const meta: Meta = {
       ...readMeta(txn, {view, nowMs}, found),
+      ...firstTold,
       seq_from: this.#from!.seq,
       changes_since: encodeChangePlace({...this.#from!, ahead: txn.seq()}),
       next_cursor: hasMore ? encodeCursor(path, walk.lastNames) : null,
@@ -142,4 +144,10 @@ export class TreeAnswer {
     out.text(`,"meta":${JSON.stringify(meta)}}`);
     this.isDone = true;
   }
+}
+
+/** What is told of is the directory that the path led to in the beginning, also when it leads elsewhere by now. */
+function foundNow(txn: TreeRead, {entry, record}: Found): Found {
+  const now = record && txn.directory(record.number);
+  return {entry, record: now, isComplete: record === undefined || isCompleteBelow(now)};
 }

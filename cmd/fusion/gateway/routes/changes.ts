@@ -18,8 +18,8 @@ import {
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
+import {sendPage} from '../send-page.ts';
 import type {View} from '../views.ts';
-import {pageAnswer} from './page-answer.ts';
 import {errorBody, json, meta} from './schemas.ts';
 import {viewRoute} from './view-route.ts';
 
@@ -74,7 +74,7 @@ const changesMeta = meta.extend({
 export const gone = json(errorBody, 'The log of changes does not reach back so far: read the tree again.');
 
 /** `GET …/fs/changes`: what changed since a `seq`, from the store alone. */
-export function changesRoutes(app: GatewayApp, {views, clock, turns}: GatewayParts): void {
+export function changesRoutes(app: GatewayApp, {views, clock, ...sending}: GatewayParts): void {
   const answer = async (context: GatewayContext, view: View): Promise<Response> => {
     const asked = parseParameters(readParameters(queryOf(context), names), parameters);
     const path = requestedPath(asked);
@@ -83,7 +83,7 @@ export function changesRoutes(app: GatewayApp, {views, clock, turns}: GatewayPar
     const metaNow = () =>
       view.reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, path)));
     try {
-      await turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
+      await sending.turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
     } catch (error) {
       if (!(error instanceof FustorError)) throw error;
       return Response.json({...error.toBody(), meta: metaNow()}, {status: error.status});
@@ -95,7 +95,7 @@ export function changesRoutes(app: GatewayApp, {views, clock, turns}: GatewayPar
       changes_since: encodeChangePlace(page.place),
       next_cursor: page.nextCursor,
     };
-    return pageAnswer(page.rows, full, asked.format);
+    return sendPage(context, {rows: page.rows, meta: full, format: asked.format}, sending);
   };
   const description = {
     name: 'fs/changes',

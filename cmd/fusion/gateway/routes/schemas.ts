@@ -85,6 +85,13 @@ export const errorBody = z
 
 export {json};
 
+/** Where an answer has an `ETag`. */
+export const notModifiedAnswer = {
+  description:
+    'With If-None-Match: what the client has is still so. An ETag does not tell `seq`, `seq_from`, `changes_since` and ' +
+    '`last_event_at`, which move with changes elsewhere.',
+};
+
 export const errorAnswers = {
   400: json(errorBody, 'A parameter is unknown or malformed.'),
   401: json(errorBody, 'No key, or an unknown one.'),

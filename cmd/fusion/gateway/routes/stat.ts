@@ -3,8 +3,11 @@ import {entryAnswer} from '../../../../core/query/entry-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
 import {parseParameters, pathParameters, readParameters, requestedPath} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {askedOf} from '../not-modified.ts';
+import type {SendParts} from '../send-chunks.ts';
+import {sendTold} from '../send-page.ts';
 import type {View} from '../views.ts';
-import {errorAnswers, json, meta, node} from './schemas.ts';
+import {errorAnswers, json, meta, node, notModifiedAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 
 const parameters = z.object(pathParameters);
@@ -22,10 +25,10 @@ const entry = node.omit({children: true, continued: true}).extend({
 });
 
 /** `GET …/fs/stat`: one entry with everything known about it. */
-export function statRoutes(app: GatewayApp, {views, clock}: GatewayParts): void {
-  app.get('/api/v1/fs/stat', context => answerStat(context, views.only(context.get('key')), clock));
+export function statRoutes(app: GatewayApp, {views, ...parts}: GatewayParts): void {
+  app.get('/api/v1/fs/stat', context => answerStat(context, views.only(context.get('key')), parts));
   app.get('/api/v1/views/:view/fs/stat', context =>
-    answerStat(context, views.find(context.get('key'), context.req.param('view')), clock),
+    answerStat(context, views.find(context.get('key'), context.req.param('view')), parts),
   );
   for (const path of ['/api/v1/fs/stat', '/api/v1/views/{view}/fs/stat']) {
     app.openAPIRegistry.registerPath({
@@ -36,16 +39,16 @@ export function statRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: json(z.object({data: entry, meta}), 'The entry.'), ...errorAnswers},
+      responses: {200: json(z.object({data: entry, meta}), 'The entry.'), 304: notModifiedAnswer, ...errorAnswers},
     });
   }
 }
 
-function answerStat(context: GatewayContext, view: View, clock: Clock): Response {
+function answerStat(context: GatewayContext, view: View, {clock, ...sending}: SendParts & {clock: Clock}): Response {
   const asked = parseParameters(readParameters(queryOf(context), names), parameters);
   const path = requestedPath(asked);
   const place = {view: view.name, path, nowMs: clock.now()};
-  const {isKnown, json: text} = view.reader.read(txn => entryAnswer(txn, place));
-  if (!isKnown) return pathNotFound(view, path, clock);
-  return new Response(text, {headers: {'content-type': 'application/json'}});
+  const {data, meta} = view.reader.read(txn => entryAnswer(txn, place));
+  if (data === undefined) return pathNotFound(view, path, clock);
+  return sendTold(context, {asked: askedOf(context, view), data, meta}, sending);
 }

@@ -2,6 +2,7 @@ import {z} from '@hono/zod-openapi';
 import {toText} from '../../../../core/entry/byte-string.ts';
 import type {Path} from '../../../../core/entry/path.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
+import {firstTold, treeTag} from '../../../../core/query/answer-tag.ts';
 import {decodeCursor} from '../../../../core/query/cursor.ts';
 import {type MetaJob, readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
@@ -16,10 +17,11 @@ import {
   requestedPath,
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {askedOf, isKept, notModified} from '../not-modified.ts';
 import {orderScan} from '../order-scan.ts';
 import {type SendParts, sendChunks} from '../send-chunks.ts';
 import type {View} from '../views.ts';
-import {errorAnswers, json, meta, node} from './schemas.ts';
+import {errorAnswers, json, meta, node, notModifiedAnswer} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
@@ -37,6 +39,11 @@ const parameters = z.object({
     .describe('Also has the leader scan this path; `meta.job` tells the job. With a cursor it is not asked again.'),
 });
 const names = Object.keys(parameters.shape);
+
+/** Those on which an answer depends in no other way than its tag does. */
+const tagged = ['path', 'path_b64', 'recursive', 'max_depth', 'only_path', 'limit', 'cursor'];
+/** In place of the first chunk of an answer that the client has already. */
+const kept = Symbol('kept');
 
 /** An engine that is there makes a job in milliseconds. */
 const scanTimeoutMs = 500;
@@ -57,7 +64,7 @@ export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}:
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: json(z.object({data: node, meta}), 'The tree.'), ...errorAnswers},
+      responses: {200: json(z.object({data: node, meta}), 'The tree.'), 304: notModifiedAnswer, ...errorAnswers},
     });
   }
 }
@@ -67,7 +74,8 @@ async function answerTree(
   view: View,
   {clock, answers, sending}: {clock: Clock; answers: AnswerParts; sending: SendParts},
 ): Promise<Response> {
-  const asked = parseParameters(readParameters(queryOf(context), names), parameters);
+  const raw = readParameters(queryOf(context), names);
+  const asked = parseParameters(raw, parameters);
   const path = requestedPath(asked);
   const after = asked.cursor === undefined ? undefined : decodeCursor(path, asked.cursor);
   if (asked.cursor !== undefined && after === undefined) {
@@ -77,6 +85,7 @@ async function answerTree(
   }
   const depthMax = asked.max_depth ?? (asked.recursive ? Number.POSITIVE_INFINITY : 1);
   const isScanAsked = asked.on_demand_scan === true && after === undefined;
+  const isTagged = [...raw.keys()].every(name => tagged.includes(name));
   const job = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
   const query = {
     view: view.name,
@@ -88,16 +97,25 @@ async function answerTree(
     limit: asked.limit ?? Number.POSITIVE_INFINITY,
   };
   let answer: TreeAnswer;
+  let etag: string | undefined;
   const next = (bytesMax: number) => view.reader.read(txn => answer.nextPieces(txn, clock.now(), bytesMax));
   const begin = () =>
     view.reader.read(txn => {
-      answer = new TreeAnswer(query, answers); // anew when the store turns out to be damaged
-      return answer.nextPieces(txn, clock.now(), sending.waiting.chunkBytes);
+      const nowMs = clock.now();
+      const found = resolve(txn, path);
+      const known = readMeta(txn, {view: view.name, nowMs}, found);
+      const tag = () => treeTag(txn, {asked: askedOf(context, view), meta: known}, {found, depth: depthMax});
+      etag = isTagged ? tag() : undefined;
+      if (etag !== undefined && found.entry && isKept(context, etag)) return kept;
+      const told = firstTold(known, depthMax);
+      answer = new TreeAnswer({...query, firstTold: told}, answers); // anew when the store turns out to be damaged
+      return answer.nextPieces(txn, nowMs, sending.waiting.chunkBytes);
     });
   const first = depthMax > 1 ? await sending.turns.first(begin) : begin();
+  if (first === kept) return notModified(etag!);
   if (first === undefined) return pathNotFound(view, path, clock, job);
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
-  return sendChunks(context, {first, next: rest, isDone: answer!.isDone}, sending);
+  return sendChunks(context, {first, next: rest, isDone: answer!.isDone, etag}, sending);
 }
 
 /** Never in the way of the answer: what is known is told also when nobody can be asked to look again. */
