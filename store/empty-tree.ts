@@ -23,7 +23,7 @@ export const emptyTree: TreeRead = {
   },
   directory: directory => {
     if (directory !== rootDirectory) return undefined;
-    const nothing = {listedAt: 0, unreadable: undefined, partial: undefined, totals: zeroTotals};
+    const nothing = {listedAt: 0, unreadable: undefined, partial: undefined, ownVersion: 0, totals: zeroTotals};
     return {number: rootDirectory, parent: aboveRoot, name: rootName, ...nothing};
   },
   runs: () => [],

@@ -43,6 +43,11 @@ export type Totals = {
   newestChange: FileTime;
   /** High-water mark of `realtimeAt` of all that is or was below: what realtime has seen, a listing may not delete. */
   newestRealtimeAt: Hlc;
+  /**
+   * Of the newest change below, by the store's own count: of an entry, or of whether a directory is listed and readable, this
+   * one included. It never comes again within the store (`storeId`), so as long as it is the same, so is all below.
+   */
+  version: number;
 };
 
 export type DirectoryRecord = {
@@ -55,6 +60,8 @@ export type DirectoryRecord = {
   unreadable: string | undefined;
   /** A listing in ranges that has begun: its evidence, and the name up to which it has come. */
   partial: {evidence: Hlc; until: ByteString} | undefined;
+  /** As `totals.version`, of the entries that are directly in it. */
+  ownVersion: number;
   totals: Totals;
 };
 
