@@ -3,12 +3,13 @@ import type {DirectoryNumber} from '../entry/entry.ts';
 import {PackedCursor} from '../entry/packed.ts';
 import type {DirectoryRecord, TreeRead} from '../tree/tree-store.ts';
 import type {ByteBuffer} from './byte-buffer.ts';
+import {fieldsDefault} from './node-field.ts';
 import {writeNode} from './node-writer.ts';
 import type {RenderedRun, RenderedRuns} from './rendered-runs.ts';
 
 /**
- * Writes all children of one directory and nothing below them: what is asked for most. The same output and the same
- * promises between two snapshots as a `TreeWalk` of that depth, a run at a time.
+ * Writes all children of one directory and nothing below them, as JSON with the usual fields: what is asked for most. The same
+ * output and the same promises between two snapshots as a `TreeWalk` of that depth with a `JsonWriter`, a run at a time.
  */
 export class DirectoryWalk {
   readonly #directory: DirectoryNumber;
@@ -61,7 +62,7 @@ export class DirectoryWalk {
     while (!cursor.isAtEnd && cursor.compareName(behind) <= 0) cursor.next();
     for (; !cursor.isAtEnd; cursor.next()) {
       out.byte(0x2c);
-      writeNode(out, cursor, false);
+      writeNode(out, cursor, fieldsDefault.nested);
       out.byte(0x7d);
       this.#last = cursor.name;
     }

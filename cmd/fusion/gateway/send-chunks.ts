@@ -2,15 +2,17 @@ import type {ServerResponse} from 'node:http';
 import type {HttpBindings} from '@hono/node-server';
 import {RESPONSE_ALREADY_SENT} from '@hono/node-server/utils/response';
 import type {Log} from '../../../core/log/log.ts';
-
 import type {GatewayContext} from './app.ts';
 import {type ChunkEncoder, newEncoder} from './chunk-encoder.ts';
-import {acceptedCoding} from './content-coding.ts';
+import {acceptedCoding, type Coding} from './content-coding.ts';
 import {viewHeaders} from './not-modified.ts';
 import type {Turns} from './turns.ts';
 import type {WaitingClients} from './waiting-clients.ts';
 
-/** An answer in chunks of pieces. `next` makes one of about so many bytes, when the client has taken the one before. */
+/**
+ * An answer in chunks of pieces. `next` makes one of about so many bytes, when the client has taken the one before: it may put
+ * them where those of the one before were.
+ */
 export type Chunks = {
   first: Uint8Array[];
   next: (bytesMax: number) => Uint8Array[] | undefined;
@@ -18,6 +20,9 @@ export type Chunks = {
   /** Default: JSON. */
   contentType?: string | undefined;
   etag?: string | undefined;
+  headers?: Record<string, string>;
+  /** Asked for behind the last chunk, for an answer that was not done with its first. */
+  trailers?: {names: readonly string[]; values: () => Record<string, string>} | undefined;
 };
 
 export type SendParts = {turns: Turns; waiting: WaitingClients; log: Log};
@@ -37,12 +42,7 @@ const codedBytesMin = 1024;
 export function sendChunks(context: GatewayContext, chunks: Chunks, parts: SendParts): Response {
   const isSmall = chunks.isDone && lengthOf(chunks.first) < codedBytesMin;
   const coding = isSmall ? undefined : acceptedCoding(context);
-  const headers = {
-    'content-type': chunks.contentType ?? 'application/json',
-    ...viewHeaders(chunks.etag),
-    ...(coding && {'content-encoding': coding}),
-    ...(chunks.isDone && !coding && {'content-length': String(lengthOf(chunks.first))}),
-  };
+  const headers = headersOf(chunks, coding);
   if (context.req.method === 'HEAD') return new Response(null, {headers});
   const encoder = coding && newEncoder(coding);
   const outgoing = (context.env as Partial<HttpBindings> | undefined)?.outgoing as ServerResponse | undefined;
@@ -51,6 +51,17 @@ export function sendChunks(context: GatewayContext, chunks: Chunks, parts: SendP
   else if (encoder) void writeCoded(outgoing, headers, {pieces: chunks.first, encoder, log: parts.log});
   else writeWhole(outgoing, headers, chunks.first);
   return RESPONSE_ALREADY_SENT;
+}
+
+function headersOf({first, isDone, contentType, etag, headers, trailers}: Chunks, coding: Coding | undefined): Headers {
+  return {
+    'content-type': contentType ?? 'application/json',
+    ...viewHeaders(etag),
+    ...headers,
+    ...(coding && {'content-encoding': coding}),
+    ...(isDone && !coding && {'content-length': String(lengthOf(first))}),
+    ...(!isDone && trailers && {trailer: trailers.names.join(', ')}),
+  };
 }
 
 function writeWhole(outgoing: ServerResponse, headers: Headers, pieces: Uint8Array[]): void {
@@ -74,7 +85,8 @@ async function writeCoded(
 
 type Writing = {chunks: Chunks; encoder: ChunkEncoder | undefined; parts: SendParts};
 
-function write(outgoing: ServerResponse, headers: Headers, {chunks: {first, next}, encoder, parts}: Writing): void {
+function write(outgoing: ServerResponse, headers: Headers, {chunks, encoder, parts}: Writing): void {
+  const {first, next, trailers} = chunks;
   const {turns, waiting, log} = parts;
   outgoing.writeHead(200, headers);
   const goOn = () => {
@@ -84,6 +96,7 @@ function write(outgoing: ServerResponse, headers: Headers, {chunks: {first, next
       if (pieces) writeChunk(pieces);
       else {
         for (const piece of encoder?.end() ?? []) outgoing.write(piece);
+        if (trailers) outgoing.addTrailers(trailers.values());
         outgoing.end();
       }
     } catch (error) {

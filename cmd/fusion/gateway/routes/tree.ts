@@ -21,7 +21,8 @@ import {askedOf, isKept, notModified} from '../not-modified.ts';
 import {orderScan} from '../order-scan.ts';
 import {type SendParts, sendChunks} from '../send-chunks.ts';
 import type {View} from '../views.ts';
-import {errorAnswers, json, meta, node, notModifiedAnswer} from './schemas.ts';
+import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
+import {errorAnswers, notModifiedAnswer, treeAnswer} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
@@ -29,7 +30,7 @@ const parameters = z.object({
     .optional()
     .describe('Everything below, not only what is in the directory. Default: false.'),
   max_depth: integerParameter({min: 0, max: 4096}).optional().describe('Levels to go down; 0: only the path itself.'),
-  only_path: booleanParameter.optional().describe('Names alone, without attributes.'),
+  ...formatParameters,
   limit: integerParameter({min: 1, max: 10_000_000})
     .optional()
     .describe('Entries in one answer; `next_cursor` goes on.'),
@@ -41,7 +42,7 @@ const parameters = z.object({
 const names = Object.keys(parameters.shape);
 
 /** Those on which an answer depends in no other way than its tag does. */
-const tagged = ['path', 'path_b64', 'recursive', 'max_depth', 'only_path', 'limit', 'cursor'];
+const tagged = ['path', 'path_b64', 'recursive', 'max_depth', 'only_path', 'fields', 'format', 'limit', 'cursor'];
 /** In place of the first chunk of an answer that the client has already. */
 const kept = Symbol('kept');
 
@@ -64,7 +65,7 @@ export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}:
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: json(z.object({data: node, meta}), 'The tree.'), 304: notModifiedAnswer, ...errorAnswers},
+      responses: {200: treeAnswer, 304: notModifiedAnswer, ...errorAnswers},
     });
   }
 }
@@ -93,7 +94,7 @@ async function answerTree(
     after,
     job,
     depthMax,
-    onlyPath: asked.only_path ?? false,
+    ...requestedFormat(asked),
     limit: asked.limit ?? Number.POSITIVE_INFINITY,
   };
   let answer: TreeAnswer;
@@ -115,7 +116,8 @@ async function answerTree(
   if (first === kept) return notModified(etag!);
   if (first === undefined) return pathNotFound(view, path, clock, job);
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
-  return sendChunks(context, {first, next: rest, isDone: answer!.isDone, etag}, sending);
+  const chunks = {first, next: rest, isDone: answer!.isDone, etag, ...formatOf(query.format, () => answer.meta)};
+  return sendChunks(context, chunks, sending);
 }
 
 /** Never in the way of the answer: what is known is told also when nobody can be asked to look again. */
