@@ -36,7 +36,11 @@ export function cpuMs({child}: BenchProcess): number {
 
 /** Resident memory without what is mapped from files: the tree itself is such a map. */
 export function anonymousBytes({child}: BenchProcess): number {
-  return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) * 1024;
+  return anonymousBytesOf(child.pid!);
+}
+
+export function anonymousBytesOf(pid: number): number {
+  return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
 }
 
 async function serve(folder: string): Promise<void> {
