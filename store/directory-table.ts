@@ -45,7 +45,14 @@ export class DirectoryTable {
 
   make(number: DirectoryNumber, parent: DirectoryNumber, name: ByteString): StoredDirectory {
     const known = {listedAt: 0, unreadable: undefined, partial: undefined};
-    const record = {number, parent, name, ...known, totals: newTotals(), blocks: 0, bounds: undefined};
+    const record = {
+      ...{number, parent, name},
+      ...known,
+      ownVersion: 0,
+      totals: newTotals(),
+      blocks: 0,
+      bounds: undefined,
+    };
     this.#kept.set(number, record);
     this.#changed.add(record);
     return record;

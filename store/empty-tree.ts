@@ -13,6 +13,7 @@ const attributes = {kind: kinds.directory, size: 0, mtime: zeroTime, ctime: zero
 
 /** What a view is before its engine ran for the first time: a root of which nothing is known. */
 export const emptyTree: TreeRead = {
+  storeId: () => '',
   seq: () => 0,
   changesFrom: () => 0,
   changes: () => [],
@@ -22,7 +23,7 @@ export const emptyTree: TreeRead = {
   },
   directory: directory => {
     if (directory !== rootDirectory) return undefined;
-    const nothing = {listedAt: 0, unreadable: undefined, partial: undefined, totals: zeroTotals};
+    const nothing = {listedAt: 0, unreadable: undefined, partial: undefined, ownVersion: 0, totals: zeroTotals};
     return {number: rootDirectory, parent: aboveRoot, name: rootName, ...nothing};
   },
   runs: () => [],

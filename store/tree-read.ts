@@ -15,7 +15,7 @@ import {
 } from '../core/tree/tree-store.ts';
 import {type BlockOwner, BlockTable} from './block-table.ts';
 import {decodeChanges} from './change-codec.ts';
-import {type Databases, getNumber, peek, rowsOf} from './databases.ts';
+import {type Databases, getNumber, getText, peek, rowsOf} from './databases.ts';
 import {type StoredDirectory, storedBlocks, toRecord} from './directory-codec.ts';
 import {readDirectory} from './directory-table.ts';
 import {
@@ -41,6 +41,10 @@ export class LmdbTreeRead implements TreeRead {
   constructor(db: Databases, {keepsBounds} = {keepsBounds: false}) {
     this.db = db;
     this.blocks = new BlockTable(db.blocks, {keepsBounds});
+  }
+
+  storeId(): string {
+    return getText(this.db, 'storeId') ?? '';
   }
 
   seq(): number {

@@ -35,6 +35,7 @@ type Place = {directory: DirectoryNumber; name: ByteString};
  * 2. What is kept in memory (directories, numbers) is the truth within a body; `flush` writes it at the body's end, and
  *    `forget` follows a transaction that left nothing behind.
  * 3. Each change of an entry raises `seq` by one, and is logged under that number if it can be seen.
+ * 4. Whatever changes what can be told of a directory raises the count of versions, and gives it to all directories above.
  */
 export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   readonly #directories: DirectoryTable;
@@ -42,8 +43,10 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   readonly #stored = new PackedCursor();
   readonly #log: ChangeLog;
   #seq = 0;
+  #version = 0;
   #nextDirectory = 0;
   #flushedSeq = 0;
+  #flushedVersion = 0;
   #flushedNextDirectory = 0;
 
   constructor(db: Databases, {changeLogBytesMax}: {changeLogBytesMax: number}) {
@@ -110,7 +113,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     addEntry(delta, stored.reset(writer.bytes, start), 1);
     this.#changed(isShown ? (isNew ? 'created' : 'modified') : undefined, directory, stored, from);
     this.#replace(owner, block, isAppended);
-    this.#directories.addUpwards(directory, delta);
+    this.#addUpwards(directory, delta);
     return result;
   }
 
@@ -120,7 +123,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     if (!entry) return undefined;
     if (entry.directory !== 0) this.#unlink(entry.directory, delta);
     this.#changed('deleted', directory, this.#stored);
-    this.#directories.addUpwards(directory, delta);
+    this.#addUpwards(directory, delta);
     return entry;
   }
 
@@ -142,7 +145,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     };
     const seqBefore = this.#seq;
     mergeListing(target, {range, listed, agent, decide});
-    if (this.#seq !== seqBefore) this.#directories.addUpwards(directory, delta);
+    if (this.#seq !== seqBefore) this.#addUpwards(directory, delta);
   }
 
   move(
@@ -167,11 +170,14 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     const isSame = Object.entries(changes).every(([key, value]) => record[key as keyof typeof changes] === value);
     if (isSame) return;
     const delta = newTotals();
+    const [wasListed, wasUnreadable] = [record.listedAt !== 0, record.unreadable];
     addState(delta, record, -1);
     Object.assign(record, changes);
     addState(delta, record, 1);
     this.#directories.changed(record);
-    if (delta.unlisted !== 0 || delta.unreadable !== 0) this.#directories.addUpwards(record.parent, delta);
+    if (wasListed === (record.listedAt !== 0) && wasUnreadable === record.unreadable) return;
+    record.totals.version = delta.version = ++this.#version;
+    this.#directories.addUpwards(record.parent, delta);
   }
 
   raise(directory: DirectoryNumber, marks: Partial<Pick<Totals, 'newestChange' | 'newestRealtimeAt'>>): void {
@@ -187,8 +193,10 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     this.#directories.flush();
     this.#log.flush();
     if (this.#seq !== this.#flushedSeq) putNumber(this.db, 'seq', this.#seq);
+    if (this.#version !== this.#flushedVersion) putNumber(this.db, 'version', this.#version);
     if (this.#nextDirectory !== this.#flushedNextDirectory) putNumber(this.db, 'nextDirectory', this.#nextDirectory);
     this.#flushedSeq = this.#seq;
+    this.#flushedVersion = this.#version;
     this.#flushedNextDirectory = this.#nextDirectory;
   }
 
@@ -197,6 +205,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     this.#directories.forget();
     this.#log.forget();
     this.#seq = this.#flushedSeq = getNumber(this.db, 'seq') ?? 0;
+    this.#version = this.#flushedVersion = getNumber(this.db, 'version') ?? 0;
     this.#nextDirectory = this.#flushedNextDirectory = getNumber(this.db, 'nextDirectory') ?? 0;
   }
 
@@ -211,8 +220,15 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   /** Counts a change, and logs it if it can be seen. The cursor stands at the entry. */
   #changed(change: ChangeName | undefined, directory: DirectoryNumber, at: PackedCursor, from?: Path): void {
     const seqBefore = this.#seq++;
+    this.#version++;
     if (change === undefined) return;
     this.#log.add({change: from === undefined ? change : 'moved', directory, at, from, seqBefore});
+  }
+
+  /** Adds to the totals, and gives the newest version to a directory whose entries changed and to all above it. */
+  #addUpwards(directory: DirectoryNumber, delta: Totals): void {
+    delta.version = this.#directories.existing(directory).ownVersion = this.#version;
+    this.#directories.addUpwards(directory, delta);
   }
 
   /** Undefined where nothing leads to the directory any more. */
@@ -290,7 +306,8 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
       this.#directories.changed(record);
       this.#log.endGroup();
     }
-    this.#directories.addUpwards(from.directory, delta);
+    this.#version++;
+    this.#addUpwards(from.directory, delta);
   }
 
   /** Read before anything is written: a merge looks at them one by one while it replaces them. */

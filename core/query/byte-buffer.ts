@@ -17,6 +17,11 @@ export class ByteBuffer {
     return this.#bytes;
   }
 
+  /** The byte before `length`. */
+  get last(): number | undefined {
+    return this.#bytes[this.length - 1];
+  }
+
   /** ASCII only. */
   ascii(text: string): void {
     this.reserve(text.length);

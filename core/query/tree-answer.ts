@@ -1,22 +1,30 @@
 import type {ByteString} from '../entry/byte-string.ts';
-import {type Entry, kindNames} from '../entry/entry.ts';
-import {type Path, splitPath} from '../entry/path.ts';
+import type {Entry} from '../entry/entry.ts';
+import {PackedCursor, packRun} from '../entry/packed.ts';
+import {type Path, rootPath, splitPath} from '../entry/path.ts';
 import type {DirectoryRecord, TreeRead} from '../tree/tree-store.ts';
 import {ByteBuffer} from './byte-buffer.ts';
-import {encodeChangePlace} from './change-place.ts';
+import {type ChangePlace, encodeChangePlace, newestPlace} from './change-place.ts';
 import {encodeCursor} from './cursor.ts';
+import {DirectoryPath} from './directory-path.ts';
 import {DirectoryWalk} from './directory-walk.ts';
-import {nameFields, timeText} from './json-values.ts';
 import {type Meta, type MetaJob, readMeta} from './meta.ts';
+import type {NodeField} from './node-field.ts';
 import {RenderedRuns} from './rendered-runs.ts';
 import {type Found, resolve} from './resolve.ts';
+import {type TreeFormat, treeFormats} from './tree-format.ts';
 import {TreeWalk, type WalkOptions} from './tree-walk.ts';
+import {type Extent, extents, type TreeWriter} from './tree-writer.ts';
 
 export type TreeQuery = WalkOptions & {
   view: string;
   path: Path;
   /** Names below the path behind which to begin. */
   after: readonly ByteString[] | undefined;
+  /** Default: json. */
+  format?: TreeFormat;
+  /** What nodes have. Default: what is usual in the format. */
+  fields?: readonly NodeField[] | undefined;
   /** Told in `meta`. */
   job?: MetaJob | undefined;
 };
@@ -34,14 +42,18 @@ export class AnswerParts {
 }
 
 /**
- * The bytes of one answer of `fs/tree`, `{"data": node, "meta": {…}}`, in chunks. Each chunk is one call of `next` with
- * a snapshot of its own, so a slow client never keeps one. `meta` comes last: it tells from which change to which the answer goes.
+ * The bytes of one answer of `fs/tree` in chunks. Each chunk is one call of `next` with a snapshot of its own, so a slow client
+ * never keeps one. `meta` comes last: it tells from which change to which the answer goes.
  */
 export class TreeAnswer {
   readonly #query: TreeQuery;
   readonly #parts: AnswerParts;
+  readonly #writer: TreeWriter;
   #walk: TreeWalk | DirectoryWalk | undefined;
-  #seqFrom: number | undefined;
+  #extent: Extent = extents.leaf;
+  #from: ChangePlace | undefined;
+  /** The newest; for a format that does not have it in its bytes. `seq_from` on are only there when the answer is done. */
+  meta: Meta | undefined;
   isDone = false;
   /** A chunk that failed may have moved on and left nothing: no other can follow it. */
   #isBroken = false;
@@ -49,12 +61,13 @@ export class TreeAnswer {
   constructor(query: TreeQuery, parts = new AnswerParts()) {
     this.#query = query;
     this.#parts = parts;
+    this.#writer = treeFormats[query.format ?? 'json'].make(query.fields);
   }
 
   /** The next chunk; undefined, in place of the first, when the path is not known. */
   next(txn: TreeRead, nowMs: number): Buffer | undefined {
     const pieces = this.nextPieces(txn, nowMs);
-    return pieces?.length === 1 ? pieces[0] : pieces && Buffer.concat(pieces);
+    return pieces && Buffer.concat(pieces);
   }
 
   /**
@@ -69,13 +82,14 @@ export class TreeAnswer {
     const pieces: Buffer[] = [];
     let found: Found | undefined;
     let bytes = bytesMax;
-    if (this.#seqFrom === undefined) {
-      this.#seqFrom = txn.seq();
+    if (this.#from === undefined) {
+      this.#from = newestPlace(txn);
       found = resolve(txn, this.#query.path);
       if (!found.entry) {
         this.#isBroken = false;
         return undefined;
       }
+      if (!treeFormats[this.#query.format ?? 'json'].hasMeta) this.meta = this.#metaNow(txn, nowMs, found);
       this.#begin(txn, {...found, entry: found.entry}, pieces, bytesMax);
       if (this.#walk instanceof TreeWalk) bytes = Math.min(bytesMax, firstBytes);
     }
@@ -89,57 +103,53 @@ export class TreeAnswer {
   }
 
   #begin(txn: TreeRead, {entry, record}: Found & {entry: Entry}, pieces: Buffer[], bytesMax: number): void {
-    const {path, after, onlyPath, depthMax} = this.#query;
-    const {out} = this.#parts;
-    const name = path === '/' ? path : splitPath(path).name;
-    const fields = {...nameFields('name', name), ...nameFields('path', path)};
-    out.text(`{"data":${JSON.stringify(fields).slice(0, -1)}`);
-    if (after) out.ascii(',"continued":true');
-    else if (!onlyPath) {
-      const {hasAttributes, size, mtime, isSuspect} = entry;
-      out.ascii(`,"content_type":"${kindNames[entry.kind]}"`);
-      if (hasAttributes) out.ascii(`,"size":${size},"modified_time":${timeText(mtime.seconds, mtime.nanos)}`);
-      out.ascii(`,"integrity_suspect":${isSuspect}`);
-    }
-    if (!record || depthMax === 0) {
-      out.byte(0x7d);
-      return;
-    }
-    out.ascii(',"children":[');
-    this.#walkBelow(txn, record, pieces, bytesMax);
+    const {path, after, depthMax} = this.#query;
+    const parent = new DirectoryPath();
+    if (path !== rootPath) parent.set(splitPath(path).parent);
+    const start = new PackedCursor(packRun([{...entry, name: path === rootPath ? path : splitPath(path).name}]));
+    const below = depthMax > 0 ? record : undefined;
+    if (after) this.#extent = extents.continued;
+    else if (below) this.#extent = extents.open;
+    this.#writer.begin(this.#parts.out, start, parent, this.#extent);
+    if (below) this.#walkBelow(txn, below, pieces, bytesMax);
   }
 
   #walkBelow(txn: TreeRead, record: Readonly<DirectoryRecord>, pieces: Buffer[], bytesMax: number): void {
-    const {view, after, onlyPath, depthMax, limit} = this.#query;
+    const {view, path, after, depthMax, limit, format = 'json', fields} = this.#query;
     const {out, rendered} = this.#parts;
-    if (depthMax === 1 && !onlyPath && !after && limit === Number.POSITIVE_INFINITY) {
+    const isUsual = format === 'json' && fields === undefined && !after;
+    if (isUsual && depthMax === 1 && limit === Number.POSITIVE_INFINITY) {
       const walk = new DirectoryWalk(record.number, {view, rendered});
       const kept = walk.kept(txn, record);
       if (kept && kept.byteLength <= bytesMax) {
         pieces.push(out.take(), kept);
-        out.ascii(']}');
+        this.#writer.close(out);
+        this.#extent = extents.leaf;
       } else this.#walk = walk;
       return;
     }
-    const walk = new TreeWalk(record.number, this.#query);
+    const walk = new TreeWalk({directory: record.number, path}, this.#query, this.#writer);
     if (after) walk.resume(txn, out, after);
     this.#walk = walk;
   }
 
   #end(txn: TreeRead, nowMs: number, found: Found): void {
-    const {view, path, job} = this.#query;
     const {out} = this.#parts;
     const walk = this.#walk;
     const hasMore = walk !== undefined && !walk.isAtEnd;
-    walk?.closeAll(out);
-    const meta: Meta = {
-      ...readMeta(txn, {view, nowMs}, found),
-      seq_from: this.#seqFrom!,
-      changes_since: encodeChangePlace({seq: this.#seqFrom!, ahead: txn.seq(), until: undefined}),
-      next_cursor: hasMore ? encodeCursor(path, walk.lastNames) : null,
-      ...job,
+    if (walk) walk.closeAll(out);
+    else if (this.#extent !== extents.leaf) this.#writer.close(out);
+    this.meta = {
+      ...this.#metaNow(txn, nowMs, found),
+      seq_from: this.#from!.seq,
+      changes_since: encodeChangePlace({...this.#from!, ahead: txn.seq()}),
+      next_cursor: hasMore ? encodeCursor(this.#query.path, walk.lastNames) : null,
     };
-    out.text(`,"meta":${JSON.stringify(meta)}}`);
+    this.#writer.end(out, this.meta);
     this.isDone = true;
+  }
+
+  #metaNow(txn: TreeRead, nowMs: number, found: Found): Meta {
+    return {...readMeta(txn, {view: this.#query.view, nowMs}, found), ...this.#query.job};
   }
 }

@@ -43,6 +43,11 @@ export type Totals = {
   newestChange: FileTime;
   /** High-water mark of `realtimeAt` of all that is or was below: what realtime has seen, a listing may not delete. */
   newestRealtimeAt: Hlc;
+  /**
+   * Of the newest change below, by the store's own count: of an entry, or of whether a directory is listed and readable, this
+   * one included. It never comes again within the store (`storeId`), so as long as it is the same, so is all below.
+   */
+  version: number;
 };
 
 export type DirectoryRecord = {
@@ -55,6 +60,8 @@ export type DirectoryRecord = {
   unreadable: string | undefined;
   /** A listing in ranges that has begun: its evidence, and the name up to which it has come. */
   partial: {evidence: Hlc; until: ByteString} | undefined;
+  /** As `totals.version`, of the entries that are directly in it. */
+  ownVersion: number;
   totals: Totals;
 };
 
@@ -76,6 +83,11 @@ export type BlindSpotChange = 'created' | 'modified' | 'deleted';
 
 /** Reads one consistent snapshot. Valid only until the transaction's body returns. */
 export interface TreeRead {
+  /**
+   * What tells this store from any other, also from one that is made anew in its place: numbers of changes mean something only
+   * with it. Letters, digits, `-` and `_`; empty where there is no store that can be read.
+   */
+  storeId(): string;
   /** Number of the last change of the tree: grows by one with each entry that is written, moved or removed. */
   seq(): number;
   /** The log of changes holds all that are behind this `seq`, and none before it. */

@@ -6,16 +6,22 @@ import type {GatewayContext} from './app.ts';
 import type {Turns} from './turns.ts';
 import type {WaitingClients} from './waiting-clients.ts';
 
-/** An answer of JSON in chunks of pieces. `next` makes one of about so many bytes, when the client has taken the one before. */
+/**
+ * An answer in chunks of pieces. `next` makes one of about so many bytes, when the client has taken the one before: it may put
+ * them where those of the one before were.
+ */
 export type Chunks = {
   first: Uint8Array[];
   next: (bytesMax: number) => Uint8Array[] | undefined;
   isDone: boolean;
+  /** Default: JSON. */
+  contentType?: string | undefined;
+  headers?: Record<string, string>;
+  /** Asked for behind the last chunk, for an answer that was not done with its first. */
+  trailers?: {names: readonly string[]; values: () => Record<string, string>} | undefined;
 };
 
 export type SendParts = {turns: Turns; waiting: WaitingClients; log: Log};
-
-const contentType = {'content-type': 'application/json'};
 
 /**
  * Sends an answer as it is made. One chunk is in memory, until the client has taken it; one that hangs up stops the work;
@@ -31,15 +37,28 @@ export function sendChunks(context: GatewayContext, chunks: Chunks, parts: SendP
     return RESPONSE_ALREADY_SENT;
   }
   const {first, next, isDone} = chunks;
-  if (isDone) return new Response(Buffer.concat(first), {headers: {...contentType, ...lengthOf(first)}});
+  const headers = headersOf(chunks);
+  if (isDone) return new Response(Buffer.concat(first), {headers});
   return new Response(
     streamOf(first, () => next(parts.waiting.chunkBytes)),
-    {headers: contentType},
+    {headers},
   );
 }
 
-function write(outgoing: ServerResponse, {first, next, isDone}: Chunks, {turns, waiting, log}: SendParts): void {
-  outgoing.writeHead(200, isDone ? {...contentType, ...lengthOf(first)} : contentType);
+function headersOf({
+  first,
+  isDone,
+  contentType = 'application/json',
+  headers,
+  trailers,
+}: Chunks): Record<string, string> {
+  const rest = isDone ? lengthOf(first) : trailers && {trailer: trailers.names.join(', ')};
+  return {'content-type': contentType, ...headers, ...rest};
+}
+
+function write(outgoing: ServerResponse, chunks: Chunks, {turns, waiting, log}: SendParts): void {
+  const {first, next, isDone, trailers} = chunks;
+  outgoing.writeHead(200, headersOf(chunks));
   if (isDone) {
     for (const piece of first) outgoing.write(piece);
     outgoing.end();
@@ -50,7 +69,10 @@ function write(outgoing: ServerResponse, {first, next, isDone}: Chunks, {turns, 
     try {
       const pieces = next(waiting.chunkBytes);
       if (pieces) writeChunk(pieces);
-      else outgoing.end();
+      else {
+        if (trailers) outgoing.addTrailers(trailers.values());
+        outgoing.end();
+      }
     } catch (error) {
       // Too late for another status: an answer that breaks off is one that no client takes for whole.
       log.error({error: error instanceof Error ? error.stack : String(error)}, 'an answer broke off');

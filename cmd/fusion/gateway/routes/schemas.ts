@@ -35,16 +35,31 @@ export const node = z
   .object({
     name: z.string(),
     name_b64: z.string().optional().describe('The bytes of a name that is not valid UTF-8, in base64url.'),
-    path: z.string().optional().describe('Only at the root of an answer.'),
+    path: z.string().optional().describe('At the root of an answer, and with `fields`.'),
     path_b64: z.string().optional(),
     content_type: z.enum(['directory', 'file', 'symlink', 'other']).optional(),
     size: z.number().int().optional(),
     modified_time: z.number().optional().describe('Seconds since 1970, exact to the nanosecond.'),
+    changed_time: z.number().optional().describe('The same, of its last change of any kind; only with `fields`.'),
     integrity_suspect: z.boolean().optional(),
+    blind_spot: z.boolean().optional().describe('Only with `fields`.'),
     continued: z.boolean().optional().describe('Was on an earlier page and only leads to others here.'),
     children: z.array(z.unknown()).optional().describe('Nodes; present where the answer goes into the directory.'),
   })
   .openapi('Node');
+
+const bytes = z.string().openapi({format: 'binary'});
+
+export const treeAnswer = {
+  description: 'The tree.',
+  content: {
+    'application/json': {schema: z.object({data: node, meta})},
+    'application/x-ndjson': {schema: bytes},
+    'text/plain': {schema: bytes},
+    'application/octet-stream': {schema: bytes},
+    'application/cbor': {schema: bytes},
+  },
+};
 
 const scanProgress = z.object({
   directories: z.number().int(),

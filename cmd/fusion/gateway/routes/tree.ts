@@ -19,7 +19,8 @@ import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '
 import {orderScan} from '../order-scan.ts';
 import {type SendParts, sendChunks} from '../send-chunks.ts';
 import type {View} from '../views.ts';
-import {errorAnswers, json, meta, node} from './schemas.ts';
+import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
+import {errorAnswers, treeAnswer} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
@@ -27,7 +28,7 @@ const parameters = z.object({
     .optional()
     .describe('Everything below, not only what is in the directory. Default: false.'),
   max_depth: integerParameter({min: 0, max: 4096}).optional().describe('Levels to go down; 0: only the path itself.'),
-  only_path: booleanParameter.optional().describe('Names alone, without attributes.'),
+  ...formatParameters,
   limit: integerParameter({min: 1, max: 10_000_000})
     .optional()
     .describe('Entries in one answer; `next_cursor` goes on.'),
@@ -57,7 +58,7 @@ export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}:
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: json(z.object({data: node, meta}), 'The tree.'), ...errorAnswers},
+      responses: {200: treeAnswer, ...errorAnswers},
     });
   }
 }
@@ -84,7 +85,7 @@ async function answerTree(
     after,
     job,
     depthMax,
-    onlyPath: asked.only_path ?? false,
+    ...requestedFormat(asked),
     limit: asked.limit ?? Number.POSITIVE_INFINITY,
   };
   let answer: TreeAnswer;
@@ -97,7 +98,8 @@ async function answerTree(
   const first = depthMax > 1 ? await sending.turns.first(begin) : begin();
   if (first === undefined) return pathNotFound(view, path, clock, job);
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
-  return sendChunks(context, {first, next: rest, isDone: answer!.isDone}, sending);
+  const chunks = {first, next: rest, isDone: answer!.isDone, ...formatOf(query.format, () => answer.meta)};
+  return sendChunks(context, chunks, sending);
 }
 
 /** Never in the way of the answer: what is known is told also when nobody can be asked to look again. */
