@@ -52,7 +52,7 @@ const asked = {view: 'bench', schema: 'fs' as const, agent_id: 'a', pipe: 'p', i
 const {session_id: session, hlc} = await engine.open(asked, 'key');
 const listings = await spentOn(batchesOf(listingsOf(Number(files))));
 const {blocks} = statSync(join(folder, 'tree.mdb'));
-const events = Math.min(200_000, entries);
+const events = Math.min(60_000, entries);
 const realtime = await spentOn(batchesOf(upserts(events)));
 const result: EngineAlone = {entries, listings, events, realtime, bytes: blocks * 512};
 console.log(JSON.stringify(result));
@@ -89,7 +89,9 @@ function listingsOf(files: number): FsEvent[] {
     const count = Math.min(filesPerDirectory, left);
     left -= count;
     const room = Math.floor(left / filesPerDirectory) - queue.length;
-    const below = Array.from({length: Math.max(0, Math.min(directoriesPerDirectory, room))}, (_, i) => directoryName(i));
+    const below = Array.from({length: Math.max(0, Math.min(directoriesPerDirectory, room))}, (_, i) =>
+      directoryName(i),
+    );
     const names = [...below, ...Array.from({length: count}, (_, i) => fileName(i))].sort();
     const listed = names.map((name, i) => entryOf(name, entries + i));
     for (const name of below) queue.push(joinPath(path, name));
@@ -105,7 +107,10 @@ function listingsOf(files: number): FsEvent[] {
 function upserts(count: number): FsEvent[] {
   const random = new Prng(1);
   return Array.from({length: count}, (_, i): FsEvent => {
-    const path = joinPath(directories[random.below(directories.length - 1)]!, fileName(random.below(filesPerDirectory)));
+    const path = joinPath(
+      directories[random.below(directories.length - 1)]!,
+      fileName(random.below(filesPerDirectory)),
+    );
     const attributes = attributesOf(kinds.file, 1_000_000 + i);
     return {kind: 'upsert', path, attributes, isAtomic: true, observedAt: performance.now()};
   });
