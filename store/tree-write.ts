@@ -50,7 +50,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   #flushedNextDirectory = 0;
 
   constructor(db: Databases, {changeLogBytesMax}: {changeLogBytesMax: number}) {
-    super(db, {keepsBounds: true});
+    super(db);
     this.#directories = new DirectoryTable(db.directories);
     this.#log = new ChangeLog(db, {bytesMax: changeLogBytesMax, pathOf: directory => this.#pathOf(directory)});
     this.forget();
@@ -190,6 +190,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
 
   /** Writes what was kept in memory; at the end of a body. */
   flush(): void {
+    this.blocks.forget();
     this.#directories.flush();
     this.#log.flush();
     if (this.#seq !== this.#flushedSeq) putNumber(this.db, 'seq', this.#seq);
@@ -201,12 +202,22 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   }
 
   /** Goes back to what is stored. */
-  forget(): void {
+  override forget(): void {
+    super.forget();
+    this.blocks.forget();
     this.#directories.forget();
     this.#log.forget();
     this.#seq = this.#flushedSeq = getNumber(this.db, 'seq') ?? 0;
     this.#version = this.#flushedVersion = getNumber(this.db, 'version') ?? 0;
     this.#nextDirectory = this.#flushedNextDirectory = getNumber(this.db, 'nextDirectory') ?? 0;
+  }
+
+  override childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber {
+    const kept = this.#directories.keptAt(directory, name);
+    if (kept) return kept.number;
+    const number = super.childDirectory(directory, name);
+    if (number !== 0) this.#directories.get(number); // kept from now on
+    return number;
   }
 
   protected override stored(directory: DirectoryNumber): StoredDirectory | undefined {
@@ -301,9 +312,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     if (number !== 0) {
       const record = this.#directories.existing(number);
       addSubtree(delta, record, -1);
-      record.parent = to.directory;
-      record.name = to.name;
-      this.#directories.changed(record);
+      this.#directories.move(record, to);
       this.#log.endGroup();
     }
     this.#version++;

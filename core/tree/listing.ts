@@ -13,7 +13,7 @@ import {
   resolvePlace,
   seenUntil,
 } from './context.ts';
-import {isHot, watchSuspect} from './suspects.ts';
+import {hotAt, watchSuspect} from './suspects.ts';
 import {buryAt, isAfterDeletion} from './tombstones.ts';
 import {
   type Decide,
@@ -122,13 +122,14 @@ function isOfDeletedDirectory(context: RuleContext, path: Path, evidence: Hlc): 
   const {txn, agent} = context;
   let directory: DirectoryNumber = rootDirectory;
   for (const name of pathNames(path)) {
-    const entry = txn.entry(directory, name);
-    if (!entry?.directory) return false;
+    const next = txn.childDirectory(directory, name);
+    if (next === 0) return false;
     const tombstone = txn.hasTombstones(directory) ? txn.tombstone(directory, name) : undefined;
     if (tombstone && !isAfterDeletion(context, tombstone, {evidence, ctime: undefined})) {
+      const entry = txn.entry(directory, name)!;
       if (entry.agent !== agent || entry.realtimeAt < tombstone.deletedAt) return true;
     }
-    directory = entry.directory;
+    directory = next;
   }
   return false;
 }
@@ -150,6 +151,7 @@ function decider(
   const hasTombstones = txn.hasTombstones(directory);
   const isLaterLook = evidence >= listedAt;
   const seenLimit = seenUntil(context, evidence);
+  const isHot = hotAt(context);
   const place = (name: ByteString): Place => ({directory, name});
 
   function addition(listed: PackedCursor): number {
@@ -161,7 +163,7 @@ function decider(
     }
     const isBlind = bringsBlindSpots(source);
     if (isBlind) txn.putBlindSpot(directory, listed.name, 'created', now);
-    else if (foundGone.has(listed.name)) txn.removeBlindSpot(directory, listed.name);
+    else if (foundGone.size > 0 && foundGone.has(listed.name)) txn.removeBlindSpot(directory, listed.name);
     return verdicts.take | suspicion(listed, false) | (isBlind ? verdicts.blindSpot : 0);
   }
 
@@ -198,7 +200,7 @@ function decider(
   function suspicion(listed: PackedCursor, isSuspect: boolean): number {
     if (listed.kind !== kinds.file || !listed.hasAttributes) return 0;
     if (isSuspect) return verdicts.suspect;
-    if (!isHot(context, listed.ctimeSeconds)) return 0;
+    if (!isHot(listed.ctimeSeconds)) return 0;
     watchSuspect(context, place(listed.name), listed.toEntry());
     return verdicts.suspect;
   }

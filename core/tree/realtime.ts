@@ -138,11 +138,11 @@ function isOfEarlierDirectory(
   if (isOnlyAgent) return false; // what one agent tells is in order
   let directory: DirectoryNumber = rootDirectory;
   for (const name of pathNames(path).slice(0, -1)) {
-    const entry = txn.entry(directory, name);
-    if (!entry?.directory) return false;
+    const next = txn.childDirectory(directory, name);
+    if (next === 0) return false;
     const tombstone = txn.tombstone(directory, name);
     if (tombstone && !isAfter(context, observed, tombstone, attributes)) return true;
-    directory = entry.directory;
+    directory = next;
   }
   return false;
 }

@@ -95,6 +95,8 @@ export interface TreeRead {
   /** The changes behind a `seq`, in order. Those that nobody can see (only who spoke of an entry, or when) are not logged. */
   changes(since: number): Iterable<LoggedChange>;
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined;
+  /** The number of the directory that an entry is; 0 if it is something else, or nothing. */
+  childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber;
   /** Undefined for a directory that does not exist (any more). A copy: it does not follow what is written later. */
   directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined;
   /**

@@ -106,6 +106,10 @@ class MemoryTransaction implements TreeWrite {
     return [...this.#changes.values()].filter(({seq}) => seq > since);
   }
 
+  childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber {
+    return this.entry(directory, name)?.directory ?? 0;
+  }
+
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined {
     const entry = this.#nodes.get(directory)?.entries.get(name);
     return entry && {...entry};
