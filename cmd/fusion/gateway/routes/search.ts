@@ -17,6 +17,7 @@ import {
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {pageAnswer} from './page-answer.ts';
 import {json, meta, node} from './schemas.ts';
@@ -36,6 +37,7 @@ const timeParameter = z
 
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
   pattern: z
     .string()
     .optional()
@@ -81,11 +83,12 @@ export function searchRoutes(app: GatewayApp, {views, clock, turns}: GatewayPart
       modifiedBefore: asked.modified_before,
     };
     const match = matchOf(asked.pattern ?? '', asked.ignore_case ?? false);
-    if (!view.reader.read(txn => resolve(txn, path).entry)) return pathNotFound(view, path, clock);
+    const sync = await syncPoint(context, view, asked);
+    if (!view.reader.read(txn => resolve(txn, path).entry)) return pathNotFound(view, path, clock, sync);
     const page = new SearchPage({path, limit: asked.limit ?? limitDefault, match, filter}, start);
     await turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
     const known = view.reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, path)));
-    const full = {...known, next_cursor: page.nextCursor};
+    const full = {...known, next_cursor: page.nextCursor, ...sync};
     return pageAnswer(page.rows, full, asked.format);
   };
   const description = {

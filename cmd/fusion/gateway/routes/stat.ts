@@ -3,12 +3,13 @@ import {entryAnswer} from '../../../../core/query/entry-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
 import {parseParameters, pathParameters, readParameters, requestedPath} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {errorAnswers, json, meta, node} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 
-const parameters = z.object(pathParameters);
-const names = Object.keys(pathParameters);
+const parameters = z.object({...pathParameters, ...syncParameters});
+const names = Object.keys(parameters.shape);
 
 const entry = node.omit({children: true, continued: true}).extend({
   changed_time: z.number().optional().describe('ctime, as modified_time.'),
@@ -41,11 +42,12 @@ export function statRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
   }
 }
 
-function answerStat(context: GatewayContext, view: View, clock: Clock): Response {
+async function answerStat(context: GatewayContext, view: View, clock: Clock): Promise<Response> {
   const asked = parseParameters(readParameters(queryOf(context), names), parameters);
   const path = requestedPath(asked);
-  const place = {view: view.name, path, nowMs: clock.now()};
+  const sync = await syncPoint(context, view, asked);
+  const place = {view: view.name, path, nowMs: clock.now(), asked: sync};
   const {isKnown, json: text} = view.reader.read(txn => entryAnswer(txn, place));
-  if (!isKnown) return pathNotFound(view, path, clock);
+  if (!isKnown) return pathNotFound(view, path, clock, sync);
   return new Response(text, {headers: {'content-type': 'application/json'}});
 }

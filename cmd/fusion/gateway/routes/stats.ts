@@ -11,6 +11,7 @@ import {
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {json, meta} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
@@ -19,6 +20,7 @@ import {viewRoute} from './view-route.ts';
 const orders = Object.keys(childOrders) as [ChildOrder, ...ChildOrder[]];
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
   children: booleanParameter.optional().describe('Also the sums of each child, the greatest first. Default: false.'),
   sort: z
     .enum(orders, {error: `one of ${orders.join(', ')}`})
@@ -55,12 +57,13 @@ export function statsRoutes(app: GatewayApp, {views, clock, turns}: GatewayParts
   const answer = async (context: GatewayContext, view: View): Promise<Response> => {
     const asked = parseParameters(readParameters(queryOf(context), names), parameters);
     const path = requestedPath(asked);
+    const sync = await syncPoint(context, view, asked);
     const order = {order: asked.sort ?? 'bytes', limit: asked.limit ?? limitDefault};
     const children = asked.children ? new ChildrenPage({path, ...order}) : undefined;
     if (children) await turns.whole(() => isGone(context) || view.reader.read(txn => children.slice(txn)));
-    const place = {view: view.name, path, nowMs: clock.now(), children};
+    const place = {view: view.name, path, nowMs: clock.now(), children, asked: sync};
     const {isKnown, json: text} = view.reader.read(txn => statsAnswer(txn, place));
-    if (!isKnown) return pathNotFound(view, path, clock);
+    if (!isKnown) return pathNotFound(view, path, clock, sync);
     return new Response(text, {headers: {'content-type': 'application/json'}});
   };
   const description = {
