@@ -5,6 +5,7 @@ export function metaNotices(meta: Meta): string[] {
   return [
     ...(meta.complete === false ? [`Not everything here has been seen yet (${syncText(meta)}).`] : []),
     ...(meta.complete !== false && meta.sync === 'stale' ? [`This may be out of date: ${syncText(meta)}.`] : []),
+    ...(meta.sync_point?.is_reached === false ? [`Changes may be missing here: ${meta.sync_point.message}`] : []),
     ...countNotice(meta.unreadable, 'could not be read by the agent'),
     ...countNotice(meta.unlisted, 'have not been listed yet'),
   ];

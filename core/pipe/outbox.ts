@@ -19,6 +19,11 @@ export class Outbox {
     return this.#batches[0]?.number;
   }
 
+  /** Number of the last one that was made. */
+  get last(): number {
+    return this.#lastNumber;
+  }
+
   get eventCount(): number {
     return this.#batches.reduce((sum, {events}) => sum + events.length, 0);
   }

@@ -1,3 +1,4 @@
+import type {UnreachedReason} from '../protocol/sync-point.ts';
 import type {TreeRead} from '../tree/tree-store.ts';
 import {readViewStatus, type Sync} from '../view/view-status.ts';
 import type {Found} from './resolve.ts';
@@ -24,8 +25,13 @@ export type Meta = {
   next_cursor?: string | null;
 } & MetaJob;
 
-/** Where a scan of the path was asked for: which job it is, or why it could not be asked for. */
-export type MetaJob = {job?: {id: string; state: string} | null; job_error?: string};
+/** Where a scan of the path was asked for: which job it is, or why it could not be asked for. Where a sync point was: that. */
+export type MetaJob = {job?: {id: string; state: string} | null; job_error?: string; sync_point?: MetaSyncPoint};
+
+/** Whether the answer has every change made through the leader's mount before the request; `seq` is not later than the answer's. */
+export type MetaSyncPoint =
+  | {is_reached: true; seq: number}
+  | {is_reached: false; reason: UnreachedReason; message: string};
 
 export function readMeta(
   txn: TreeRead,

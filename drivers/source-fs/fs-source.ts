@@ -4,6 +4,7 @@ import type {Attributes} from '../../core/entry/entry.ts';
 import {type Path, rootPath} from '../../core/entry/path.ts';
 import type {FustorError} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
+import type {Unreached} from '../../core/protocol/sync-point.ts';
 import {
   type EventSink,
   emptyResult,
@@ -135,9 +136,17 @@ export class FsSource implements Source {
     return found;
   }
 
-  async settle(): Promise<void> {
-    await this.#whileAvailable(this.#opened.settle());
+  async settle(): Promise<Unreached | undefined> {
+    const unwatched = await this.#whileAvailable(this.#opened.settle());
     if (this.#failure) throw this.#failure;
+    const {path} = this.#config;
+    if (unwatched === undefined) return {reason: 'unavailable', message: this.#unavailable ?? `${path} is closed`};
+    if (this.#hasMissed || this.#rescans.isDue) {
+      return {reason: 'gap', message: `Changes of ${path} may have been missed; everything is being read again.`};
+    }
+    if (unwatched === 0) return undefined;
+    const message = `${unwatched} of ${this.#opened.tree.known} directories of ${path} have no watch.`;
+    return {reason: 'not_all_watched', message};
   }
 
   status(): SourceStatus {

@@ -12,7 +12,7 @@ import type {Verb} from '../verb.ts';
 import {viewPath} from '../view-path.ts';
 import {wholeNumberFrom} from '../whole-number.ts';
 
-type Flags = {sort: string; limit?: number; bytes?: boolean; pathB64?: string};
+type Flags = {sort: string; limit?: number; bytes?: boolean; pathB64?: string; sync?: boolean};
 
 const barWidth = 20;
 
@@ -28,6 +28,7 @@ export const du: Verb<Flags> = {
       )
       .option('--limit <n>', 'at most so many children (1000)', wholeNumberFrom(1))
       .option('--bytes', 'sizes as numbers of bytes')
+      .option('--sync', "wait until every change made through the leader's mount is in the answer")
       .option('--path-b64 <bytes>', 'the path as base64url of its bytes, for one that is not UTF-8'),
 
   printsNames: true,
@@ -38,6 +39,7 @@ export const du: Verb<Flags> = {
       children: true,
       sort: flags.sort,
       limit: flags.limit,
+      sync: flags.sync,
     });
     if (isJson) {
       await io.write(jsonDocument(answer));

@@ -16,6 +16,7 @@ type Flags = {
   limit?: number;
   cursor?: string;
   pathB64?: string;
+  sync?: boolean;
 };
 
 /** Prints page by page, so its memory does not grow with the tree. */
@@ -31,6 +32,7 @@ export const tree: Verb<Flags> = {
       .option('-0, --print0', 'paths alone, each ended by a NUL, for "xargs -0"')
       .option('--limit <n>', 'at most so many entries; a notice says how to go on', wholeNumberFrom(1))
       .option('--cursor <cursor>', 'go on where an earlier call with --limit ended')
+      .option('--sync', "wait until every change made through the leader's mount is in the answer")
       .option('--path-b64 <bytes>', 'the path as base64url of its bytes, for one that is not UTF-8'),
 
   printsNames: true,
@@ -58,6 +60,7 @@ function parameters({argument, flags, form}: VerbCall<Flags>): Parameters {
     max_depth: flags.depth,
     only_path: isPathsOnly({flags, form}) || undefined,
     cursor: flags.cursor,
+    sync: flags.sync,
   };
 }
 

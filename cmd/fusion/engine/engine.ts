@@ -12,6 +12,7 @@ import {
   type OpenSessionRequest,
   type SessionProgress,
 } from '../../../core/protocol/session.ts';
+import type {SyncPointAnswer, SyncPointRequest} from '../../../core/protocol/sync-point.ts';
 import {
   type Arrival,
   forgetStorageClock,
@@ -49,6 +50,7 @@ import {BatchOrder} from './batch-order.ts';
 import type {DeathMarks} from './death-marks.ts';
 import type {EngineMetrics} from './engine-metrics.ts';
 import {StoreTrouble} from './store-trouble.ts';
+import {type SyncPointResult, SyncPoints} from './sync-points.ts';
 import {Turnstile} from './turnstile.ts';
 
 export type EngineSettings = TreeSettings & {view: string; sessionTimeoutMs: number};
@@ -93,6 +95,7 @@ export class Engine {
   readonly #trouble: StoreTrouble;
   /** Raised when there may be something to tell to a pipe. */
   readonly #news = new Signal();
+  readonly #syncPoints: SyncPoints;
   #hasOrphans = true;
   /** What the view's clock has more than the monotonic one. */
   #viewOffsetMs = 0;
@@ -107,6 +110,13 @@ export class Engine {
     this.#parts = parts;
     this.#order = new BatchOrder(parts.clock);
     this.#trouble = new StoreTrouble(parts);
+    const {store, clock, randomId} = parts;
+    this.#syncPoints = new SyncPoints({
+      clock,
+      randomId,
+      leader: () => store.read(readSessions).find(({role}) => role === 'leader'),
+      seq: () => store.read(txn => txn.seq()),
+    });
   }
 
   readonly #write: TreeStore['write'] = async body => {
@@ -169,6 +179,7 @@ export class Engine {
   async heartbeat(id: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
     const {store, clock} = this.#parts;
     const {queued, wants_suspects} = request;
+    this.#syncPoints.heard(id);
     this.#heardAt.set(id, clock.monotonic()); // also when that cannot be stored: a full disk ends no session
     const {told: first, timeoutMs} = await this.#write(txn => {
       const {session} = heartbeat(txn, {session: id, queued, ...this.#arrival()});
@@ -195,6 +206,18 @@ export class Engine {
       this.#news.raise();
     }
     return requested;
+  }
+
+  /** Resolves when the view has every change made through the leader's mount before the call, or to why that is not known. */
+  reachSyncPoint(timeoutMs: number, signal: AbortSignal): Promise<SyncPointResult> {
+    return this.#syncPoints.reach(timeoutMs, signal);
+  }
+
+  /** Keeps the answer back as that of a heartbeat. Throws SESSION_UNKNOWN. */
+  async askSyncPoint(id: string, request: SyncPointRequest, signal: AbortSignal): Promise<SyncPointAnswer> {
+    this.#parts.store.read(txn => getSession(txn, id));
+    const waitMs = Math.min(request.wait_ms ?? 0, heldMsMax);
+    return {wanted: await this.#syncPoints.ask(id, {...request, wait_ms: waitMs}, signal)};
   }
 
   /** Resolves when the batch's effects are stored; a batch that was stored before is confirmed again. */
@@ -275,6 +298,7 @@ export class Engine {
     const isSilent = ({id, timeoutMs}: StoredSession) => clock.monotonic() - heardAt(id) > timeoutMs;
     const sessions = store.read(readSessions);
     for (const id of this.#heardAt.keys()) if (!sessions.some(session => session.id === id)) this.#heardAt.delete(id);
+    this.#syncPoints.retain(id => sessions.some(session => session.id === id));
     if (!sessions.some(isSilent)) return;
     const {viewMs, wallMs} = this.#arrival();
     const silent = await this.#write(txn => {

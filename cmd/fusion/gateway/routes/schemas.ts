@@ -1,4 +1,5 @@
 import {z} from '@hono/zod-openapi';
+import {unreached} from '../../../../core/protocol/sync-point.ts';
 import {jobStates} from '../../../../core/view/jobs.ts';
 import {syncs} from '../../../../core/view/view-status.ts';
 import {json} from '../../../http/api.ts';
@@ -27,6 +28,13 @@ export const meta = z
       .nullable()
       .optional()
       .describe('With on_demand_scan: the scan of this path; null when it could not be asked for.'),
+    sync_point: z
+      .union([
+        z.object({is_reached: z.literal(true), seq: z.number().int().describe('Not later than that of the answer.')}),
+        unreached.extend({is_reached: z.literal(false)}),
+      ])
+      .optional()
+      .describe("With sync: whether every change made through the leader's mount before the request is in the answer."),
     job_error: z.string().optional().describe('Why it could not.'),
   })
   .openapi('Meta');

@@ -20,6 +20,7 @@ import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '
 import {isGone} from '../is-gone.ts';
 import {askedOf, isKept, notModified} from '../not-modified.ts';
 import {sendPage} from '../send-page.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {json, meta, node, notModifiedAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
@@ -38,6 +39,7 @@ const timeParameter = z
 
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
   pattern: z
     .string()
     .optional()
@@ -84,6 +86,7 @@ export function searchRoutes(app: GatewayApp, {views, clock, ...sending}: Gatewa
       modifiedBefore: asked.modified_before,
     };
     const match = matchOf(asked.pattern ?? '', asked.ignore_case ?? false);
+    const sync = await syncPoint(context, view, asked);
     const now = () => ({view: view.name, nowMs: clock.now()});
     const begun = view.reader.read(txn => {
       const found = resolve(txn, path);
@@ -91,13 +94,13 @@ export function searchRoutes(app: GatewayApp, {views, clock, ...sending}: Gatewa
       const etag = treeTag(txn, {asked: askedOf(context, view), meta: known}, {found, depth});
       return {isKnown: found.entry !== undefined, first: firstTold(known, depth), etag};
     });
-    if (!begun.isKnown) return pathNotFound(view, path, clock);
-    const {etag} = begun;
-    if (isKept(context, etag)) return notModified(etag);
+    if (!begun.isKnown) return pathNotFound(view, path, clock, sync);
+    const etag = asked.sync ? undefined : begun.etag;
+    if (etag !== undefined && isKept(context, etag)) return notModified(etag);
     const page = new SearchPage({path, limit: asked.limit ?? limitDefault, match, filter}, start);
     await sending.turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
     const known = view.reader.read(txn => readMeta(txn, now(), resolve(txn, path)));
-    const full = {...known, ...begun.first, next_cursor: page.nextCursor};
+    const full = {...known, ...begun.first, next_cursor: page.nextCursor, ...sync};
     return sendPage(context, {rows: page.rows, meta: full, format: asked.format, etag}, sending);
   };
   const description = {

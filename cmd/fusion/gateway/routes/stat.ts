@@ -6,12 +6,13 @@ import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '
 import {askedOf} from '../not-modified.ts';
 import type {SendParts} from '../send-chunks.ts';
 import {sendTold} from '../send-page.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {errorAnswers, json, meta, node, notModifiedAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 
-const parameters = z.object(pathParameters);
-const names = Object.keys(pathParameters);
+const parameters = z.object({...pathParameters, ...syncParameters});
+const names = Object.keys(parameters.shape);
 
 const entry = node.omit({children: true, continued: true}).extend({
   changed_time: z.number().optional().describe('ctime, as modified_time.'),
@@ -44,11 +45,16 @@ export function statRoutes(app: GatewayApp, {views, ...parts}: GatewayParts): vo
   }
 }
 
-function answerStat(context: GatewayContext, view: View, {clock, ...sending}: SendParts & {clock: Clock}): Response {
+async function answerStat(
+  context: GatewayContext,
+  view: View,
+  {clock, ...sending}: SendParts & {clock: Clock},
+): Promise<Response> {
   const asked = parseParameters(readParameters(queryOf(context), names), parameters);
   const path = requestedPath(asked);
-  const place = {view: view.name, path, nowMs: clock.now()};
+  const sync = await syncPoint(context, view, asked);
+  const place = {view: view.name, path, nowMs: clock.now(), asked: sync};
   const {data, meta} = view.reader.read(txn => entryAnswer(txn, place));
-  if (data === undefined) return pathNotFound(view, path, clock);
+  if (data === undefined) return pathNotFound(view, path, clock, sync);
   return sendTold(context, {asked: askedOf(context, view), data, meta}, sending);
 }

@@ -20,12 +20,14 @@ import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '
 import {askedOf, isKept, notModified} from '../not-modified.ts';
 import {orderScan} from '../order-scan.ts';
 import {type SendParts, sendChunks} from '../send-chunks.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
 import {errorAnswers, notModifiedAnswer, treeAnswer} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
   recursive: booleanParameter
     .optional()
     .describe('Everything below, not only what is in the directory. Default: false.'),
@@ -85,9 +87,11 @@ async function answerTree(
     });
   }
   const depthMax = asked.max_depth ?? (asked.recursive ? Number.POSITIVE_INFINITY : 1);
+  const sync = await syncPoint(context, view, asked);
   const isScanAsked = asked.on_demand_scan === true && after === undefined;
   const isTagged = [...raw.keys()].every(name => tagged.includes(name));
-  const job = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
+  const scan = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
+  const job = {...scan, ...sync};
   const query = {
     view: view.name,
     path,
