@@ -11,6 +11,7 @@ import type {BlockOwner} from './block-table.ts';
  *     112 u32       newestChange nanoseconds
  *     116 u8 × 3    lengths of name, unreadable, partial until
  *     119           these three, latin1
+ *     …   f64       newestFoundAt; not there in what earlier programs wrote, who pass over it
  *
  * Numbers are little-endian and below 2^53.
  */
@@ -23,13 +24,14 @@ export function toRecord(stored: StoredDirectory): DirectoryRecord {
 }
 
 const fixedBytes = 119;
+const foundAtBytes = 8;
 const unreadableBytesMax = 255;
 
 export function encodeDirectory(record: StoredDirectory): Buffer {
   const {totals, name, partial} = record;
   const unreadable = (record.unreadable ?? '').slice(0, unreadableBytesMax);
   const until = partial?.until ?? '';
-  const bytes = Buffer.allocUnsafe(fixedBytes + name.length + unreadable.length + until.length);
+  const bytes = Buffer.allocUnsafe(fixedBytes + name.length + unreadable.length + until.length + foundAtBytes);
   const numbers = [
     record.parent,
     record.listedAt,
@@ -51,6 +53,7 @@ export function encodeDirectory(record: StoredDirectory): Buffer {
   at = bytes.writeUInt32LE(totals.newestChange.nanos, at);
   for (const {length} of [name, unreadable, until]) at = bytes.writeUInt8(length, at);
   for (const text of [name, unreadable, until]) at += bytes.write(text, at, 'latin1');
+  bytes.writeDoubleLE(totals.newestFoundAt, at);
   return bytes;
 }
 
@@ -64,7 +67,8 @@ export function decodeDirectory(number: number, bytes: Buffer): StoredDirectory 
   const [nameLength, unreadableLength, untilLength] = [bytes[116]!, bytes[117]!, bytes[118]!];
   const unreadableAt = fixedBytes + nameLength;
   const untilAt = unreadableAt + unreadableLength;
-  const until = bytes.toString('latin1', untilAt, untilAt + untilLength) as ByteString;
+  const foundAt = untilAt + untilLength;
+  const until = bytes.toString('latin1', untilAt, foundAt) as ByteString;
   const newestChange: FileTime = {seconds: f64(12), nanos: bytes.readUInt32LE(112)};
   const totals: Totals = {
     files: f64(3),
@@ -77,6 +81,7 @@ export function decodeDirectory(number: number, bytes: Buffer): StoredDirectory 
     blindSpots: f64(10),
     newestChange,
     newestRealtimeAt: f64(11),
+    newestFoundAt: bytes.length < foundAt + foundAtBytes ? 0 : bytes.readDoubleLE(foundAt),
   };
   return {
     number,

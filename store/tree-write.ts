@@ -7,6 +7,7 @@ import {
   aboveRoot,
   type Decide,
   type DirectoryRecord,
+  type Marks,
   type NameRange,
   rootDirectory,
   rootName,
@@ -174,7 +175,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     if (delta.unlisted !== 0 || delta.unreadable !== 0) this.#directories.addUpwards(record.parent, delta);
   }
 
-  raise(directory: DirectoryNumber, marks: Partial<Pick<Totals, 'newestChange' | 'newestRealtimeAt'>>): void {
+  raise(directory: DirectoryNumber, marks: Partial<Marks>): void {
     this.#directories.addUpwards(directory, {...newTotals(), ...marks});
   }
 

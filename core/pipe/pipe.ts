@@ -470,7 +470,7 @@ export class Pipe {
       const isSentinelDue = untilSentinelMs <= 0 && this.#role === 'leader' && this.#hasScanned;
       const limits = [session.session_timeout_ms / 3, heldMsMax, ...(untilSentinelMs > 0 ? [untilSentinelMs] : [])];
       const wait_ms = Math.ceil(Math.min(...limits));
-      const {length: queued} = this.#bus;
+      const queued = this.#bus.realtimeLength + this.#outbox.realtimeCount;
       const known = {...(this.#role && {role: this.#role}), jobs: this.#ordered.known};
       const askedAt = clock.monotonic();
       try {

@@ -6,6 +6,7 @@ import {readViewStatus} from '../view/view-status.ts';
 import {exactObject, exactTime} from './exact-object.ts';
 import {nameFields} from './json-values.ts';
 import {isoTime, readMeta} from './meta.ts';
+import type {SettledQuery} from './read-settled.ts';
 import {resolve} from './resolve.ts';
 import {totalsFields} from './totals-fields.ts';
 
@@ -15,11 +16,11 @@ import {totalsFields} from './totals-fields.ts';
  */
 export function entryAnswer(
   txn: TreeRead,
-  {view, path, nowMs}: {view: string; path: Path; nowMs: number},
+  {view, path, nowMs, settled}: {view: string; path: Path; nowMs: number; settled?: SettledQuery | undefined},
 ): {isKnown: boolean; json: string} {
   const found = resolve(txn, path);
   const {entry, record} = found;
-  const meta = readMeta(txn, {view, nowMs}, found);
+  const meta = readMeta(txn, {view, nowMs, settled}, found);
   if (!entry) return {isKnown: false, json: JSON.stringify(meta)};
   const {agents} = readViewStatus(txn, nowMs).state;
   const name = path === '/' ? path : splitPath(path).name;

@@ -5,6 +5,7 @@ import type {ChildrenPage} from './child-totals.ts';
 import {exactObject} from './exact-object.ts';
 import {nameFields} from './json-values.ts';
 import {readMeta} from './meta.ts';
+import type {SettledQuery} from './read-settled.ts';
 import {resolve} from './resolve.ts';
 import {ownTotals, totalsFields} from './totals-fields.ts';
 
@@ -14,7 +15,19 @@ import {ownTotals, totalsFields} from './totals-fields.ts';
  */
 export function statsAnswer(
   txn: TreeRead,
-  {view, path, nowMs, children}: {view: string; path: Path; nowMs: number; children?: ChildrenPage | undefined},
+  {
+    view,
+    path,
+    nowMs,
+    settled,
+    children,
+  }: {
+    view: string;
+    path: Path;
+    nowMs: number;
+    settled?: SettledQuery | undefined;
+    children?: ChildrenPage | undefined;
+  },
 ): {isKnown: boolean; json: string} {
   const found = resolve(txn, path);
   const {entry, record} = found;
@@ -25,7 +38,7 @@ export function statsAnswer(
     ...totalsFields(record?.totals ?? ownTotals(entry)),
   };
   const below = children && `,"children":[${children.rows.join(',')}],"children_count":${children.count}`;
-  const meta = readMeta(txn, {view, nowMs}, found);
+  const meta = readMeta(txn, {view, nowMs, settled}, found);
   return {
     isKnown: true,
     json: `{"data":${exactObject(data).slice(0, -1)}${below ?? ''}},"meta":${JSON.stringify(meta)}}`,

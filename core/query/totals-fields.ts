@@ -30,5 +30,6 @@ export function ownTotals({kind, size, ctime, isSuspect, isBlindSpot, realtimeAt
     blindSpots: Number(isBlindSpot),
     newestChange: kind === kinds.directory ? zeroTime : ctime,
     newestRealtimeAt: realtimeAt,
+    newestFoundAt: 0,
   };
 }

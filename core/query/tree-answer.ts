@@ -8,6 +8,7 @@ import {encodeCursor} from './cursor.ts';
 import {DirectoryWalk} from './directory-walk.ts';
 import {nameFields, timeText} from './json-values.ts';
 import {type Meta, type MetaJob, readMeta} from './meta.ts';
+import type {SettledQuery} from './read-settled.ts';
 import {RenderedRuns} from './rendered-runs.ts';
 import {type Found, resolve} from './resolve.ts';
 import {TreeWalk, type WalkOptions} from './tree-walk.ts';
@@ -19,6 +20,7 @@ export type TreeQuery = WalkOptions & {
   after: readonly ByteString[] | undefined;
   /** Told in `meta`. */
   job?: MetaJob | undefined;
+  settled?: SettledQuery | undefined;
 };
 
 /** A first chunk is made when the request comes, so one of a long answer is small; it goes on in its turn. */
@@ -127,13 +129,13 @@ export class TreeAnswer {
   }
 
   #end(txn: TreeRead, nowMs: number, found: Found): void {
-    const {view, path, job} = this.#query;
+    const {view, path, job, settled} = this.#query;
     const {out} = this.#parts;
     const walk = this.#walk;
     const hasMore = walk !== undefined && !walk.isAtEnd;
     walk?.closeAll(out);
     const meta: Meta = {
-      ...readMeta(txn, {view, nowMs}, found),
+      ...readMeta(txn, {view, nowMs, settled}, found),
       seq_from: this.#seqFrom!,
       changes_since: encodeChangePlace({seq: this.#seqFrom!, ahead: txn.seq(), until: undefined}),
       next_cursor: hasMore ? encodeCursor(path, walk.lastNames) : null,

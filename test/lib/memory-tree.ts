@@ -9,6 +9,7 @@ import {
   type BlindSpotChange,
   type Decide,
   type DirectoryRecord,
+  type Marks,
   type NameRange,
   rootDirectory,
   rootName,
@@ -31,7 +32,6 @@ export function openMemoryTree(): TreeStore {
   return new MemoryTree();
 }
 
-type Marks = Pick<Totals, 'newestChange' | 'newestRealtimeAt'>;
 type Node = Omit<DirectoryRecord, 'totals'> & {entries: Map<ByteString, Entry>; marks: Marks};
 type Row<T> = T & {directory: DirectoryNumber; name: ByteString};
 type BlindSpot = {change: BlindSpotChange; foundAt: Hlc};
@@ -352,7 +352,7 @@ class MemoryTransaction implements TreeWrite {
 
   #write(directory: DirectoryNumber, entry: Entry): void {
     this.undo.set(this.#node(directory).entries, entry.name, entry);
-    const own = {newestChange: entry.ctime, newestRealtimeAt: entry.realtimeAt};
+    const own = {...noMarks, newestChange: entry.ctime, newestRealtimeAt: entry.realtimeAt};
     const below = this.#nodes.get(entry.directory)?.marks ?? noMarks;
     this.raise(directory, entry.directory === 0 ? own : higher(own, below));
     this.#bump();
@@ -401,12 +401,13 @@ class MemoryTransaction implements TreeWrite {
   }
 }
 
-const noMarks: Marks = {newestChange: zeroTime, newestRealtimeAt: 0};
+const noMarks: Marks = {newestChange: zeroTime, newestRealtimeAt: 0, newestFoundAt: 0};
 
 function higher(a: Marks, b: Marks): Marks {
   return {
     newestChange: compareTimes(a.newestChange, b.newestChange) >= 0 ? a.newestChange : b.newestChange,
     newestRealtimeAt: Math.max(a.newestRealtimeAt, b.newestRealtimeAt),
+    newestFoundAt: Math.max(a.newestFoundAt, b.newestFoundAt),
   };
 }
 

@@ -18,6 +18,7 @@ import {
   heartbeat,
   type Ingestion,
   ingest,
+  noteRun,
   progressOf,
   readClock,
   skipBatch,
@@ -132,6 +133,7 @@ export class Engine {
       const before = readClock(txn);
       if (hlcAt(wallMs) < before) forgetStorageClock(txn);
       this.#run = {since: tick(txn, this.#arrival().viewMs), before};
+      noteRun(txn, this.#run);
       return graceAll(txn, wallMs);
     });
     for (const {id} of sessions) this.#heardAt.set(id, clock.monotonic());
@@ -143,11 +145,12 @@ export class Engine {
     const timeoutMs = this.#settings.sessionTimeoutMs;
     const answer = await this.#write(txn => {
       const id = `${this.#settings.view}.${randomId()}`;
-      const {session, isResumed} = openSession(txn, request, {id, key, nowMs: wallMs, timeoutMs});
+      const now = tick(txn, viewMs);
+      const {session, isResumed} = openSession(txn, request, {id, key, nowMs: wallMs, now, timeoutMs});
       return {
         session_id: session.id,
         role: session.role,
-        hlc: tick(txn, viewMs),
+        hlc: now,
         last_batch: session.lastBatch,
         is_resumed: isResumed,
         has_snapshot: readViewState(txn).snapshotCompletedAt !== 0,

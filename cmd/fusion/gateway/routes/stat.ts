@@ -3,12 +3,13 @@ import {entryAnswer} from '../../../../core/query/entry-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
 import {parseParameters, pathParameters, readParameters, requestedPath} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {freshnessParameters, settledQuery, unmetRequirement} from '../freshness.ts';
 import type {View} from '../views.ts';
-import {errorAnswers, json, meta, node} from './schemas.ts';
+import {errorAnswers, json, meta, node, unmetAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 
-const parameters = z.object(pathParameters);
-const names = Object.keys(pathParameters);
+const parameters = z.object({...pathParameters, ...freshnessParameters});
+const names = Object.keys(parameters.shape);
 
 const entry = node.omit({children: true, continued: true}).extend({
   changed_time: z.number().optional().describe('ctime, as modified_time.'),
@@ -36,7 +37,7 @@ export function statRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: json(z.object({data: entry, meta}), 'The entry.'), ...errorAnswers},
+      responses: {200: json(z.object({data: entry, meta}), 'The entry.'), ...unmetAnswer, ...errorAnswers},
     });
   }
 }
@@ -44,8 +45,11 @@ export function statRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
 function answerStat(context: GatewayContext, view: View, clock: Clock): Response {
   const asked = parseParameters(readParameters(queryOf(context), names), parameters);
   const path = requestedPath(asked);
-  const place = {view: view.name, path, nowMs: clock.now()};
+  const refused = unmetRequirement(view, path, asked, clock);
+  if (refused) return refused;
+  const settled = settledQuery(path, asked);
+  const place = {view: view.name, path, nowMs: clock.now(), settled};
   const {isKnown, json: text} = view.reader.read(txn => entryAnswer(txn, place));
-  if (!isKnown) return pathNotFound(view, path, clock);
+  if (!isKnown) return pathNotFound(view, path, clock, {settled});
   return new Response(text, {headers: {'content-type': 'application/json'}});
 }

@@ -10,15 +10,17 @@ import {
   requestedPath,
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {freshnessParameters, settledQuery, unmetRequirement} from '../freshness.ts';
 import {isGone} from '../is-gone.ts';
 import type {View} from '../views.ts';
-import {json, meta} from './schemas.ts';
+import {json, meta, unmetAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 import {viewRoute} from './view-route.ts';
 
 const orders = Object.keys(childOrders) as [ChildOrder, ...ChildOrder[]];
 const parameters = z.object({
   ...pathParameters,
+  ...freshnessParameters,
   children: booleanParameter.optional().describe('Also the sums of each child, the greatest first. Default: false.'),
   sort: z
     .enum(orders, {error: `one of ${orders.join(', ')}`})
@@ -55,19 +57,22 @@ export function statsRoutes(app: GatewayApp, {views, clock, turns}: GatewayParts
   const answer = async (context: GatewayContext, view: View): Promise<Response> => {
     const asked = parseParameters(readParameters(queryOf(context), names), parameters);
     const path = requestedPath(asked);
+    const refused = unmetRequirement(view, path, asked, clock);
+    if (refused) return refused;
+    const settled = settledQuery(path, asked);
     const order = {order: asked.sort ?? 'bytes', limit: asked.limit ?? limitDefault};
     const children = asked.children ? new ChildrenPage({path, ...order}) : undefined;
     if (children) await turns.whole(() => isGone(context) || view.reader.read(txn => children.slice(txn)));
-    const place = {view: view.name, path, nowMs: clock.now(), children};
+    const place = {view: view.name, path, nowMs: clock.now(), settled, children};
     const {isKnown, json: text} = view.reader.read(txn => statsAnswer(txn, place));
-    if (!isKnown) return pathNotFound(view, path, clock);
+    if (!isKnown) return pathNotFound(view, path, clock, {settled});
     return new Response(text, {headers: {'content-type': 'application/json'}});
   };
   const description = {
     name: 'fs/stats',
     summary: 'Recursive totals of a directory, at once however large it is; of anything else its own.',
     query: parameters,
-    responses: {200: json(z.object({data: stats, meta}), 'The totals.')},
+    responses: {200: json(z.object({data: stats, meta}), 'The totals.'), ...unmetAnswer},
   };
   viewRoute(app, views, description, answer);
 }

@@ -4,6 +4,7 @@ import type {Path} from '../../../../core/entry/path.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
 import {decodeCursor} from '../../../../core/query/cursor.ts';
 import {type MetaJob, readMeta} from '../../../../core/query/meta.ts';
+import type {SettledQuery} from '../../../../core/query/read-settled.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {AnswerParts, TreeAnswer} from '../../../../core/query/tree-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
@@ -16,13 +17,15 @@ import {
   requestedPath,
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {freshnessParameters, settledQuery, unmetRequirement} from '../freshness.ts';
 import {orderScan} from '../order-scan.ts';
 import {type SendParts, sendChunks} from '../send-chunks.ts';
 import type {View} from '../views.ts';
-import {errorAnswers, json, meta, node} from './schemas.ts';
+import {errorAnswers, json, meta, node, unmetAnswer} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
+  ...freshnessParameters,
   recursive: booleanParameter
     .optional()
     .describe('Everything below, not only what is in the directory. Default: false.'),
@@ -57,7 +60,7 @@ export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}:
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: json(z.object({data: node, meta}), 'The tree.'), ...errorAnswers},
+      responses: {200: json(z.object({data: node, meta}), 'The tree.'), ...unmetAnswer, ...errorAnswers},
     });
   }
 }
@@ -78,9 +81,13 @@ async function answerTree(
   const depthMax = asked.max_depth ?? (asked.recursive ? Number.POSITIVE_INFINITY : 1);
   const isScanAsked = asked.on_demand_scan === true && after === undefined;
   const job = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
+  const refused = unmetRequirement(view, path, asked, clock);
+  if (refused) return refused;
+  const settled = settledQuery(path, asked);
   const query = {
     view: view.name,
     path,
+    settled,
     after,
     job,
     depthMax,
@@ -95,7 +102,7 @@ async function answerTree(
       return answer.nextPieces(txn, clock.now(), sending.waiting.chunkBytes);
     });
   const first = depthMax > 1 ? await sending.turns.first(begin) : begin();
-  if (first === undefined) return pathNotFound(view, path, clock, job);
+  if (first === undefined) return pathNotFound(view, path, clock, {...job, settled});
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
   return sendChunks(context, {first, next: rest, isDone: answer!.isDone}, sending);
 }
@@ -117,8 +124,13 @@ async function askForScan(
 }
 
 /** 404 with the `meta` of the place, so that a script can tell "does not exist" from "not seen yet". */
-export function pathNotFound(view: View, path: Path, clock: Clock, job: MetaJob = {}): Response {
-  const place = {view: view.name, nowMs: clock.now()};
+export function pathNotFound(
+  view: View,
+  path: Path,
+  clock: Clock,
+  {settled, ...job}: MetaJob & {settled?: SettledQuery | undefined} = {},
+): Response {
+  const place = {view: view.name, nowMs: clock.now(), settled};
   const known = view.reader.read(txn => {
     const found = resolve(txn, path);
     const meta = readMeta(txn, place, found);
