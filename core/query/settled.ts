@@ -15,6 +15,7 @@ import type {Sync} from '../view/view-status.ts';
  */
 export type Quiet = {
   windowMs: number;
+  askedAt: Hlc | undefined;
   sync: Sync;
   /** It is in the tree. */
   isKnown: boolean;
@@ -69,6 +70,8 @@ export type Settled = {
   /** When the last write there was seen, and up to when it is known that there was no other. */
   quiet_since: string | null;
   as_of: string | null;
+  /** When it was asked, on the same clock: with an `as_of` that is not before, it was so after the question. */
+  asked_at: string | null;
   looked_at: string | null;
   /** Why not. */
   cause?: SettledCause;
@@ -96,6 +99,7 @@ export function settledOf(quiet: Quiet): Settled {
     for_s: windowMs / 1_000,
     quiet_since: timeText(changedAt),
     as_of: timeText(asOf),
+    asked_at: timeText(quiet.askedAt ?? 0),
     looked_at: timeText(lookedAt),
     ...obstacle,
   };
