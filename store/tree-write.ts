@@ -7,6 +7,7 @@ import {
   aboveRoot,
   type Decide,
   type DirectoryRecord,
+  type Marks,
   type NameRange,
   rootDirectory,
   rootName,
@@ -180,7 +181,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     this.#directories.addUpwards(record.parent, delta);
   }
 
-  raise(directory: DirectoryNumber, marks: Partial<Pick<Totals, 'newestChange' | 'newestRealtimeAt'>>): void {
+  raise(directory: DirectoryNumber, marks: Partial<Marks>): void {
     this.#directories.addUpwards(directory, {...newTotals(), ...marks});
   }
 

@@ -1,4 +1,5 @@
 import type {Meta} from './api.ts';
+import {settledNotice} from './settled-condition.ts';
 
 /** What an answer leaves out or cannot promise, for people; programs read it in `meta`. */
 export function metaNotices(meta: Meta): string[] {
@@ -8,6 +9,7 @@ export function metaNotices(meta: Meta): string[] {
     ...(meta.sync_point?.is_reached === false ? [`Changes may be missing here: ${meta.sync_point.message}`] : []),
     ...countNotice(meta.unreadable, 'could not be read by the agent'),
     ...countNotice(meta.unlisted, 'have not been listed yet'),
+    ...settledNotice(meta),
   ];
 }
 

@@ -80,6 +80,8 @@ const busLimits = {
   scanBytesMax: 8 * 2 ** 20,
 };
 const quietFailureMs = 3_000;
+/** A heartbeat that was held for so long may be followed by another at once. */
+const heldMsMin = 1_000;
 const retry: Backoff = {minMs: 100, maxMs: 10_000};
 const rejectedReason = 'a part of what it found was rejected';
 
@@ -478,7 +480,7 @@ export class Pipe {
       const isSentinelDue = untilSentinelMs <= 0 && this.#role === 'leader' && this.#hasScanned;
       const limits = [session.session_timeout_ms / 3, heldMsMax, ...(untilSentinelMs > 0 ? [untilSentinelMs] : [])];
       const wait_ms = Math.ceil(Math.min(...limits));
-      const {length: queued} = this.#bus;
+      const queued = this.#bus.realtimeLength + this.#outbox.realtimeCount;
       const known = {...(this.#role && {role: this.#role}), jobs: this.#ordered.known};
       const askedAt = clock.monotonic();
       try {
@@ -491,8 +493,8 @@ export class Pipe {
           lookedAt = clock.monotonic();
           await this.#look(progress.look_at);
         }
-        if (isTold || clock.monotonic() - askedAt >= wait_ms) attempt = 0;
-        // A gateway that leaves does not hold it: one that never does must not be asked all the time.
+        if (isTold || clock.monotonic() - askedAt >= Math.min(wait_ms, heldMsMin)) attempt = 0;
+        // A gateway that leaves does not hold it, or somebody wants to know how far we are: not all the time.
         else await this.#pause(attempt++, signal);
       } catch (error) {
         if (signal.aborted) break;

@@ -10,6 +10,7 @@ import {DirectoryPath} from './directory-path.ts';
 import {DirectoryWalk} from './directory-walk.ts';
 import {type Meta, type MetaJob, readMeta} from './meta.ts';
 import type {NodeField} from './node-field.ts';
+import type {SettledQuery} from './read-settled.ts';
 import {RenderedRuns} from './rendered-runs.ts';
 import {type Found, isCompleteBelow, resolve} from './resolve.ts';
 import {type TreeFormat, treeFormats} from './tree-format.ts';
@@ -29,6 +30,7 @@ export type TreeQuery = WalkOptions & {
   job?: MetaJob | undefined;
   /** Told in `meta` in place of what is so at the end: see `firstTold`. */
   firstTold?: Partial<Meta> | undefined;
+  settled?: SettledQuery | undefined;
 };
 
 /** A first chunk is made when the request comes, so one of a long answer is small; it goes on in its turn. */
@@ -168,8 +170,8 @@ export class TreeAnswer {
   }
 
   #metaNow(txn: TreeRead, nowMs: number, found: Found): Meta {
-    const {view, firstTold, job} = this.#query;
-    return {...readMeta(txn, {view, nowMs}, found), ...firstTold, ...job};
+    const {view, settled, firstTold, job} = this.#query;
+    return {...readMeta(txn, {view, nowMs, settled}, found), ...firstTold, ...job};
   }
 }
 

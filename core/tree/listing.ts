@@ -47,7 +47,14 @@ export function applyListing(context: RuleContext, event: ListingEvent): boolean
   const record = txn.directory(directory)!;
   const range = {after: event.after, until: event.until};
   const foundGone = deletionsIn(txn, directory);
-  txn.merge(directory, range, event.entries, agent, decider(context, event, {directory, record, foundGone}));
+  const decide = decider(context, event, {directory, record, foundGone});
+  let hasChanged = false;
+  txn.merge(directory, range, event.entries, agent, (stored, listed) => {
+    const verdict = decide(stored, listed);
+    hasChanged ||= isChange(verdict, stored, listed);
+    return verdict;
+  });
+  if (hasChanged) txn.raise(directory, {newestFoundAt: context.now});
   if (event.evidence >= record.listedAt) confirmDeletions(context, event, {directory, foundGone});
   txn.setDirectory(directory, reached(record, range, {evidence: event.evidence, now: context.now}));
   return true;
@@ -209,6 +216,12 @@ function decider(
     if (!stored) return addition(listed!);
     return listed ? comparison(stored, listed) : absence(stored);
   };
+}
+
+/** Whether a name came, went or was written. The attributes of a directory follow its entries, which are listed themselves. */
+function isChange(verdict: number, stored: PackedCursor | undefined, listed: PackedCursor | undefined): boolean {
+  if (verdict & verdicts.remove) return true;
+  return (verdict & verdicts.take) !== 0 && !(stored?.kind === kinds.directory && listed?.kind === kinds.directory);
 }
 
 /** The first snapshot finds everything; only what a later scan finds has escaped the watchers. */

@@ -423,7 +423,13 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
           expect(totals(txn)).toMatchObject(marks);
           txn.raise(rootDirectory, {newestChange: {seconds: 600, nanos: 0}});
           txn.raise(rootDirectory, {newestRealtimeAt: 71});
-          expect(totals(txn)).toMatchObject({newestChange: {seconds: 600, nanos: 0}, newestRealtimeAt: 71});
+          txn.raise(rootDirectory, {newestFoundAt: 72});
+          txn.raise(rootDirectory, {newestFoundAt: 60});
+          expect(totals(txn)).toMatchObject({
+            newestChange: {seconds: 600, nanos: 0},
+            newestRealtimeAt: 71,
+            newestFoundAt: 72,
+          });
         });
       });
     });

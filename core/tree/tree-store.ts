@@ -44,11 +44,20 @@ export type Totals = {
   /** High-water mark of `realtimeAt` of all that is or was below: what realtime has seen, a listing may not delete. */
   newestRealtimeAt: Hlc;
   /**
+   * High-water mark of when, on the view's clock, the tree last changed here without leaving an entry that a watcher has just seen:
+   * by a deletion, a rename away, or what a scan found. With `newestRealtimeAt` it bounds when the newest change below was told.
+   * 0 in what only a program wrote that did not keep it yet.
+   */
+  newestFoundAt: Hlc;
+  /**
    * Of the newest change below, by the store's own count: of an entry, or of whether a directory is listed and readable, this
    * one included. It never comes again within the store (`storeId`), so as long as it is the same, so is all below.
    */
   version: number;
 };
+
+/** What of the totals never goes back. */
+export type Marks = Pick<Totals, 'newestChange' | 'newestRealtimeAt' | 'newestFoundAt'>;
 
 export type DirectoryRecord = {
   number: DirectoryNumber;
@@ -191,7 +200,7 @@ export interface TreeWrite extends TreeRead {
     changes: Partial<Pick<DirectoryRecord, 'listedAt' | 'unreadable' | 'partial'>>,
   ): void;
   /** Raises the high-water marks of a directory and all above it, for a change that leaves no entry (a deletion). */
-  raise(directory: DirectoryNumber, marks: Partial<Pick<Totals, 'newestChange' | 'newestRealtimeAt'>>): void;
+  raise(directory: DirectoryNumber, marks: Partial<Marks>): void;
   putTombstone(directory: DirectoryNumber, name: ByteString, tombstone: Tombstone): void;
   removeTombstone(directory: DirectoryNumber, name: ByteString): void;
   putSuspect(expiresAt: Hlc, suspect: Suspect): void;

@@ -1,3 +1,4 @@
+import {randomUUID} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {SourceConfig} from '../../core/config/schema.ts';
 import type {Attributes} from '../../core/entry/entry.ts';
@@ -320,13 +321,27 @@ export class FsSource implements Source {
   /** What stopped it makes another one due: at once when that is that the source was not available, else after a pause. */
   async #rescan(): Promise<void> {
     try {
-      const {signal} = this.#closing;
-      const {reason} = await this.scan({source: 'on_demand', path: rootPath, isFull: true, signal});
+      const {reason} = await this.#readAgain();
       if (reason === undefined || this.#isClosed) return;
       if (this.#unavailable === undefined) this.#rescans.plan();
       else this.#hasMissed = true;
     } catch (error) {
       this.#parts.log.error({error: String(error)}, 'a rescan failed');
+    }
+  }
+
+  /** The view is told of it as of every scan: its end makes the gap good. */
+  async #readAgain(): Promise<ScanResult> {
+    const {signal} = this.#closing;
+    const scan = {kind: 'phase', source: 'on_demand', scan: `gap-${randomUUID()}`, path: rootPath} as const;
+    let reason: string | undefined = 'the rescan failed';
+    await this.#sink.offer({...scan, phase: 'scan_begin'});
+    try {
+      const result = await this.scan({source: 'on_demand', path: rootPath, isFull: true, signal});
+      reason = result.reason;
+      return result;
+    } finally {
+      await this.#sink.offer({...scan, phase: 'scan_end', isComplete: reason === undefined, reason});
     }
   }
 

@@ -88,6 +88,7 @@ export function createEngineServer(
         return {status: isNew ? 202 : 200, body: {data: jobAnswer(job)}};
       },
     },
+    {method: 'POST', pattern: /^\/hear-all$/, handle: async () => ok({now: engine.hearAll()})},
     {
       method: 'GET',
       pattern: /^\/health$/,

@@ -19,6 +19,7 @@ import {
   heartbeat,
   type Ingestion,
   ingest,
+  noteRun,
   progressOf,
   readClock,
   skipBatch,
@@ -37,7 +38,7 @@ import {
   readViewState,
 } from '../../../core/session/session.ts';
 import type {Clock} from '../../../core/time/clock.ts';
-import {hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
+import {type Hlc, hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
 import {type EngineRun, onlyRun, type Place, type TreeSettings} from '../../../core/tree/context.ts';
 import {reviewSuspects} from '../../../core/tree/suspects.ts';
 import {take} from '../../../core/tree/take.ts';
@@ -80,6 +81,8 @@ const lookAtMax = 1_000;
 const reviewedAtOnce = 1_000;
 const collectedAtOnce = 512;
 const tombstonesIntervalMs = 1_000;
+/** Pipes are not asked more often how far they are. */
+const hearAllIntervalMs = 1_000;
 const tombstonesAtOnce = 2_000;
 /** As often in a row the engine may die of a batch. */
 const deathsMax = 3;
@@ -96,6 +99,8 @@ export class Engine {
   /** Raised when there may be something to tell to a pipe. */
   readonly #news = new Signal();
   readonly #syncPoints: SyncPoints;
+  /** How often all pipes were asked how far they are, and when the last time, on the monotonic clock. */
+  readonly #hearing = {count: 0, at: Number.NEGATIVE_INFINITY};
   #hasOrphans = true;
   /** What the view's clock has more than the monotonic one. */
   #viewOffsetMs = 0;
@@ -142,6 +147,7 @@ export class Engine {
       const before = readClock(txn);
       if (hlcAt(wallMs) < before) forgetStorageClock(txn);
       this.#run = {since: tick(txn, this.#arrival().viewMs), before};
+      noteRun(txn, this.#run);
       return graceAll(txn, wallMs);
     });
     for (const {id} of sessions) this.#heardAt.set(id, clock.monotonic());
@@ -153,11 +159,12 @@ export class Engine {
     const timeoutMs = this.#settings.sessionTimeoutMs;
     const answer = await this.#write(txn => {
       const id = `${this.#settings.view}.${randomId()}`;
-      const {session, isResumed} = openSession(txn, request, {id, key, nowMs: wallMs, timeoutMs});
+      const now = tick(txn, viewMs);
+      const {session, isResumed} = openSession(txn, request, {id, key, nowMs: wallMs, now, timeoutMs});
       return {
         session_id: session.id,
         role: session.role,
-        hlc: tick(txn, viewMs),
+        hlc: now,
         last_batch: session.lastBatch,
         is_resumed: isResumed,
         has_snapshot: readViewState(txn).snapshotCompletedAt !== 0,
@@ -187,13 +194,29 @@ export class Engine {
     });
     const waitMs = Math.min(request.wait_ms, heldMsMax, timeoutMs / 2);
     if (waitMs === 0 || isNews(first, request)) return first;
-    const hasNews = () => store.read(txn => isNews(tell(txn, id, wants_suspects), request));
+    const {count} = this.#hearing;
+    const hasNews = () =>
+      this.#hearing.count !== count || store.read(txn => isNews(tell(txn, id, wants_suspects), request));
     await this.#untilNews(hasNews, waitMs, signal);
     // The clock is evidence for what the pipe looks at next: it is told as it is now.
     return this.#write(txn => {
       tick(txn, this.#arrival().viewMs);
       return tell(txn, id, wants_suspects);
     });
+  }
+
+  /**
+   * Somebody asks how quiet it is: heartbeats are answered, and their successors tell whether anything waits. Returns the
+   * view's clock: what is heard at that moment or later counts.
+   */
+  hearAll(): Hlc {
+    const {store, clock} = this.#parts;
+    if (clock.monotonic() - this.#hearing.at >= hearAllIntervalMs) {
+      this.#hearing.at = clock.monotonic();
+      this.#hearing.count++;
+      this.#news.raise();
+    }
+    return Math.max(store.read(readClock), hlcAt(this.#arrival().viewMs));
   }
 
   /** A job for a scan that somebody asks for, told to the leader at once. Throws TOO_MANY_JOBS. */
