@@ -20,7 +20,7 @@ import {orderScan} from '../order-scan.ts';
 import {type SendParts, sendChunks} from '../send-chunks.ts';
 import type {View} from '../views.ts';
 import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
-import {errorAnswers, treeAnswer} from './schemas.ts';
+import {errorAnswers, inFormats, meta, node} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
@@ -58,7 +58,7 @@ export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}:
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: treeAnswer, ...errorAnswers},
+      responses: {200: inFormats(z.object({data: node, meta}), 'The tree.'), ...errorAnswers},
     });
   }
 }
