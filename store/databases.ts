@@ -13,7 +13,7 @@ type Range = {start?: Buffer; exclusiveStart?: boolean; end?: Buffer};
  * - `orphans`: numbers of removed directories whose blocks are still to be freed.
  * - `tombstones`, `blindSpots`: directory, name → value. `suspects`: expiry, directory, name → value.
  * - `changes`: seq before the first change in it → a run of changes (`change-codec.ts`).
- * - `states`: name → CBOR. `meta`: name → f64.
+ * - `states`: name → CBOR. `meta`: name → f64, or the store's id.
  */
 export type Databases = {
   root: RootDatabase<Buffer, Buffer>;
@@ -131,6 +131,14 @@ export function putNumber({meta}: Pick<Databases, 'meta'>, name: string, value: 
   const bytes = Buffer.allocUnsafe(8);
   bytes.writeDoubleLE(value);
   void meta.put(Buffer.from(name), bytes);
+}
+
+export function getText({meta}: Pick<Databases, 'meta'>, name: string): string | undefined {
+  return peek(meta, Buffer.from(name))?.toString('latin1');
+}
+
+export function putText({meta}: Pick<Databases, 'meta'>, name: string, text: string): void {
+  void meta.put(Buffer.from(name), Buffer.from(text, 'latin1'));
 }
 
 /**

@@ -9,7 +9,7 @@ import {afterAll, beforeAll, expect, test} from 'vitest';
 import {wrongTotals} from '../test/lib/recount.ts';
 import {type Call, type CallLog, imageOf, readCallLog} from '../test/lib/store-faults/call-log.ts';
 import {faultsEnvironment} from '../test/lib/store-faults/shim.ts';
-import {commits, doNextCommit, storedCommits} from '../test/lib/store-sequence.ts';
+import {commits, doNextCommit, newId, storedCommits} from '../test/lib/store-sequence.ts';
 import {temporaryFolder} from '../test/lib/temporary-folder.ts';
 import {type Databases, openDatabases, rowsOf} from './databases.ts';
 import {openTreeReader, openTreeStore} from './tree-store.ts';
@@ -127,7 +127,7 @@ function commitsAfter(calls: number): number {
 
 /** Opens a store as a writer and as a reader. Returns how many commits it has. */
 async function reopen(path: string, name: string): Promise<number> {
-  const store = await openTreeStore(path).catch(error => {
+  const store = await openTreeStore(path, {newId}).catch(error => {
     throw new Error(`The store cannot be opened again, ${name}.`, {cause: error});
   });
   const [stored, wrong] = store.read(txn => [storedCommits(txn), wrongTotals(txn)] as never) as [number, string[]];
@@ -142,7 +142,7 @@ async function reopen(path: string, name: string): Promise<number> {
 
 /** Does the rest of the sequence: it ends as if nothing had happened. */
 async function finish(path: string): Promise<void> {
-  const store = await openTreeStore(path);
+  const store = await openTreeStore(path, {newId});
   while ((store.read(storedCommits as never) as number) < commits) await doNextCommit(store);
   expect(store.read(wrongTotals as never)).toEqual([]);
   await store.close();
@@ -183,7 +183,7 @@ async function fingerprints(): Promise<string[]> {
   const path = join(folder.path, 'expected');
   const found: string[] = [];
   for (let done = 0; done <= commits; done++) {
-    const store = await openTreeStore(path);
+    const store = await openTreeStore(path, {newId});
     if (done > 0) await doNextCommit(store);
     expect(store.read(wrongTotals as never)).toEqual([]);
     await store.close();

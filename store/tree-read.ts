@@ -15,7 +15,7 @@ import {
 } from '../core/tree/tree-store.ts';
 import {type BlockOwner, BlockTable} from './block-table.ts';
 import {decodeChanges} from './change-codec.ts';
-import {type Databases, getNumber, peek, rowsOf} from './databases.ts';
+import {type Databases, getNumber, getText, peek, rowsOf} from './databases.ts';
 import {type StoredDirectory, storedBlocks, toRecord} from './directory-codec.ts';
 import {readDirectory} from './directory-table.ts';
 import {
@@ -43,6 +43,10 @@ export class LmdbTreeRead implements TreeRead {
     this.blocks = new BlockTable(db.blocks, {keepsBounds});
   }
 
+  storeId(): string {
+    return getText(this.db, 'storeId') ?? '';
+  }
+
   seq(): number {
     return getNumber(this.db, 'seq') ?? 0;
   }
@@ -65,6 +69,10 @@ export class LmdbTreeRead implements TreeRead {
     if (!run) return undefined;
     const cursor = this.#cursor.reset(run);
     return cursor.seek(name) ? cursor.toEntry() : undefined;
+  }
+
+  childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber {
+    return this.entry(directory, name)?.directory ?? 0;
   }
 
   directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined {

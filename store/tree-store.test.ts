@@ -58,10 +58,15 @@ test('a reader finds a view that was dropped and made again', async () => {
   await first.write(txn => void txn.put(rootDirectory, file('of the first')));
   const reader = openTreeReader(folder.path);
   expect(fileCount(reader)).toBe(1);
+  const storeId = () => reader.read(txn => txn.storeId() as never) as string;
+  const idOfFirst = storeId();
+  expect(idOfFirst).toMatch(/^[\w-]{8}$/);
   await first.close();
   for (const name of readdirSync(folder.path)) rmSync(join(folder.path, name));
   const second = await openTreeStore(folder.path);
   await eventually(() => expect(fileCount(reader)).toBe(0));
+  expect(storeId()).toMatch(/^[\w-]{8}$/);
+  expect(storeId()).not.toBe(idOfFirst);
   await second.close();
   await reader.close();
 });
@@ -91,13 +96,33 @@ test('a store of a newer program is refused by a writer, reads as one that canno
   await db.root.close();
   const refusal = {
     code: 'STORE_FORMAT',
-    message: expect.stringContaining('format 7 found, this program reads up to 2.'),
+    message: expect.stringContaining('format 7 found, this program reads up to 3.'),
   };
   await expect(openTreeStore(folder.path)).rejects.toMatchObject(refusal);
   const faults: unknown[] = [];
   const reader = openTreeReader(folder.path, fault => faults.push(fault));
   expect(fileCount(reader)).toBe(0);
   expect(faults).toEqual([expect.objectContaining(refusal)]);
+  await reader.close();
+});
+
+test('a store from before stores had an id is given one', async () => {
+  await (await openTreeStore(folder.path)).close();
+  const db = openDatabases(treePath(), {readOnly: false})!;
+  db.root.transactionSync(() => {
+    void db.meta.remove(Buffer.from('storeId'));
+    putNumber(db, 'format', 2);
+  });
+  await db.root.close();
+  const reader = openTreeReader(folder.path);
+  const storeId = () => reader.read(txn => txn.storeId() as never) as string;
+  expect(storeId()).toBe('');
+  const store = await openTreeStore(folder.path, {newId: 'given'});
+  await eventually(() => expect(storeId()).toBe('given'));
+  await store.close();
+  const again = await openTreeStore(folder.path, {newId: 'another'});
+  expect(storeId()).toBe('given');
+  await again.close();
   await reader.close();
 });
 

@@ -1,9 +1,10 @@
+import {randomBytes} from 'node:crypto';
 import {rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {kinds, newEntryFrom, zeroTime} from '../core/entry/entry.ts';
 import {FustorError} from '../core/errors/fustor-error.ts';
 import {rootName, type TreeReader, type TreeStore} from '../core/tree/tree-store.ts';
-import {type Databases, getNumber, openDatabases} from './databases.ts';
+import {type Databases, getNumber, openDatabases, putText} from './databases.ts';
 import {Environment} from './environment.ts';
 import {fileKind} from './file-header.ts';
 import {tryLock} from './file-lock.ts';
@@ -23,11 +24,12 @@ const changeLogBytesDefault = 64 * 2 ** 20;
 
 /**
  * Opens a view's tree to write: makes it when it is missing, brings an older format up to date. Throws DATA_DIR_UNUSABLE (no
- * access, a network file system, another process has it) or STORE_FORMAT; nothing was changed then.
+ * access, a network file system, another process has it) or STORE_FORMAT; nothing was changed then. `newId` becomes the id of a
+ * store that has none yet.
  */
 export async function openTreeStore(
   directory: string,
-  {changeLogBytesMax = changeLogBytesDefault} = {},
+  {changeLogBytesMax = changeLogBytesDefault, newId = randomId()} = {},
 ): Promise<TreeStore> {
   prepareLocalDirectory(directory);
   const lock = tryLock(join(directory, 'writer.lock'));
@@ -54,8 +56,8 @@ export async function openTreeStore(
       writingTo: db => new LmdbTreeWrite(db, {changeLogBytesMax}),
     });
     try {
-      plant(environment);
-      migrate(environment.db, path);
+      plant(environment, newId);
+      migrate(environment.db, {path, newId});
       environment.writing.forget(); // what a migration changed
       return new WrittenStore(environment, db => new LmdbTreeRead(db), {directory, release: () => lock.release()});
     } catch (error) {
@@ -77,11 +79,16 @@ export function openTreeReader(directory: string, onFault?: OnFault): TreeReader
 }
 
 /** A new store has a root of which nothing is known. Its format is written after it: a reader waits for that. */
-function plant({db, writing: tree}: TreeEnvironment): void {
+function plant({db, writing: tree}: TreeEnvironment, id: string): void {
   if (getNumber(db, 'nextDirectory') !== undefined) return;
   const attributes = {kind: kinds.directory, size: 0, mtime: zeroTime, ctime: zeroTime};
   db.root.transactionSync(() => {
     tree.plant({...newEntryFrom(rootName, attributes), hasAttributes: false});
     tree.flush();
+    putText(db, 'storeId', id);
   });
+}
+
+function randomId(): string {
+  return randomBytes(6).toString('base64url');
 }

@@ -17,9 +17,9 @@ export class ChangePage implements ListPage {
     this.#limit = limit;
   }
 
-  /** All changes up to this one are on this page or before it. */
-  get seq(): number {
-    return this.#reader.place.seq;
+  /** All changes up to it are on this page or before it. */
+  get place(): ChangePlace {
+    return this.#reader.place;
   }
 
   /** Throws CHANGES_GONE. */

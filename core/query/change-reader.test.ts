@@ -76,7 +76,7 @@ test('a row says what happened, where, and what is known there now', async () =>
       integrity_suspect: false,
     },
   ]);
-  expect(at).toBe('5');
+  expect(at).toBe('memory:5');
 });
 
 test('a move within the path is a move; out of it a deletion; into it a creation with all below', async () => {
@@ -95,7 +95,7 @@ test('a move within the path is a move; out of it a deletion; into it a creation
   expect(readFrom('6', {below: '/b'}).rows.map(brief)).toEqual(into);
   expect(readFrom('6', {below: '/b/d3/e'}).rows.map(brief)).toEqual(['created /b/d3/e', 'created /b/d3/e/x']);
   expect(readFrom('6', {below: '/a/d/e'}).rows.map(brief)).toEqual(['deleted /a/d/e']);
-  expect(readFrom('6', {below: '/c'})).toEqual({rows: [], at: '8', isAtEnd: true});
+  expect(readFrom('6', {below: '/c'})).toEqual({rows: [], at: 'memory:8', isAtEnd: true});
 
   const found: string[] = [];
   for (let next = {at: '6', isAtEnd: false}; !next.isAtEnd; ) {
@@ -111,7 +111,20 @@ test('what the log does not reach back to is an error that says so, as is what n
   expect(() => readFrom('2')).toThrow(expect.objectContaining({code: 'CHANGES_GONE', status: 410}));
 });
 
-test.each(['', 'x', '-1', '1.', '1.2.', '1.2.!', '1.2.YQ'])('%j is no place', text => {
+test('a place of another store is an error, wherever this one is; a bare number is one of any', async () => {
+  const place = readFrom('0').at;
+  for (const text of ['a', 'b']) await store.write(txn => void txn.put(rootDirectory, entry(text, kinds.file)));
+  const gone = expect.objectContaining({code: 'CHANGES_GONE', status: 410});
+  expect(readFrom(place).rows).toHaveLength(2);
+  store = openMemoryTree('made-anew');
+  expect(() => readFrom(place)).toThrow(gone);
+  expect(() => readFrom('2')).toThrow(gone);
+  for (const text of ['c', 'd']) await store.write(txn => void txn.put(rootDirectory, entry(text, kinds.file)));
+  expect(() => readFrom(place)).toThrow(gone);
+  expect(readFrom('1')).toMatchObject({rows: [{path: '/d'}], at: 'made-anew:2'});
+});
+
+test.each(['', 'x', '-1', ':1', 'x:', 'a b:1', 'x:y', '1.', '1.2.', '1.2.!', '1.2.YQ'])('%j is no place', text => {
   expect(decodeChangePlace(text)).toBeUndefined();
 });
 
@@ -211,7 +224,7 @@ test('who replays the changes from a tree gets the tree, wherever it looks, howe
       for (const [at, its] of half) if (at < middle) replayed.entries.set(at, its);
       for (const [at, its] of rest) if (at >= middle) replayed.entries.set(at, its);
 
-      let at = encodeChangePlace({seq: seqFrom, ahead, until: undefined} satisfies ChangePlace);
+      let at = encodeChangePlace({store: 'memory', seq: seqFrom, ahead, until: undefined} satisfies ChangePlace);
       const read = (max: number) => {
         const page = readFrom(at, {below, max});
         for (const row of page.rows) replayed.apply(row);

@@ -48,10 +48,12 @@ export class ChangeReader {
    * CHANGES_GONE.
    */
   read(txn: TreeRead, tell: (change: ToldChange) => boolean): boolean {
-    const {seq: since} = this.#place;
+    const store = txn.storeId();
+    if (store === '') return true; // it cannot be read now, or there is none yet
     const newest = txn.seq();
-    if (newest === 0) return true; // it cannot be read now, or nothing is known of it yet
-    if (since < txn.changesFrom() || since > newest) throw changesGone(since, txn);
+    this.#check(txn, store, newest);
+    this.#place = {...this.#place, store};
+    const {seq: since} = this.#place;
     const tellAt: Tell = json => tell({json, place: encodeChangePlace(this.#place)});
     let looked = 0;
     for (const change of txn.changes(since)) {
@@ -59,6 +61,15 @@ export class ChangeReader {
     }
     this.#end(newest);
     return true;
+  }
+
+  #check(txn: TreeRead, store: string, newest: number): void {
+    const {store: ofStore, seq: since} = this.#place;
+    if (ofStore !== '' && ofStore !== store) throw changesGone(otherView(since), txn);
+    if (since > newest) throw changesGone(`The newest change of the view is ${newest}. ${otherView(since)}`, txn);
+    const from = txn.changesFrom();
+    if (since < from)
+      throw changesGone(`The log of changes does not reach back to ${since} any more, only to ${from}.`, txn);
   }
 
   /** False when no more is wanted; the change may then not be told to its end. */
@@ -148,14 +159,13 @@ function row({seq, change, path, from, kind}: Row, entry?: Shown): string {
   });
 }
 
-function changesGone(since: number, txn: TreeRead): FustorError {
-  const from = txn.changesFrom();
-  const message =
-    since > txn.seq()
-      ? `The newest change of the view is ${txn.seq()}: it is another view than the one that had ${since}.`
-      : `The log of changes does not reach back to ${since} any more, only to ${from}.`;
+function otherView(since: number): string {
+  return `The view was made anew: it is another than the one that had ${since}.`;
+}
+
+function changesGone(message: string, txn: TreeRead): FustorError {
   return new FustorError('CHANGES_GONE', message, {
     hint: 'Read the tree again with fs/tree, and go on from "changes_since" of its meta.',
-    details: {from_seq: from},
+    details: {from_seq: txn.changesFrom()},
   });
 }

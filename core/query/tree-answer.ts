@@ -4,14 +4,15 @@ import {PackedCursor, packRun} from '../entry/packed.ts';
 import {type Path, rootPath, splitPath} from '../entry/path.ts';
 import type {DirectoryRecord, TreeRead} from '../tree/tree-store.ts';
 import {ByteBuffer} from './byte-buffer.ts';
-import {encodeChangePlace} from './change-place.ts';
+import {type ChangePlace, encodeChangePlace, newestPlace} from './change-place.ts';
 import {encodeCursor} from './cursor.ts';
 import {DirectoryPath} from './directory-path.ts';
 import {DirectoryWalk} from './directory-walk.ts';
 import {type Meta, type MetaJob, readMeta} from './meta.ts';
 import type {NodeField} from './node-field.ts';
+import type {SettledQuery} from './read-settled.ts';
 import {RenderedRuns} from './rendered-runs.ts';
-import {type Found, resolve} from './resolve.ts';
+import {type Found, isCompleteBelow, resolve} from './resolve.ts';
 import {type TreeFormat, treeFormats} from './tree-format.ts';
 import {TreeWalk, type WalkOptions} from './tree-walk.ts';
 import {type Extent, extents, type TreeWriter} from './tree-writer.ts';
@@ -27,6 +28,9 @@ export type TreeQuery = WalkOptions & {
   fields?: readonly NodeField[] | undefined;
   /** Told in `meta`. */
   job?: MetaJob | undefined;
+  /** Told in `meta` in place of what is so at the end: see `firstTold`. */
+  firstTold?: Partial<Meta> | undefined;
+  settled?: SettledQuery | undefined;
 };
 
 /** A first chunk is made when the request comes, so one of a long answer is small; it goes on in its turn. */
@@ -54,7 +58,8 @@ export class TreeAnswer {
   #out: ByteBuffer;
   #walk: TreeWalk | DirectoryWalk | undefined;
   #extent: Extent = extents.leaf;
-  #seqFrom: number | undefined;
+  #from: ChangePlace | undefined;
+  #found: Found | undefined;
   /** The newest; for a format that does not have it in its bytes. `seq_from` on are only there when the answer is done. */
   meta: Meta | undefined;
   isDone = false;
@@ -79,18 +84,18 @@ export class TreeAnswer {
    * are not to be written to. All together have about `bytesMax` bytes, never more than 64 KiB above that.
    */
   nextPieces(txn: TreeRead, nowMs: number, bytesMax = chunkBytesMax): Buffer[] | undefined {
-    const isFirst = this.#seqFrom === undefined;
+    const isFirst = this.#from === undefined;
     if (!isFirst) this.#out = this.#ownOut(bytesMax);
     const out = this.#out;
     out.length = 0; // an answer that failed may have left a part of itself
     if (this.#isBroken) throw new Error('An answer goes on behind a chunk that failed.');
     this.#isBroken = true;
     const pieces: Buffer[] = [];
-    let found: Found | undefined;
+    let found = this.#found && foundNow(txn, this.#found);
     let bytes = bytesMax;
     if (isFirst) {
-      this.#seqFrom = txn.seq();
-      found = resolve(txn, this.#query.path);
+      this.#from = newestPlace(txn);
+      found = this.#found = resolve(txn, this.#query.path);
       if (!found.entry) {
         this.#isBroken = false;
         return undefined;
@@ -100,9 +105,7 @@ export class TreeAnswer {
       if (this.#walk instanceof TreeWalk) bytes = Math.min(bytesMax, firstBytes);
     }
     this.#walk?.write(txn, out, bytes);
-    if (!this.#walk || this.#walk.isAtEnd || this.#walk.isAtLimit) {
-      this.#end(txn, nowMs, found ?? resolve(txn, this.#query.path));
-    }
+    if (!this.#walk || this.#walk.isAtEnd || this.#walk.isAtLimit) this.#end(txn, nowMs, found!);
     pieces.push(isFirst ? out.take() : out.written);
     this.#isBroken = false;
     return pieces;
@@ -158,8 +161,8 @@ export class TreeAnswer {
     else if (this.#extent !== extents.leaf) this.#writer.close(out);
     this.meta = {
       ...this.#metaNow(txn, nowMs, found),
-      seq_from: this.#seqFrom!,
-      changes_since: encodeChangePlace({seq: this.#seqFrom!, ahead: txn.seq(), until: undefined}),
+      seq_from: this.#from!.seq,
+      changes_since: encodeChangePlace({...this.#from!, ahead: txn.seq()}),
       next_cursor: hasMore ? encodeCursor(this.#query.path, walk.lastNames) : null,
     };
     this.#writer.end(out, this.meta);
@@ -167,6 +170,13 @@ export class TreeAnswer {
   }
 
   #metaNow(txn: TreeRead, nowMs: number, found: Found): Meta {
-    return {...readMeta(txn, {view: this.#query.view, nowMs}, found), ...this.#query.job};
+    const {view, settled, firstTold, job} = this.#query;
+    return {...readMeta(txn, {view, nowMs, settled}, found), ...firstTold, ...job};
   }
+}
+
+/** What is told of is the directory that the path led to in the beginning, also when it leads elsewhere by now. */
+function foundNow(txn: TreeRead, {entry, record}: Found): Found {
+  const now = record && txn.directory(record.number);
+  return {entry, record: now, isComplete: record === undefined || isCompleteBelow(now)};
 }

@@ -8,7 +8,7 @@ test('a store is brought from its format to the newest, step by step, in one tra
   using folder = temporaryFolder();
   const path = join(folder.path, 'tree.mdb');
   const db = openDatabases(path, {readOnly: false})!;
-  migrate(db, path);
+  migrate(db, {path, newId: 'id'});
   expect(getNumber(db, 'format')).toBe(currentFormat);
 
   const [first, second, third] = [currentFormat, currentFormat + 1, currentFormat + 2];
@@ -21,13 +21,17 @@ test('a store is brought from its format to the newest, step by step, in one tra
     },
   });
   const failing = {to: third, run: () => expect.fail('on purpose')};
-  expect(() => migrate(db, path, {to: third, steps: [step(first), step(second), failing]})).toThrow('on purpose');
+  expect(() => migrate(db, {path, newId: 'id'}, {to: third, steps: [step(first), step(second), failing]})).toThrow(
+    'on purpose',
+  );
   expect([getNumber(db, 'format'), getNumber(db, `step ${second}`)]).toEqual([currentFormat, undefined]);
 
   ran.length = 0;
-  migrate(db, path, {to: third, steps: [step(first), step(second), step(third)]});
+  migrate(db, {path, newId: 'id'}, {to: third, steps: [step(first), step(second), step(third)]});
   expect(ran).toEqual([second, third]);
   expect(getNumber(db, 'format')).toBe(third);
-  expect(() => migrate(db, path)).toThrow(`format ${third} found, this program reads up to ${currentFormat}`);
+  expect(() => migrate(db, {path, newId: 'id'})).toThrow(
+    `format ${third} found, this program reads up to ${currentFormat}`,
+  );
   await closeDatabases(path, db);
 });

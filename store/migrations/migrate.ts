@@ -1,23 +1,31 @@
 import {FustorError} from '../../core/errors/fustor-error.ts';
-import {type Databases, getNumber, putNumber} from '../databases.ts';
+import {type Databases, getNumber, putNumber, putText} from '../databases.ts';
 
-/** Brings a store from the format before its number to its number, inside the write transaction that is current. */
-export type Migration = {to: number; run(db: Databases): void};
+/**
+ * Brings a store from the format before its number to its number, inside the write transaction that is current. `newId` is for
+ * a store that has none yet.
+ */
+export type Migration = {to: number; run(db: Databases, newId: string): void};
 
 /** In order, without gaps. A format never changes without one: a store is years old before it is opened again. */
 const migrations: readonly Migration[] = [
   // The log of changes, which knows nothing from before it.
   {to: 2, run: db => putNumber(db, 'changesFrom', getNumber(db, 'seq') ?? 0)},
+  {to: 3, run: (db, newId) => putText(db, 'storeId', newId)},
 ];
-export const currentFormat = 2;
+export const currentFormat = 3;
 
 /** Throws STORE_FORMAT for a store of a newer program. All steps happen in one transaction, or none does. */
-export function migrate(db: Databases, path: string, {to = currentFormat, steps = migrations} = {}): void {
+export function migrate(
+  db: Databases,
+  {path, newId}: {path: string; newId: string},
+  {to = currentFormat, steps = migrations} = {},
+): void {
   const found = getNumber(db, 'format');
   if (found === to) return;
   if (found !== undefined && found > to) throw unreadableFormat(path, found, to);
   db.root.transactionSync(() => {
-    if (found !== undefined) for (const step of steps) if (step.to > found) step.run(db);
+    if (found !== undefined) for (const step of steps) if (step.to > found) step.run(db, newId);
     putNumber(db, 'format', to);
   });
 }

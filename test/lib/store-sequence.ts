@@ -19,6 +19,8 @@ import {directory, listing, look, move, path, remove, second, settings, start, u
  * sequence from what is stored: `node store-sequence.ts FOLDER`; it tells each commit that is acknowledged, one to a line.
  */
 export const commits = Number(process.env.FUSTOR_COMMITS ?? 18);
+/** Of every store that does the sequence, so that all come to the same bytes. */
+export const newId = 'sequence';
 const stepName = 'step';
 const agents = ['a', 'b'] as const;
 type Agent = (typeof agents)[number];
@@ -150,7 +152,7 @@ if (import.meta.main) {
     faults === undefined
       ? () => {}
       : dlopen(faults, {faults_mark: {arguments: ['i64'], return: 'void'}}).functions.faults_mark;
-  const store = await openTreeStore(process.argv[2]!);
+  const store = await openTreeStore(process.argv[2]!, {newId});
   for (;;) {
     const done = store.read(storedCommits);
     mark(BigInt(done));

@@ -45,7 +45,7 @@ export const changes: Verb<Flags> = {
     }
     if (isJson) await io.write(json.end());
     else for (const notice of metaNotices(last)) io.notice(notice);
-    const next = last.next_cursor ?? last.to_seq;
+    const next = last.next_cursor ?? last.changes_since ?? last.to_seq;
     if (!isJson && next !== undefined) io.notice(`Go on with --since ${next}`);
     return 0;
   },

@@ -20,7 +20,7 @@ const put = (directory: number, name: string, kind: Kind = kinds.file, size = 3)
 
 beforeEach(async () => {
   folder = temporaryFolder();
-  store = await openTreeStore(folder.path, {changeLogBytesMax: 3_000});
+  store = await openTreeStore(folder.path, {changeLogBytesMax: 3_000, newId: 'store'});
   leaving = new AbortController();
   app = gatewayApp(store, leaving.signal);
   const a = await put(rootDirectory, 'a', kinds.directory);
@@ -57,8 +57,8 @@ test('only those at or below a path; pages; lines', async () => {
     'deleted',
   ]);
   const first = await ask('since=0&limit=3');
-  expect(first.body.meta).toMatchObject({to_seq: 3, next_cursor: '3'});
-  expect((await ask('since=0&cursor=3')).body.data).toHaveLength(1);
+  expect(first.body.meta).toMatchObject({to_seq: 3, next_cursor: 'store:3', changes_since: 'store:3'});
+  expect((await ask('since=0&cursor=store:3')).body.data).toHaveLength(1);
   const lines = (await ask('since=2&format=ndjson')).text.trimEnd().split('\n');
   expect(lines.map(line => JSON.parse(line))).toEqual([
     expect.objectContaining({seq: 3}),
@@ -77,6 +77,14 @@ test('what the log does not have any more is gone, with what is known in meta', 
   });
   expect((await ask(`since=${body.error.details.from_seq}`)).status).toBe(200);
   expect((await ask('since=1000')).status).toBe(410);
+});
+
+test('what a view had that was dropped and made anew is gone, and not taken for what this one had', async () => {
+  const {status, body} = await ask('since=dropped:2');
+  expect({status, code: body.error.code}).toEqual({status: 410, code: 'CHANGES_GONE'});
+  expect((await ask('cursor=store:2')).body.data).toHaveLength(2);
+  const headers = {...readerHeaders, 'last-event-id': 'dropped:2'};
+  expect((await app.request('/api/v1/fs/watch', {headers})).status).toBe(410);
 });
 
 test.each(['since=x', 'since=1&cursor=', 'format=xml', 'limit=0', 'sinc=1'])('%s is refused', async query => {
@@ -112,14 +120,14 @@ async function watch(query: string, headers: Record<string, string> = {}) {
 test('changes come as events as they happen, and a client goes on behind the last that it heard', async () => {
   const stream = await watch('since=2');
   expect(await stream.next(2)).toMatchObject([
-    {id: '3', path: '/b'},
-    {id: '4', change: 'moved', from: '/a/x', path: '/y'},
+    {id: 'store:3', path: '/b'},
+    {id: 'store:4', change: 'moved', from: '/a/x', path: '/y'},
   ]);
   await put(rootDirectory, 'new');
-  expect((await stream.next(3)).at(-1)).toMatchObject({id: '5', change: 'created', path: '/new', size: 3});
-  expect(stream.all()).toMatch(/^retry: 1000\nid: 2\n\n/);
-  const again = await watch('since=0', {'last-event-id': '4'});
-  expect(await again.next(1)).toMatchObject([{id: '5'}]);
+  expect((await stream.next(3)).at(-1)).toMatchObject({id: 'store:5', change: 'created', path: '/new', size: 3});
+  expect(stream.all()).toMatch(/^retry: 1000\nid: store:2\n\n/);
+  const again = await watch('since=0', {'last-event-id': 'store:4'});
+  expect(await again.next(1)).toMatchObject([{id: 'store:5'}]);
 });
 
 test('without a place it begins now', async () => {
@@ -134,7 +142,7 @@ test('a gateway that leaves ends the stream with the place to go on from', async
   await put(rootDirectory, 'elsewhere');
   await vi.waitFor(async () => expect((await ask('since=4')).body.data).toHaveLength(1));
   leaving.abort();
-  expect(await stream.end()).toMatch(/: come again\nid: [45]\n\n$/);
+  expect(await stream.end()).toMatch(/: come again\nid: store:[45]\n\n$/);
 });
 
 test('a place that is gone is 410 at once, and an event for who fell behind', async () => {

@@ -1,10 +1,10 @@
 import type {Path} from '../../../core/entry/path.ts';
-import {type ChangePlace, encodeChangePlace} from '../../../core/query/change-place.ts';
+import {type ChangePlace, encodeChangePlace, newestPlace} from '../../../core/query/change-place.ts';
 import {ChangeReader} from '../../../core/query/change-reader.ts';
 import type {TreeReader} from '../../../core/tree/tree-store.ts';
 
-/** Changes as server-sent events. `seq` is that of the view when they were read. */
-export type WatchChunk = {bytes: Buffer; place: ChangePlace; isAtEnd: boolean; seq: number};
+/** Changes as server-sent events. `now` is where the view was when they were read. */
+export type WatchChunk = {bytes: Buffer; place: ChangePlace; isAtEnd: boolean; now: string};
 
 /** How often the store is asked whether there is something new, while somebody watches. One look takes some microseconds. */
 const lookEveryMs = 10;
@@ -20,7 +20,7 @@ export class WatchedView {
   readonly #reader: TreeReader;
   readonly #waiting = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
-  #seq = -1;
+  #now = '';
   readonly #chunks = new Map<string, WatchChunk>();
 
   constructor(reader: TreeReader) {
@@ -30,8 +30,8 @@ export class WatchedView {
   /** What comes behind a place. Throws CHANGES_GONE. */
   chunk(path: Path, place: ChangePlace): WatchChunk {
     return this.#reader.read(txn => {
-      const seq = txn.seq();
-      if (seq !== this.#seq) this.#isNow(seq);
+      const now = encodeChangePlace(newestPlace(txn));
+      if (now !== this.#now) this.#isNow(now);
       const key = `${encodeChangePlace(place)} ${path}`;
       const kept = this.#chunks.get(key);
       if (kept) return kept;
@@ -43,15 +43,15 @@ export class WatchedView {
         length += json.length;
         return events.length < chunkRows && length < chunkBytes;
       });
-      const chunk = {bytes: Buffer.from(events.join('')), place: reader.place, isAtEnd, seq};
+      const chunk = {bytes: Buffer.from(events.join('')), place: reader.place, isAtEnd, now};
       if (this.#chunks.size < keptMax) this.#chunks.set(key, chunk);
       return chunk;
     });
   }
 
-  /** Resolves when the view is not at `seq` any more (true), when the time is over, and when `signal` aborts. */
-  news(seq: number, {ms, signal}: {ms: number; signal: AbortSignal}): Promise<boolean> {
-    if (seq !== this.#seq || signal.aborted) return Promise.resolve(!signal.aborted);
+  /** Resolves when the view is not at `now` any more (true), when the time is over, and when `signal` aborts. */
+  news(now: string, {ms, signal}: {ms: number; signal: AbortSignal}): Promise<boolean> {
+    if (now !== this.#now || signal.aborted) return Promise.resolve(!signal.aborted);
     return new Promise(resolve => {
       const done = (hasNews: boolean) => {
         this.#waiting.delete(onNews);
@@ -71,13 +71,13 @@ export class WatchedView {
   #look(): void {
     this.#timer = undefined;
     if (this.#waiting.size === 0) return;
-    const seq = this.#reader.read(txn => txn.seq());
-    if (seq !== this.#seq) this.#isNow(seq);
+    const now = this.#reader.read(txn => encodeChangePlace(newestPlace(txn)));
+    if (now !== this.#now) this.#isNow(now);
     if (this.#waiting.size > 0) this.#timer = setTimeout(() => this.#look(), lookEveryMs);
   }
 
-  #isNow(seq: number): void {
-    this.#seq = seq;
+  #isNow(now: string): void {
+    this.#now = now;
     this.#chunks.clear();
     for (const tell of [...this.#waiting]) tell();
   }

@@ -2,8 +2,8 @@ import {join} from 'node:path';
 import {readRecords} from '../../../cmd/shell/part-record.ts';
 import type {Site} from '../../lib/site.ts';
 import {download} from '../download.ts';
-import {anonymousBytesOf} from '../gateway.ts';
 import {median} from '../load.ts';
+import {anonymousBytesOf} from '../process-usage.ts';
 import type {Stage} from '../stage.ts';
 
 const authorization = {authorization: 'Bearer key-of-the-scripts'};

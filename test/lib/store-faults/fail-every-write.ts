@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import {isStoreError} from '../../../store/store-error.ts';
 import {openTreeStore} from '../../../store/tree-store.ts';
 import {wrongTotals} from '../recount.ts';
-import {bodiesOf, commits, storedCommits} from '../store-sequence.ts';
+import {bodiesOf, commits, newId, storedCommits} from '../store-sequence.ts';
 
 /**
  * A program, run with the library that makes calls fail: `node fail-every-write.ts FOLDER`. Does the sequence once for each
@@ -28,7 +28,7 @@ const {functions: faults} = dlopen(process.env.FUSTOR_FAULTS_LIBRARY!, {
 const refused: Record<string, number> = {};
 
 for (const [index, {error, isShort, count}] of failures.entries()) {
-  const store = await openTreeStore(join(process.argv[2]!, String(index)));
+  const store = await openTreeStore(join(process.argv[2]!, String(index)), {newId});
   for (let done = 0, call = 1; done < commits; call++) {
     faults.faults_fail(error, isShort, BigInt(call), count);
     const outcomes = await Promise.allSettled(bodiesOf(done + 1).map(body => store.write(body)));

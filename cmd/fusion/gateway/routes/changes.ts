@@ -1,7 +1,12 @@
 import {z} from '@hono/zod-openapi';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
 import {ChangePage} from '../../../../core/query/change-page.ts';
-import {type ChangePlace, decodeChangePlace} from '../../../../core/query/change-place.ts';
+import {
+  type ChangePlace,
+  decodeChangePlace,
+  encodeChangePlace,
+  oldestPlace,
+} from '../../../../core/query/change-place.ts';
 import {readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {
@@ -13,17 +18,21 @@ import {
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
+import {sendPage} from '../send-page.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
-import {pageAnswer} from './page-answer.ts';
 import {errorBody, json, meta} from './schemas.ts';
 import {viewRoute} from './view-route.ts';
 
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
   since: z
     .string()
     .optional()
-    .describe('A `seq`: what changed behind it. Default: all that the log still has (`meta.from_seq`).'),
+    .describe(
+      '`changes_since` of an answer, or a `seq`: what changed behind it. Default: all that the log still has (`meta.from_seq`).',
+    ),
   limit: integerParameter({min: 1, max: 10_000})
     .optional()
     .describe('Changes in one answer, at most about 256 KiB of them; `next_cursor` goes on. Default: 1000.'),
@@ -56,27 +65,42 @@ export const change = z
   });
 const changesMeta = meta.extend({
   from_seq: z.number().int(),
-  to_seq: z.number().int().describe('All changes up to this one have been told: `since` of the next request.'),
+  to_seq: z
+    .number()
+    .int()
+    .describe(
+      'All changes up to this one have been told. `changes_since` says the same, and of which store: a view that was ' +
+        'made anew meanwhile is then told apart.',
+    ),
 });
 export const gone = json(errorBody, 'The log of changes does not reach back so far: read the tree again.');
 
 /** `GET …/fs/changes`: what changed since a `seq`, from the store alone. */
-export function changesRoutes(app: GatewayApp, {views, clock, turns}: GatewayParts): void {
+export function changesRoutes(app: GatewayApp, {views, clock, ...sending}: GatewayParts): void {
   const answer = async (context: GatewayContext, view: View): Promise<Response> => {
     const asked = parseParameters(readParameters(queryOf(context), names), parameters);
     const path = requestedPath(asked);
     const place = placeOf(view, asked.cursor ?? asked.since);
+    const sync = await syncPoint(context, view, asked);
     const page = new ChangePage({path, place, limit: asked.limit ?? limitDefault});
-    const metaNow = () =>
-      view.reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, path)));
+    const metaNow = () => ({
+      ...view.reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, path))),
+      ...sync,
+    });
     try {
-      await turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
+      await sending.turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
     } catch (error) {
       if (!(error instanceof FustorError)) throw error;
       return Response.json({...error.toBody(), meta: metaNow()}, {status: error.status});
     }
-    const full = {...metaNow(), from_seq: place.seq, to_seq: page.seq, next_cursor: page.nextCursor};
-    return pageAnswer(page.rows, full, asked.format);
+    const full = {
+      ...metaNow(),
+      from_seq: place.seq,
+      to_seq: page.place.seq,
+      changes_since: encodeChangePlace(page.place),
+      next_cursor: page.nextCursor,
+    };
+    return sendPage(context, {rows: page.rows, meta: full, format: asked.format}, sending);
   };
   const description = {
     name: 'fs/changes',
@@ -87,12 +111,12 @@ export function changesRoutes(app: GatewayApp, {views, clock, turns}: GatewayPar
   viewRoute(app, views, description, answer);
 }
 
-/** Where to begin. Without a text where the log does. Throws BAD_REQUEST. */
+/** Where to begin. Without a text where the log does; a bare number is one of the store that is there now. Throws BAD_REQUEST. */
 export function placeOf(view: View, text: string | undefined): ChangePlace {
-  if (text === undefined) return {seq: view.reader.read(txn => txn.changesFrom()), ahead: 0, until: undefined};
+  if (text === undefined) return view.reader.read(oldestPlace);
   const place = decodeChangePlace(text);
-  if (place) return place;
+  if (place) return place.store === '' ? {...place, store: view.reader.read(txn => txn.storeId())} : place;
   throw new FustorError('BAD_REQUEST', `"${text}" is not a place among the changes.`, {
-    hint: 'Send the "seq" of an answer, "next_cursor" of the answer before, or the id of an event.',
+    hint: 'Send "changes_since" or the "seq" of an answer, "next_cursor" of the answer before, or the id of an event.',
   });
 }

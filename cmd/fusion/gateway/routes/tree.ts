@@ -2,8 +2,10 @@ import {z} from '@hono/zod-openapi';
 import {toText} from '../../../../core/entry/byte-string.ts';
 import type {Path} from '../../../../core/entry/path.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
+import {firstTold, treeTag} from '../../../../core/query/answer-tag.ts';
 import {decodeCursor} from '../../../../core/query/cursor.ts';
 import {type MetaJob, readMeta} from '../../../../core/query/meta.ts';
+import type {SettledQuery} from '../../../../core/query/read-settled.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {AnswerParts, TreeAnswer} from '../../../../core/query/tree-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
@@ -16,14 +18,19 @@ import {
   requestedPath,
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {freshnessParameters, settledQuery, unmetRequirement} from '../freshness.ts';
+import {askedOf, isKept, notModified} from '../not-modified.ts';
 import {orderScan} from '../order-scan.ts';
 import {type SendParts, sendChunks} from '../send-chunks.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
-import {errorAnswers, inFormats, meta, node} from './schemas.ts';
+import {errorAnswers, inFormats, meta, node, notModifiedAnswer, unmetAnswer} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
+  ...freshnessParameters,
   recursive: booleanParameter
     .optional()
     .describe('Everything below, not only what is in the directory. Default: false.'),
@@ -38,6 +45,11 @@ const parameters = z.object({
     .describe('Also has the leader scan this path; `meta.job` tells the job. With a cursor it is not asked again.'),
 });
 const names = Object.keys(parameters.shape);
+
+/** Those on which an answer depends in no other way than its tag does. */
+const tagged = ['path', 'path_b64', 'recursive', 'max_depth', 'only_path', 'fields', 'format', 'limit', 'cursor'];
+/** In place of the first chunk of an answer that the client has already. */
+const kept = Symbol('kept');
 
 /** An engine that is there makes a job in milliseconds. */
 const scanTimeoutMs = 500;
@@ -58,7 +70,12 @@ export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}:
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: inFormats(z.object({data: node, meta}), 'The tree.'), ...errorAnswers},
+      responses: {
+        200: inFormats(z.object({data: node, meta}), 'The tree.'),
+        304: notModifiedAnswer,
+        ...unmetAnswer,
+        ...errorAnswers,
+      },
     });
   }
 }
@@ -68,7 +85,8 @@ async function answerTree(
   view: View,
   {clock, answers, sending}: {clock: Clock; answers: AnswerParts; sending: SendParts},
 ): Promise<Response> {
-  const asked = parseParameters(readParameters(queryOf(context), names), parameters);
+  const raw = readParameters(queryOf(context), names);
+  const asked = parseParameters(raw, parameters);
   const path = requestedPath(asked);
   const after = asked.cursor === undefined ? undefined : decodeCursor(path, asked.cursor);
   if (asked.cursor !== undefined && after === undefined) {
@@ -77,11 +95,18 @@ async function answerTree(
     });
   }
   const depthMax = asked.max_depth ?? (asked.recursive ? Number.POSITIVE_INFINITY : 1);
+  const sync = await syncPoint(context, view, asked);
   const isScanAsked = asked.on_demand_scan === true && after === undefined;
-  const job = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
+  const isTagged = [...raw.keys()].every(name => tagged.includes(name));
+  const scan = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
+  const job = {...scan, ...sync};
+  const settled = await settledQuery(context, view, path, asked);
+  const refused = unmetRequirement(view, asked, {path, clock, settled});
+  if (refused) return refused;
   const query = {
     view: view.name,
     path,
+    settled,
     after,
     job,
     depthMax,
@@ -89,16 +114,25 @@ async function answerTree(
     limit: asked.limit ?? Number.POSITIVE_INFINITY,
   };
   let answer: TreeAnswer;
+  let etag: string | undefined;
   const next = (bytesMax: number) => view.reader.read(txn => answer.nextPieces(txn, clock.now(), bytesMax));
   const begin = () =>
     view.reader.read(txn => {
-      answer = new TreeAnswer(query, answers); // anew when the store turns out to be damaged
-      return answer.nextPieces(txn, clock.now(), sending.waiting.chunkBytes);
+      const nowMs = clock.now();
+      const found = resolve(txn, path);
+      const known = readMeta(txn, {view: view.name, nowMs}, found);
+      const tag = () => treeTag(txn, {asked: askedOf(context, view), meta: known}, {found, depth: depthMax});
+      etag = isTagged ? tag() : undefined;
+      if (etag !== undefined && found.entry && isKept(context, etag)) return kept;
+      const told = firstTold(known, depthMax);
+      answer = new TreeAnswer({...query, firstTold: told}, answers); // anew when the store turns out to be damaged
+      return answer.nextPieces(txn, nowMs, sending.waiting.chunkBytes);
     });
   const first = depthMax > 1 ? await sending.turns.first(begin) : begin();
-  if (first === undefined) return pathNotFound(view, path, clock, job);
+  if (first === kept) return notModified(etag!);
+  if (first === undefined) return pathNotFound(view, path, clock, {...job, settled});
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
-  const chunks = {first, next: rest, isDone: answer!.isDone, ...formatOf(query.format, () => answer.meta)};
+  const chunks = {first, next: rest, isDone: answer!.isDone, etag, ...formatOf(query.format, () => answer.meta)};
   return sendChunks(context, chunks, sending);
 }
 
@@ -119,8 +153,13 @@ async function askForScan(
 }
 
 /** 404 with the `meta` of the place, so that a script can tell "does not exist" from "not seen yet". */
-export function pathNotFound(view: View, path: Path, clock: Clock, job: MetaJob = {}): Response {
-  const place = {view: view.name, nowMs: clock.now()};
+export function pathNotFound(
+  view: View,
+  path: Path,
+  clock: Clock,
+  {settled, ...job}: MetaJob & {settled?: SettledQuery | undefined} = {},
+): Response {
+  const place = {view: view.name, nowMs: clock.now(), settled};
   const known = view.reader.read(txn => {
     const found = resolve(txn, path);
     const meta = readMeta(txn, place, found);

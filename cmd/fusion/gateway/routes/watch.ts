@@ -1,6 +1,6 @@
 import {z} from '@hono/zod-openapi';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
-import {type ChangePlace, encodeChangePlace} from '../../../../core/query/change-place.ts';
+import {type ChangePlace, encodeChangePlace, newestPlace} from '../../../../core/query/change-place.ts';
 import {parseParameters, pathParameters, readParameters, requestedPath} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {sendEvents} from '../send-events.ts';
@@ -14,7 +14,9 @@ const parameters = z.object({
   since: z
     .string()
     .optional()
-    .describe('A `seq`: begins behind it. Default: now. The header Last-Event-ID goes before it.'),
+    .describe(
+      '`changes_since` of an answer, or a `seq`: begins behind it. Default: now. The header Last-Event-ID goes before it.',
+    ),
 });
 const names = Object.keys(parameters.shape);
 
@@ -39,7 +41,7 @@ export function watchRoutes(app: GatewayApp, {views, turns, waiting, log, leavin
     const asked = parseParameters(readParameters(queryOf(context), names), parameters);
     const path = requestedPath(asked);
     const since = context.req.header('last-event-id') || asked.since;
-    const place = since === undefined ? newestOf(view) : placeOf(view, since);
+    const place = since === undefined ? view.reader.read(newestPlace) : placeOf(view, since);
     const feed = watchedOf(view);
     const chunkAt = (from: ChangePlace) => turns.first(() => feed.chunk(path, from));
     const first = await chunkAt(place);
@@ -71,7 +73,7 @@ async function* follow({place, first, chunkAt, news, signal}: Following): AsyncG
   yield Buffer.from(`retry: ${retryMs}\nid: ${encodeChangePlace(place)}\n\n`);
   for (let chunk = first; ; ) {
     if (chunk.bytes.byteLength > 0) yield chunk.bytes;
-    const hasNews = !chunk.isAtEnd || (await news(chunk.seq, {ms: heartbeatMs, signal}));
+    const hasNews = !chunk.isAtEnd || (await news(chunk.now, {ms: heartbeatMs, signal}));
     if (signal.aborted) {
       yield comment('come again', chunk.place);
       return;
@@ -90,8 +92,4 @@ async function* follow({place, first, chunkAt, news, signal}: Following): AsyncG
 /** Nothing to tell, but how far the changes of other paths have come: they need not be looked at again. */
 function comment(text: string, place: ChangePlace): Buffer {
   return Buffer.from(`: ${text}\nid: ${encodeChangePlace(place)}\n\n`);
-}
-
-function newestOf(view: View): ChangePlace {
-  return {seq: view.reader.read(txn => txn.seq()), ahead: 0, until: undefined};
 }
