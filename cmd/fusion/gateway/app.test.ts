@@ -189,6 +189,8 @@ test('the document of the API names every route and every parameter of fs/tree',
     ...[
       'path',
       'path_b64',
+      'sync',
+      'sync_timeout',
       'settled',
       'require',
       'recursive',
