@@ -1,15 +1,16 @@
 import {fromBytes, toBytes} from '../entry/byte-string.ts';
-import {compareTimes, type FileTime, type Kind, kindNames} from '../entry/entry.ts';
+import {compareTimes, type FileTime, type Kind} from '../entry/entry.ts';
 import type {PackedCursor} from '../entry/packed.ts';
 import {isBelow, isPath, joinPath, type Path, rootPath} from '../entry/path.ts';
 import type {TreeRead} from '../tree/tree-store.ts';
+import {ByteBuffer} from './byte-buffer.ts';
+import {DirectoryPath} from './directory-path.ts';
 import {EntryWalk} from './entry-walk.ts';
-import {exactObject, exactTime} from './exact-object.ts';
-import {nameFields} from './json-values.ts';
-import {type ListPage, pageBytesMax} from './list-page.ts';
+import {pageBytesMax} from './list-page.ts';
 import type {NameMatch} from './name-match.ts';
 import {resolve} from './resolve.ts';
 import {decodePlace, encodePlace, type Place, RunScan} from './run-scan.ts';
+import {extents, type TreeWriter} from './tree-writer.ts';
 
 /** What an entry must be, beside its name. Of one whose attributes are not known only the kind is. */
 export type SearchFilter = {
@@ -20,11 +21,12 @@ export type SearchFilter = {
   modifiedBefore: FileTime | undefined;
 };
 
-export type Search = {path: Path; limit: number; match: NameMatch; filter: SearchFilter};
+export type Search = {path: Path; limit: number; match: NameMatch; filter: SearchFilter; writer: TreeWriter};
 
 /** Where a page begins, in the order in which a search of its path goes. */
 export type SearchStart = {after: Path | undefined; place: Place | undefined};
 
+const firstBytes = 4 * 1024;
 /** Entries, and runs, that are looked at in one slice: a millisecond or so. */
 const sliceEntries = 4_000;
 const sliceRuns = 300;
@@ -34,28 +36,38 @@ const sliceRuns = 300;
  * it goes through the store from its beginning to its end, elsewhere from directory to directory; a run of entries that
  * cannot hold what is wanted is passed over without a look at its names.
  */
-export class SearchPage implements ListPage {
+export class SearchPage {
   readonly #search: Search;
   readonly #start: SearchStart;
   readonly #hasAttributeFilter: boolean;
   #scan: RunScan | undefined;
   #walk: EntryWalk | undefined;
-  #bytes = 0;
+  readonly #out = new ByteBuffer(firstBytes);
+  readonly #parent = new DirectoryPath();
+  #count = 0;
   #isFull = false;
-  readonly rows: string[] = [];
+  /** Final when the page is complete. */
   nextCursor: string | null = null;
 
   constructor(search: Search, start: SearchStart) {
     this.#search = search;
     this.#start = start;
+    search.writer.beginList(this.#out);
     const {sizeMin, sizeMax, modifiedAfter, modifiedBefore} = search.filter;
     const isAnySize = sizeMin === 0 && sizeMax === Number.POSITIVE_INFINITY;
     this.#hasAttributeFilter = !isAnySize || modifiedAfter !== undefined || modifiedBefore !== undefined;
   }
 
+  /** Looks at some more entries, in a snapshot of its own. True when the page is complete. */
   slice(txn: TreeRead): boolean {
     const isAtEnd = this.#search.path === rootPath ? this.#scanRuns(txn) : this.#walkBelow(txn);
     return isAtEnd || this.#isFull;
+  }
+
+  /** The bytes of a page that is complete. Once. */
+  end(meta: object): Buffer<ArrayBuffer> {
+    this.#search.writer.endList(this.#out, meta);
+    return this.#out.take();
   }
 
   #scanRuns(txn: TreeRead): boolean {
@@ -101,16 +113,10 @@ export class SearchPage implements ListPage {
 
   /** False when the page is full. `cursorOf` makes what leads on behind the entry. */
   #add(parent: Path, cursor: PackedCursor, cursorOf: () => string): boolean {
-    const {name, kind, hasAttributes, size, mtime, isSuspect} = cursor;
-    const row = exactObject({
-      ...nameFields('path', joinPath(parent, name)),
-      content_type: kindNames[kind],
-      ...(hasAttributes && {size, modified_time: exactTime(mtime)}),
-      integrity_suspect: isSuspect,
-    });
-    this.#bytes += row.length;
-    this.rows.push(row);
-    this.#isFull = this.rows.length === this.#search.limit || this.#bytes >= pageBytesMax;
+    this.#parent.set(parent);
+    this.#search.writer.entry(this.#out, cursor, this.#parent, extents.leaf);
+    this.#count++;
+    this.#isFull = this.#count === this.#search.limit || this.#out.length >= pageBytesMax;
     if (this.#isFull) this.nextCursor = cursorOf();
     return !this.#isFull;
   }

@@ -3,7 +3,7 @@ import {isObject, type JsonObject} from '../exact-json.ts';
 import {metaNotices} from '../meta-notices.ts';
 import {bar} from '../output/bar.ts';
 import {jsonDocument} from '../output/json.ts';
-import {pathCell, pathLine} from '../output/path-cell.ts';
+import {pathCell, rowPath} from '../output/path-cell.ts';
 import {bytesText} from '../output/quantity.ts';
 import {cell, table} from '../output/table.ts';
 import {pathParameters} from '../path-argument.ts';
@@ -52,7 +52,7 @@ export const du: Verb<Flags> = {
     const children = Array.isArray(data.children) ? data.children.filter(isObject) : [];
     if (form === 'name') {
       const end = io.isTerminal ? 'escaped' : 'newline';
-      await io.write(Buffer.concat(children.map(child => pathLine(below(data, child), end))));
+      await io.write(Buffer.concat(children.map(child => rowPath(below(data, child), end))));
       return 0;
     }
     const total = flags.sort === 'files' ? data.files : data.bytes;

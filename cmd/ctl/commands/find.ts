@@ -3,7 +3,7 @@ import type {Meta} from '../api.ts';
 import type {Parameters} from '../client.ts';
 import {metaNotices} from '../meta-notices.ts';
 import {JsonList} from '../output/json-list.ts';
-import {pathLine} from '../output/path-cell.ts';
+import {rowPath} from '../output/path-cell.ts';
 import {pathParameters} from '../path-argument.ts';
 import type {Verb, VerbCall} from '../verb.ts';
 import {viewPath} from '../view-path.ts';
@@ -53,7 +53,7 @@ export const find: Verb<Flags> = {
     const form = flags.print0 ? 'nul' : io.isTerminal ? 'escaped' : 'newline';
     let last: Meta = {};
     for await (const {rows, meta} of client.rowPages(viewPath(view, 'fs/search'), parameters(call), flags.limit)) {
-      await io.write(isJson ? json.page(rows, meta) : Buffer.concat(rows.map(row => pathLine(row, form))));
+      await io.write(isJson ? json.page(rows, meta) : Buffer.concat(rows.map(row => rowPath(row, form))));
       last = meta;
     }
     if (isJson) await io.write(json.end());

@@ -30,7 +30,7 @@ export const tree: Verb<Flags> = {
       .argument('[path]', 'path in the view; without one its root')
       .option('-R, --recursive', 'everything below, not only what is in the directory')
       .option('--depth <n>', 'go at most so many levels down (implies -R)', wholeNumberFrom(0))
-      .option('--only-path', 'paths alone; not escaped when the output is not a terminal')
+      .option('--only-path', 'paths alone; in a pipe as they are, but with a newline in it as sha256sum writes it')
       .option('-0, --print0', 'paths alone, each ended by a NUL, for "xargs -0"')
       .option('--limit <n>', 'at most so many entries; a notice says how to go on', wholeNumberFrom(1))
       .option('--cursor <cursor>', 'go on where an earlier call with --limit ended')

@@ -63,7 +63,7 @@ export const meta = z
 
 export const node = z
   .object({
-    name: z.string(),
+    name: z.string().optional().describe('Where `fields` or the format have it.'),
     name_b64: z.string().optional().describe('The bytes of a name that is not valid UTF-8, in base64url.'),
     path: z.string().optional().describe('At the root of an answer, and with `fields`.'),
     path_b64: z.string().optional(),
@@ -80,16 +80,19 @@ export const node = z
 
 const bytes = z.string().openapi({format: 'binary'});
 
-export const treeAnswer = {
-  description: 'The tree.',
-  content: {
-    'application/json': {schema: z.object({data: node, meta})},
-    'application/x-ndjson': {schema: bytes},
-    'text/plain': {schema: bytes},
-    'application/octet-stream': {schema: bytes},
-    'application/cbor': {schema: bytes},
-  },
-};
+/** An answer that is made of entries; what its other formats have follows from the JSON. */
+export function inFormats(schema: z.ZodType, description: string) {
+  return {
+    description,
+    content: {
+      'application/json': {schema},
+      'application/x-ndjson': {schema: bytes},
+      'text/plain': {schema: bytes},
+      'application/octet-stream': {schema: bytes},
+      'application/cbor': {schema: bytes},
+    },
+  };
+}
 
 const scanProgress = z.object({
   directories: z.number().int(),

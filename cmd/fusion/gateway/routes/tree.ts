@@ -25,7 +25,7 @@ import {type SendParts, sendChunks} from '../send-chunks.ts';
 import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
-import {errorAnswers, notModifiedAnswer, treeAnswer, unmetAnswer} from './schemas.ts';
+import {errorAnswers, inFormats, meta, node, notModifiedAnswer, unmetAnswer} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
@@ -70,7 +70,12 @@ export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}:
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: treeAnswer, 304: notModifiedAnswer, ...unmetAnswer, ...errorAnswers},
+      responses: {
+        200: inFormats(z.object({data: node, meta}), 'The tree.'),
+        304: notModifiedAnswer,
+        ...unmetAnswer,
+        ...errorAnswers,
+      },
     });
   }
 }
