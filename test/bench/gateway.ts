@@ -8,14 +8,15 @@ import {runGateway} from '../../cmd/fusion/gateway/run-gateway.ts';
 import type {Log} from '../../core/log/log.ts';
 import {anonymousBytesOf, cpuMsOf} from './process-usage.ts';
 
-/** One gateway, as a process of its own: `node gateway.ts FOLDER` serves the store in a folder and tells its port. */
+/** One gateway, as a process of its own: `node gateway.ts FOLDER RUN` serves the store in a folder and tells its port. */
 export type BenchProcess = {child: ChildProcess; port: number};
 
 export const benchView = 'bench';
 export const benchKey = 'bench';
 
-export function startGateway(folder: string): Promise<BenchProcess> {
-  return startProcess(import.meta.filename, [folder]);
+/** `runFolder`: for its socket, when the store's folder is somebody else's. */
+export function startGateway(folder: string, runFolder = join(folder, 'run')): Promise<BenchProcess> {
+  return startProcess(import.meta.filename, [folder, runFolder]);
 }
 
 /** Starts a program that tells a number, its port say, in its first line. */
@@ -35,7 +36,7 @@ export function anonymousBytes({child}: BenchProcess): number {
   return anonymousBytesOf(child.pid!);
 }
 
-async function serve(folder: string): Promise<void> {
+async function serve(folder: string, runDirectory: string): Promise<void> {
   const socket = new BoundSocket({host: '127.0.0.1', port: 0});
   const sha256 = createHash('sha256').update(benchKey).digest('hex');
   const ready = () => console.log((socket.address() as AddressInfo).port);
@@ -44,7 +45,7 @@ async function serve(folder: string): Promise<void> {
     gatewayConfig.parse({
       id: String(process.pid),
       listenFd: socket.fd(),
-      runDirectory: join(folder, 'run'),
+      runDirectory,
       keys: [{name: 'bench', role: 'admin', sha256, views: '*'}],
       views: [{name: benchView, storeDirectory: folder, engineSocket: join(folder, 'engine.sock')}],
     }),
@@ -52,4 +53,4 @@ async function serve(folder: string): Promise<void> {
   );
 }
 
-if (import.meta.main) await serve(process.argv[2]!);
+if (import.meta.main) await serve(process.argv[2]!, process.argv[3]!);
