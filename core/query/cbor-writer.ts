@@ -4,7 +4,7 @@ import type {PackedCursor} from '../entry/packed.ts';
 import type {ByteBuffer} from './byte-buffer.ts';
 import {majors, writeCborName, writeCborTime, writeHead, writeText} from './cbor-values.ts';
 import type {DirectoryPath} from './directory-path.ts';
-import {fieldsDefault, leadingFields, type NodeField, orderedFields} from './node-field.ts';
+import {fieldsDefault, leadingFields, type NodeField, rootFields} from './node-field.ts';
 import {type Extent, extents, type TreeWriter} from './tree-writer.ts';
 
 /**
@@ -20,7 +20,7 @@ export class CborWriter implements TreeWriter {
 
   begin(out: ByteBuffer, start: PackedCursor, parent: DirectoryPath, extent: Extent): void {
     this.#beginDocument(out);
-    this.#write(out, start, parent, {fields: orderedFields([...this.#fields, 'path']), extent});
+    this.#write(out, start, parent, {fields: rootFields(this.#fields), extent});
   }
 
   entry(out: ByteBuffer, cursor: PackedCursor, parent: DirectoryPath, extent: Extent): void {

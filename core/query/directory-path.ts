@@ -2,7 +2,7 @@ import type {ByteString} from '../entry/byte-string.ts';
 
 /** The path of the directory that a walk is in, as bytes that end with a slash; empty above the root. */
 export class DirectoryPath {
-  #bytes = Buffer.allocUnsafe(1024);
+  #bytes: Buffer = Buffer.alloc(0);
   #length = 0;
 
   /** Good until the next change; what counts is before `length`. */

@@ -1,7 +1,7 @@
 import type {PackedCursor} from '../entry/packed.ts';
 import type {ByteBuffer} from './byte-buffer.ts';
 import type {DirectoryPath} from './directory-path.ts';
-import {fieldsDefault, leadingFields, type NodeField, orderedFields} from './node-field.ts';
+import {fieldsDefault, leadingFields, type NodeField, rootFields} from './node-field.ts';
 import {writeNode} from './node-writer.ts';
 import {type Extent, extents, type TreeWriter} from './tree-writer.ts';
 
@@ -16,7 +16,7 @@ export class JsonWriter implements TreeWriter {
 
   begin(out: ByteBuffer, start: PackedCursor, parent: DirectoryPath, extent: Extent): void {
     out.constant(dataKey);
-    this.#write(out, start, parent, {fields: orderedFields([...this.#fields, 'path']), extent});
+    this.#write(out, start, parent, {fields: rootFields(this.#fields), extent});
   }
 
   entry(out: ByteBuffer, cursor: PackedCursor, parent: DirectoryPath, extent: Extent): void {

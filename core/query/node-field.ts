@@ -28,6 +28,13 @@ export function orderedFields(fields: readonly NodeField[]): readonly NodeField[
   return nodeFields.filter(field => fields.includes(field));
 }
 
+/** What is told of the node that was asked for: its path, too. */
+export function rootFields(fields: readonly NodeField[]): readonly NodeField[] {
+  return fields === fieldsDefault.nested ? rootFieldsDefault : orderedFields([...fields, 'path']);
+}
+
+const rootFieldsDefault = orderedFields([...fieldsDefault.nested, 'path']);
+
 /** What is told of a node that only leads to others: its name, whether asked for or not. */
 export function leadingFields(fields: readonly NodeField[]): readonly NodeField[] {
   return fields.includes('path') ? ['name', 'path'] : ['name'];
