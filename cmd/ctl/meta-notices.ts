@@ -1,4 +1,5 @@
 import type {Meta} from './api.ts';
+import {settledNotice} from './settled-condition.ts';
 
 /** What an answer leaves out or cannot promise, for people; programs read it in `meta`. */
 export function metaNotices(meta: Meta): string[] {
@@ -7,6 +8,7 @@ export function metaNotices(meta: Meta): string[] {
     ...(meta.complete !== false && meta.sync === 'stale' ? [`This may be out of date: ${syncText(meta)}.`] : []),
     ...countNotice(meta.unreadable, 'could not be read by the agent'),
     ...countNotice(meta.unlisted, 'have not been listed yet'),
+    ...settledNotice(meta),
   ];
 }
 

@@ -78,6 +78,8 @@ const busLimits = {
   scanBytesMax: 8 * 2 ** 20,
 };
 const quietFailureMs = 3_000;
+/** A heartbeat that was held for so long may be followed by another at once. */
+const heldMsMin = 1_000;
 const retry: Backoff = {minMs: 100, maxMs: 10_000};
 const rejectedReason = 'a part of what it found was rejected';
 
@@ -483,8 +485,8 @@ export class Pipe {
           lookedAt = clock.monotonic();
           await this.#look(progress.look_at);
         }
-        if (isTold || clock.monotonic() - askedAt >= wait_ms) attempt = 0;
-        // A gateway that leaves does not hold it: one that never does must not be asked all the time.
+        if (isTold || clock.monotonic() - askedAt >= Math.min(wait_ms, heldMsMin)) attempt = 0;
+        // A gateway that leaves does not hold it, or somebody wants to know how far we are: not all the time.
         else await this.#pause(attempt++, signal);
       } catch (error) {
         if (signal.aborted) break;

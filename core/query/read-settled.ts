@@ -8,7 +8,8 @@ import {type StoredSession, silentStatePrefix, type ViewStatus} from '../view/vi
 import {type Found, resolve} from './resolve.ts';
 import {type Settled, settledOf, type Watcher} from './settled.ts';
 
-export type SettledQuery = {path: Path; windowMs: number};
+/** `askedAt`: when that was asked, on the view's clock, if anybody could tell. */
+export type SettledQuery = {path: Path; windowMs: number; askedAt: Hlc | undefined};
 
 /** A host whose agent was not heard for so long is one without an agent. */
 const forgottenMs = 86_400_000;
@@ -16,7 +17,7 @@ const forgottenMs = 86_400_000;
 /** What the store knows of how quiet a path is. The same time at any size: nothing is walked. */
 export function readSettled(
   txn: TreeRead,
-  {path, windowMs}: SettledQuery,
+  {path, windowMs, askedAt}: SettledQuery,
   {found, status, suspects}: {found: Found; status: ViewStatus; suspects: number},
 ): Settled {
   const {sync, state, sessions} = status;
@@ -30,6 +31,7 @@ export function readSettled(
   ];
   return settledOf({
     windowMs,
+    askedAt,
     sync,
     isKnown: found.entry !== undefined,
     isComplete: found.isComplete,

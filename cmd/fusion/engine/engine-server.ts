@@ -75,6 +75,7 @@ export function createEngineServer(
         return {status: isNew ? 202 : 200, body: {data: jobAnswer(job)}};
       },
     },
+    {method: 'POST', pattern: /^\/hear-all$/, handle: async () => ok({now: engine.hearAll()})},
     {method: 'GET', pattern: /^\/health$/, handle: async () => ok({part: 'engine', pid: process.pid, work})},
     {method: 'GET', pattern: /^\/metrics$/, handle: async () => ({status: 200, body: await metrics()})},
   ];

@@ -37,7 +37,7 @@ import {
   readViewState,
 } from '../../../core/session/session.ts';
 import type {Clock} from '../../../core/time/clock.ts';
-import {hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
+import {type Hlc, hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
 import {type EngineRun, onlyRun, type Place, type TreeSettings} from '../../../core/tree/context.ts';
 import {reviewSuspects} from '../../../core/tree/suspects.ts';
 import {take} from '../../../core/tree/take.ts';
@@ -79,6 +79,8 @@ const lookAtMax = 1_000;
 const reviewedAtOnce = 1_000;
 const collectedAtOnce = 512;
 const tombstonesIntervalMs = 1_000;
+/** Pipes are not asked more often how far they are. */
+const hearAllIntervalMs = 1_000;
 const tombstonesAtOnce = 2_000;
 /** As often in a row the engine may die of a batch. */
 const deathsMax = 3;
@@ -94,6 +96,8 @@ export class Engine {
   readonly #trouble: StoreTrouble;
   /** Raised when there may be something to tell to a pipe. */
   readonly #news = new Signal();
+  /** How often all pipes were asked how far they are, and when the last time, on the monotonic clock. */
+  readonly #hearing = {count: 0, at: Number.NEGATIVE_INFINITY};
   #hasOrphans = true;
   /** What the view's clock has more than the monotonic one. */
   #viewOffsetMs = 0;
@@ -179,13 +183,29 @@ export class Engine {
     });
     const waitMs = Math.min(request.wait_ms, heldMsMax, timeoutMs / 2);
     if (waitMs === 0 || isNews(first, request)) return first;
-    const hasNews = () => store.read(txn => isNews(tell(txn, id, wants_suspects), request));
+    const {count} = this.#hearing;
+    const hasNews = () =>
+      this.#hearing.count !== count || store.read(txn => isNews(tell(txn, id, wants_suspects), request));
     await this.#untilNews(hasNews, waitMs, signal);
     // The clock is evidence for what the pipe looks at next: it is told as it is now.
     return this.#write(txn => {
       tick(txn, this.#arrival().viewMs);
       return tell(txn, id, wants_suspects);
     });
+  }
+
+  /**
+   * Somebody asks how quiet it is: heartbeats are answered, and their successors tell whether anything waits. Returns the
+   * view's clock: what is heard at that moment or later counts.
+   */
+  hearAll(): Hlc {
+    const {store, clock} = this.#parts;
+    if (clock.monotonic() - this.#hearing.at >= hearAllIntervalMs) {
+      this.#hearing.at = clock.monotonic();
+      this.#hearing.count++;
+      this.#news.raise();
+    }
+    return Math.max(store.read(readClock), hlcAt(this.#arrival().viewMs));
   }
 
   /** A job for a scan that somebody asks for, told to the leader at once. Throws TOO_MANY_JOBS. */

@@ -10,6 +10,10 @@ const settled = z
     for_s: z.number(),
     quiet_since: z.string().nullable().describe('When the last write there was seen.'),
     as_of: z.string().nullable().describe('Up to when that is known, of what the hosts of all agents write.'),
+    asked_at: z
+      .string()
+      .nullable()
+      .describe('When it was asked: a later `as_of` speaks of a moment after that. Null while the engine is away.'),
     looked_at: z
       .string()
       .nullable()

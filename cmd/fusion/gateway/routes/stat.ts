@@ -42,12 +42,12 @@ export function statRoutes(app: GatewayApp, {views, clock}: GatewayParts): void 
   }
 }
 
-function answerStat(context: GatewayContext, view: View, clock: Clock): Response {
+async function answerStat(context: GatewayContext, view: View, clock: Clock): Promise<Response> {
   const asked = parseParameters(readParameters(queryOf(context), names), parameters);
   const path = requestedPath(asked);
-  const refused = unmetRequirement(view, path, asked, clock);
+  const settled = await settledQuery(context, view, path, asked);
+  const refused = unmetRequirement(view, asked, {path, clock, settled});
   if (refused) return refused;
-  const settled = settledQuery(path, asked);
   const place = {view: view.name, path, nowMs: clock.now(), settled};
   const {isKnown, json: text} = view.reader.read(txn => entryAnswer(txn, place));
   if (!isKnown) return pathNotFound(view, path, clock, {settled});

@@ -57,9 +57,9 @@ export function statsRoutes(app: GatewayApp, {views, clock, turns}: GatewayParts
   const answer = async (context: GatewayContext, view: View): Promise<Response> => {
     const asked = parseParameters(readParameters(queryOf(context), names), parameters);
     const path = requestedPath(asked);
-    const refused = unmetRequirement(view, path, asked, clock);
+    const settled = await settledQuery(context, view, path, asked);
+    const refused = unmetRequirement(view, asked, {path, clock, settled});
     if (refused) return refused;
-    const settled = settledQuery(path, asked);
     const order = {order: asked.sort ?? 'bytes', limit: asked.limit ?? limitDefault};
     const children = asked.children ? new ChildrenPage({path, ...order}) : undefined;
     if (children) await turns.whole(() => isGone(context) || view.reader.read(txn => children.slice(txn)));

@@ -81,9 +81,9 @@ async function answerTree(
   const depthMax = asked.max_depth ?? (asked.recursive ? Number.POSITIVE_INFINITY : 1);
   const isScanAsked = asked.on_demand_scan === true && after === undefined;
   const job = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
-  const refused = unmetRequirement(view, path, asked, clock);
+  const settled = await settledQuery(context, view, path, asked);
+  const refused = unmetRequirement(view, asked, {path, clock, settled});
   if (refused) return refused;
-  const settled = settledQuery(path, asked);
   const query = {
     view: view.name,
     path,
