@@ -4,6 +4,7 @@ import type {Site} from '../../lib/site.ts';
 import {until} from '../../lib/until.ts';
 import {percentile} from '../load.ts';
 import type {Stage} from '../stage.ts';
+import {syncReadRows} from './sync-read.ts';
 
 /** How soon a script sees what somebody did. */
 export async function visibleGroup(stage: Stage): Promise<void> {
@@ -20,6 +21,7 @@ export async function visibleGroup(stage: Stage): Promise<void> {
     });
   figure(0.5, 20);
   figure(0.99, 100);
+  await syncReadRows(stage);
 }
 
 /** 1,000 files a second are written and closed in as many directories as the tree has; one in ten is waited for. */
