@@ -7,6 +7,7 @@ import {
   aboveRoot,
   type Decide,
   type DirectoryRecord,
+  type NameParts,
   type NameRange,
   rootDirectory,
   rootName,
@@ -21,6 +22,7 @@ import type {StoredDirectory} from './directory-codec.ts';
 import {DirectoryTable} from './directory-table.ts';
 import {LmdbListWrite} from './list-write.ts';
 import {mergeListing} from './merge.ts';
+import {NameFilters} from './name-filters.ts';
 import {addOrphan, collectOrphans} from './orphans.ts';
 import {addEntry, addState, addSubtree, newTotals} from './totals.ts';
 
@@ -41,6 +43,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   readonly #writer = new BlockWriter();
   readonly #stored = new PackedCursor();
   readonly #log: ChangeLog;
+  readonly #filters: NameFilters;
   #seq = 0;
   #nextDirectory = 0;
   #flushedSeq = 0;
@@ -50,6 +53,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     super(db, {keepsBounds: true});
     this.#directories = new DirectoryTable(db.directories);
     this.#log = new ChangeLog(db, {bytesMax: changeLogBytesMax, pathOf: directory => this.#pathOf(directory)});
+    this.#filters = new NameFilters(db, directory => this.runs(directory));
     this.forget();
   }
 
@@ -74,6 +78,14 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   override changes(since: number): Iterable<LoggedChange> {
     this.#log.write();
     return super.changes(since);
+  }
+
+  override allRuns(
+    from?: {directory: DirectoryNumber; name: ByteString},
+    parts?: NameParts,
+  ): Iterable<{directory: DirectoryNumber; run: Uint8Array}> {
+    this.#filters.write();
+    return super.allRuns(from, parts);
   }
 
   put(directory: DirectoryNumber, entry: Entry): Entry {
@@ -109,6 +121,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     writer.copy(stored.run, stored.offset, stored.run.byteLength);
     addEntry(delta, stored.reset(writer.bytes, start), 1);
     this.#changed(isShown ? (isNew ? 'created' : 'modified') : undefined, directory, stored, from);
+    if (!isKnown) this.#filters.add(directory, stored);
     this.#replace(owner, block, isAppended);
     this.#directories.addUpwards(directory, delta);
     return result;
@@ -127,6 +140,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   merge(directory: DirectoryNumber, range: NameRange, listed: Uint8Array, agent: number, decide: Decide): void {
     const owner = this.#directories.existing(directory);
     const delta = newTotals();
+    const isFirst = owner.blocks === 0;
     const target = {
       blocks: this.#blocksOf(owner, range),
       replace: (block: Block | undefined, isAppended: boolean) => this.#replace(owner, block, isAppended),
@@ -136,13 +150,18 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
         return number;
       },
       unlink: (number: DirectoryNumber) => this.#unlink(number, delta),
-      changed: (change: ChangeName | undefined, at: PackedCursor) => this.#changed(change, directory, at),
+      changed: (change: ChangeName | undefined, at: PackedCursor) => {
+        this.#changed(change, directory, at);
+        if (change === 'created' && !isFirst) this.#filters.add(directory, at);
+      },
       writer: this.#writer,
       delta,
     };
     const seqBefore = this.#seq;
     mergeListing(target, {range, listed, agent, decide});
-    if (this.#seq !== seqBefore) this.#directories.addUpwards(directory, delta);
+    if (this.#seq === seqBefore) return;
+    this.#directories.addUpwards(directory, delta);
+    if (isFirst) this.#filters.set(directory, this.#writer.bytes);
   }
 
   move(
@@ -179,12 +198,13 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   }
 
   collect(blocks: number): boolean {
-    return collectOrphans(this.db, blocks, number => this.#orphan(number));
+    return collectOrphans(this.db, blocks, number => this.#orphan(number)) || this.#filters.fill(blocks);
   }
 
   /** Writes what was kept in memory; at the end of a body. */
   flush(): void {
     this.#directories.flush();
+    this.#filters.write();
     this.#log.flush();
     if (this.#seq !== this.#flushedSeq) putNumber(this.db, 'seq', this.#seq);
     if (this.#nextDirectory !== this.#flushedNextDirectory) putNumber(this.db, 'nextDirectory', this.#nextDirectory);
@@ -195,6 +215,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   /** Goes back to what is stored. */
   forget(): void {
     this.#directories.forget();
+    this.#filters.forget();
     this.#log.forget();
     this.#seq = this.#flushedSeq = getNumber(this.db, 'seq') ?? 0;
     this.#nextDirectory = this.#flushedNextDirectory = getNumber(this.db, 'nextDirectory') ?? 0;
@@ -248,6 +269,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
 
   #orphan(directory: DirectoryNumber): void {
     this.#directories.remove(directory);
+    this.#filters.drop(directory);
     addOrphan(this.db, directory);
   }
 
