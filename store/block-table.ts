@@ -33,6 +33,8 @@ export class BlockTable {
   readonly #table: Table;
   readonly #keepsBounds: boolean;
   readonly #slab = new Slab();
+  /** What was found last: rules look at a name more than once before they write it. */
+  #last: {number: DirectoryNumber; name: ByteString | undefined; block: Block} | undefined;
 
   /** With `keepsBounds`, for the writer alone: bounds are kept with their owner, so that finding a block takes one read. */
   constructor(table: Table, {keepsBounds}: {keepsBounds: boolean}) {
@@ -42,12 +44,18 @@ export class BlockTable {
 
   /** The block that a name is in or would be put in; undefined only when the directory has none. */
   find(owner: BlockOwner, name: ByteString | undefined): Block | undefined {
+    const last = this.#last;
+    if (last?.number === owner.number && last.name === name) return last.block;
     const key = this.#keyOf(owner, name);
-    return key && {key, bytes: this.#read(key)};
+    if (!key) return undefined;
+    const block = {key, bytes: this.#read(key)};
+    if (this.#keepsBounds) this.#last = {number: owner.number, name, block};
+    return block;
   }
 
   /** Only its bytes, and only until the next read of any table. */
   peek(owner: BlockOwner, name: ByteString): Buffer | undefined {
+    if (this.#keepsBounds) return this.find(owner, name)?.bytes;
     const key = this.#keyOf(owner, name);
     return key && peek(this.#table, key);
   }
@@ -70,21 +78,30 @@ export class BlockTable {
     for (const key of keysOf(this.#table, start === undefined ? {} : {start})) yield {key, bytes: this.#read(key)};
   }
 
+  /** Blocks may have changed otherwise than by `replace`. */
+  forget(): void {
+    this.#last = undefined;
+  }
+
   /** Puts what a writer holds in place of a block, or as the first one. Changes the owner's number of blocks. */
   replace(
     owner: BlockOwner,
     {block, writer, isAppended}: {block: Block | undefined; writer: BlockWriter; isAppended: boolean},
   ): void {
+    this.#last = undefined;
     const key = block?.key ?? directoryKey(owner.number);
     const before = owner.blocks;
     if (block) owner.blocks--;
+    if (block && writer.length < block.bytes.length && this.#isJoined(key, writer)) {
+      owner.bounds = undefined;
+      return;
+    }
     this.#put(owner, key, writer, isAppended);
     if (owner.blocks !== before) owner.bounds = undefined;
   }
 
   #put(owner: BlockOwner, key: Buffer, writer: BlockWriter, isAppended: boolean): void {
     const isFirst = key.length === numberBytes;
-    if (!isFirst && writer.length < blockBytesMin && this.#joinToEarlier(key, writer)) return;
     if (writer.length === 0 && (!isFirst || owner.blocks === 0)) {
       void this.#table.remove(key);
       return;
@@ -96,6 +113,11 @@ export class BlockTable {
       at = undefined;
       owner.blocks++;
     }
+  }
+
+  /** A block that has become small goes into the one before it, where there is room. */
+  #isJoined(key: Buffer, writer: BlockWriter): boolean {
+    return key.length > numberBytes && writer.length < blockBytesMin && this.#joinToEarlier(key, writer);
   }
 
   /** By 2, a block that is not the first has one of the same directory before it. */

@@ -23,6 +23,8 @@ export function readDirectory(table: Table, number: DirectoryNumber): StoredDire
 export class DirectoryTable {
   readonly #table: Table;
   readonly #kept = new Map<DirectoryNumber, StoredDirectory>();
+  /** The same by parent and name: a path is looked up for each event. */
+  readonly #byPlace = new Map<string, StoredDirectory>();
   readonly #changed = new Set<StoredDirectory>();
 
   constructor(table: Table) {
@@ -33,7 +35,7 @@ export class DirectoryTable {
     const kept = this.#kept.get(number);
     if (kept) return kept;
     const record = readDirectory(this.#table, number);
-    if (record) this.#kept.set(number, record);
+    if (record) this.#keep(record);
     return record;
   }
 
@@ -45,10 +47,30 @@ export class DirectoryTable {
 
   make(number: DirectoryNumber, parent: DirectoryNumber, name: ByteString): StoredDirectory {
     const known = {listedAt: 0, unreadable: undefined, partial: undefined};
-    const record = {number, parent, name, ...known, totals: newTotals(), blocks: 0, bounds: undefined};
-    this.#kept.set(number, record);
+    const record = {
+      ...{number, parent, name},
+      ...known,
+      ownVersion: 0,
+      totals: newTotals(),
+      blocks: 0,
+      bounds: undefined,
+    };
+    this.#keep(record);
     this.#changed.add(record);
     return record;
+  }
+
+  /** Undefined also where it is only not kept. */
+  keptAt(parent: DirectoryNumber, name: ByteString): StoredDirectory | undefined {
+    return this.#byPlace.get(placeOf(parent, name));
+  }
+
+  move(record: StoredDirectory, to: {directory: DirectoryNumber; name: ByteString}): void {
+    this.#unplace(record);
+    record.parent = to.directory;
+    record.name = to.name;
+    this.#byPlace.set(placeOf(record.parent, record.name), record);
+    this.#changed.add(record);
   }
 
   changed(record: StoredDirectory): void {
@@ -57,7 +79,10 @@ export class DirectoryTable {
 
   remove(number: DirectoryNumber): void {
     const kept = this.#kept.get(number);
-    if (kept) this.#changed.delete(kept);
+    if (kept) {
+      this.#changed.delete(kept);
+      this.#unplace(kept);
+    }
     this.#kept.delete(number);
     void this.#table.remove(directoryKey(number));
   }
@@ -83,12 +108,32 @@ export class DirectoryTable {
   flush(): void {
     for (const record of this.#changed) void this.#table.put(directoryKey(record.number), encodeDirectory(record));
     this.#changed.clear();
-    if (this.#kept.size > keptMax) this.#kept.clear();
+    if (this.#kept.size > keptMax) this.#forgetKept();
   }
 
   /** Forgets all that it keeps, for a transaction that left nothing behind. */
   forget(): void {
-    this.#kept.clear();
+    this.#forgetKept();
     this.#changed.clear();
   }
+
+  #keep(record: StoredDirectory): void {
+    this.#kept.set(record.number, record);
+    this.#byPlace.set(placeOf(record.parent, record.name), record);
+  }
+
+  /** Another one may stand there already. */
+  #unplace(record: StoredDirectory): void {
+    const place = placeOf(record.parent, record.name);
+    if (this.#byPlace.get(place) === record) this.#byPlace.delete(place);
+  }
+
+  #forgetKept(): void {
+    this.#kept.clear();
+    this.#byPlace.clear();
+  }
+}
+
+function placeOf(parent: DirectoryNumber, name: ByteString): string {
+  return `${parent}/${name}`;
 }

@@ -21,9 +21,10 @@ export const emptyTree: TreeRead = {
     if (directory !== aboveRoot || name !== rootName) return undefined;
     return {...newEntryFrom(rootName, attributes), hasAttributes: false, directory: rootDirectory};
   },
+  childDirectory: (directory, name) => (directory === aboveRoot && name === rootName ? rootDirectory : 0),
   directory: directory => {
     if (directory !== rootDirectory) return undefined;
-    const nothing = {listedAt: 0, unreadable: undefined, partial: undefined, totals: zeroTotals};
+    const nothing = {listedAt: 0, unreadable: undefined, partial: undefined, ownVersion: 0, totals: zeroTotals};
     return {number: rootDirectory, parent: aboveRoot, name: rootName, ...nothing};
   },
   runs: () => [],

@@ -78,7 +78,13 @@ const anyOperation = fc.oneof(
       {requiredKeys: []},
     ),
   }),
-  fc.record({do: fc.constant('raise' as const), at: fc.nat(), newestChange: anyTime, newestRealtimeAt: fc.nat()}),
+  fc.record({
+    do: fc.constant('raise' as const),
+    at: fc.nat(),
+    newestChange: anyTime,
+    newestRealtimeAt: fc.nat(),
+    newestFoundAt: fc.nat(),
+  }),
   fc.record({do: fc.constant('lists' as const), place: anyPlace, time: anyTime, at: fc.nat(20), isPut: fc.boolean()}),
   fc.record({do: fc.constant('state' as const), name: fc.nat(3), value: fc.option(anyValue, {nil: undefined})}),
   fc.record({do: fc.constant('collect' as const), blocks: fc.integer({min: 1, max: 5})}),
@@ -121,8 +127,8 @@ function apply(txn: TreeWrite, operation: Operation): unknown {
     case 'setDirectory':
       return txn.setDirectory(pick(operation.at), operation.changes);
     case 'raise': {
-      const {newestChange, newestRealtimeAt} = operation;
-      return txn.raise(pick(operation.at), {newestChange, newestRealtimeAt});
+      const {newestChange, newestRealtimeAt, newestFoundAt} = operation;
+      return txn.raise(pick(operation.at), {newestChange, newestRealtimeAt, newestFoundAt});
     }
     case 'lists': {
       const {place, time, at, isPut} = operation;

@@ -13,6 +13,8 @@ export const zeroTotals: Totals = {
   blindSpots: 0,
   newestChange: {seconds: 0, nanos: 0},
   newestRealtimeAt: 0,
+  newestFoundAt: 0,
+  version: 0,
 };
 
 export function newTotals(): Totals {
@@ -20,8 +22,9 @@ export function newTotals(): Totals {
 }
 
 /**
- * Totals are sums of differences: what an entry added is taken away again when it goes. Only the two high-water marks
- * (`newestChange`, `newestRealtimeAt`) are never lowered. `marks` are the flags to count, where they are not the cursor's.
+ * Totals are sums of differences: what an entry added is taken away again when it goes. Only the high-water marks
+ * (`newestChange`, `newestRealtimeAt`, `newestFoundAt`, `version`) are never lowered. `marks` are the flags to count, where they
+ * are not the cursor's.
  */
 export function addEntry(sum: Totals, cursor: PackedCursor, sign: 1 | -1, marks = cursor.flags): void {
   const {kind} = cursor;
@@ -63,7 +66,10 @@ export function addSums(sum: Totals, other: Totals, sign: 1 | -1): void {
   sum.unreadable += sign * other.unreadable;
   sum.suspects += sign * other.suspects;
   sum.blindSpots += sign * other.blindSpots;
-  if (sign > 0) raise(sum, other.newestChange, other.newestRealtimeAt);
+  if (sign < 0) return;
+  raise(sum, other.newestChange, other.newestRealtimeAt);
+  if (other.newestFoundAt > sum.newestFoundAt) sum.newestFoundAt = other.newestFoundAt;
+  sum.version = Math.max(sum.version, other.version);
 }
 
 export function raise(sum: Totals, newestChange: FileTime, newestRealtimeAt: number): void {

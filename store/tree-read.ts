@@ -74,6 +74,10 @@ export class LmdbTreeRead implements TreeRead {
     return cursor.seek(name) ? cursor.toEntry() : undefined;
   }
 
+  childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber {
+    return this.entry(directory, name)?.directory ?? 0;
+  }
+
   directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined {
     const stored = directory === aboveRoot ? undefined : this.stored(directory);
     return stored && toRecord(stored);

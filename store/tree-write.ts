@@ -7,6 +7,7 @@ import {
   aboveRoot,
   type Decide,
   type DirectoryRecord,
+  type Marks,
   type NameParts,
   type NameRange,
   rootDirectory,
@@ -37,6 +38,7 @@ type Place = {directory: DirectoryNumber; name: ByteString};
  * 2. What is kept in memory (directories, numbers) is the truth within a body; `flush` writes it at the body's end, and
  *    `forget` follows a transaction that left nothing behind.
  * 3. Each change of an entry raises `seq` by one, and is logged under that number if it can be seen.
+ * 4. Whatever changes what can be told of a directory raises the count of versions, and gives it to all directories above.
  */
 export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   readonly #directories: DirectoryTable;
@@ -45,12 +47,14 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   readonly #log: ChangeLog;
   readonly #filters: NameFilters;
   #seq = 0;
+  #version = 0;
   #nextDirectory = 0;
   #flushedSeq = 0;
+  #flushedVersion = 0;
   #flushedNextDirectory = 0;
 
   constructor(db: Databases, {changeLogBytesMax}: {changeLogBytesMax: number}) {
-    super(db, {keepsBounds: true});
+    super(db);
     this.#directories = new DirectoryTable(db.directories);
     this.#log = new ChangeLog(db, {bytesMax: changeLogBytesMax, pathOf: directory => this.#pathOf(directory)});
     this.#filters = new NameFilters(db, directory => this.runs(directory));
@@ -123,7 +127,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     this.#changed(isShown ? (isNew ? 'created' : 'modified') : undefined, directory, stored, from);
     if (!isKnown) this.#filters.add(directory, stored);
     this.#replace(owner, block, isAppended);
-    this.#directories.addUpwards(directory, delta);
+    this.#addUpwards(directory, delta);
     return result;
   }
 
@@ -133,7 +137,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     if (!entry) return undefined;
     if (entry.directory !== 0) this.#unlink(entry.directory, delta);
     this.#changed('deleted', directory, this.#stored);
-    this.#directories.addUpwards(directory, delta);
+    this.#addUpwards(directory, delta);
     return entry;
   }
 
@@ -160,7 +164,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     const seqBefore = this.#seq;
     mergeListing(target, {range, listed, agent, decide});
     if (this.#seq === seqBefore) return;
-    this.#directories.addUpwards(directory, delta);
+    this.#addUpwards(directory, delta);
     if (isFirst) this.#filters.set(directory, this.#writer.bytes);
   }
 
@@ -186,14 +190,17 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     const isSame = Object.entries(changes).every(([key, value]) => record[key as keyof typeof changes] === value);
     if (isSame) return;
     const delta = newTotals();
+    const [wasListed, wasUnreadable] = [record.listedAt !== 0, record.unreadable];
     addState(delta, record, -1);
     Object.assign(record, changes);
     addState(delta, record, 1);
     this.#directories.changed(record);
-    if (delta.unlisted !== 0 || delta.unreadable !== 0) this.#directories.addUpwards(record.parent, delta);
+    if (wasListed === (record.listedAt !== 0) && wasUnreadable === record.unreadable) return;
+    record.totals.version = delta.version = ++this.#version;
+    this.#directories.addUpwards(record.parent, delta);
   }
 
-  raise(directory: DirectoryNumber, marks: Partial<Pick<Totals, 'newestChange' | 'newestRealtimeAt'>>): void {
+  raise(directory: DirectoryNumber, marks: Partial<Marks>): void {
     this.#directories.addUpwards(directory, {...newTotals(), ...marks});
   }
 
@@ -203,22 +210,36 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
 
   /** Writes what was kept in memory; at the end of a body. */
   flush(): void {
+    this.blocks.forget();
     this.#directories.flush();
     this.#filters.write();
     this.#log.flush();
     if (this.#seq !== this.#flushedSeq) putNumber(this.db, 'seq', this.#seq);
+    if (this.#version !== this.#flushedVersion) putNumber(this.db, 'version', this.#version);
     if (this.#nextDirectory !== this.#flushedNextDirectory) putNumber(this.db, 'nextDirectory', this.#nextDirectory);
     this.#flushedSeq = this.#seq;
+    this.#flushedVersion = this.#version;
     this.#flushedNextDirectory = this.#nextDirectory;
   }
 
   /** Goes back to what is stored. */
-  forget(): void {
+  override forget(): void {
+    super.forget();
+    this.blocks.forget();
     this.#directories.forget();
     this.#filters.forget();
     this.#log.forget();
     this.#seq = this.#flushedSeq = getNumber(this.db, 'seq') ?? 0;
+    this.#version = this.#flushedVersion = getNumber(this.db, 'version') ?? 0;
     this.#nextDirectory = this.#flushedNextDirectory = getNumber(this.db, 'nextDirectory') ?? 0;
+  }
+
+  override childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber {
+    const kept = this.#directories.keptAt(directory, name);
+    if (kept) return kept.number;
+    const number = super.childDirectory(directory, name);
+    if (number !== 0) this.#directories.get(number); // kept from now on
+    return number;
   }
 
   protected override stored(directory: DirectoryNumber): StoredDirectory | undefined {
@@ -232,8 +253,15 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   /** Counts a change, and logs it if it can be seen. The cursor stands at the entry. */
   #changed(change: ChangeName | undefined, directory: DirectoryNumber, at: PackedCursor, from?: Path): void {
     const seqBefore = this.#seq++;
+    this.#version++;
     if (change === undefined) return;
     this.#log.add({change: from === undefined ? change : 'moved', directory, at, from, seqBefore});
+  }
+
+  /** Adds to the totals, and gives the newest version to a directory whose entries changed and to all above it. */
+  #addUpwards(directory: DirectoryNumber, delta: Totals): void {
+    delta.version = this.#directories.existing(directory).ownVersion = this.#version;
+    this.#directories.addUpwards(directory, delta);
   }
 
   /** Undefined where nothing leads to the directory any more. */
@@ -307,12 +335,11 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     if (number !== 0) {
       const record = this.#directories.existing(number);
       addSubtree(delta, record, -1);
-      record.parent = to.directory;
-      record.name = to.name;
-      this.#directories.changed(record);
+      this.#directories.move(record, to);
       this.#log.endGroup();
     }
-    this.#directories.addUpwards(from.directory, delta);
+    this.#version++;
+    this.#addUpwards(from.directory, delta);
   }
 
   /** Read before anything is written: a merge looks at them one by one while it replaces them. */

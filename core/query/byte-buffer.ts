@@ -17,6 +17,11 @@ export class ByteBuffer {
     return this.#bytes;
   }
 
+  /** The byte before `length`. */
+  get last(): number | undefined {
+    return this.#bytes[this.length - 1];
+  }
+
   /** ASCII only. */
   ascii(text: string): void {
     this.reserve(text.length);
@@ -41,6 +46,15 @@ export class ByteBuffer {
   byte(value: number): void {
     this.reserve(1);
     this.#bytes[this.length++] = value;
+  }
+
+  get capacity(): number {
+    return this.#bytes.byteLength;
+  }
+
+  /** What was written, where it is: good until more is written. */
+  get written(): Buffer {
+    return this.#bytes.subarray(0, this.length);
   }
 
   /** What was written, as a copy of its own; begins anew. */

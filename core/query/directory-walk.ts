@@ -3,12 +3,13 @@ import type {DirectoryNumber} from '../entry/entry.ts';
 import {PackedCursor} from '../entry/packed.ts';
 import type {DirectoryRecord, TreeRead} from '../tree/tree-store.ts';
 import type {ByteBuffer} from './byte-buffer.ts';
+import {fieldsDefault} from './node-field.ts';
 import {writeNode} from './node-writer.ts';
 import type {RenderedRun, RenderedRuns} from './rendered-runs.ts';
 
 /**
- * Writes all children of one directory and nothing below them: what is asked for most. The same output and the same
- * promises between two snapshots as a `TreeWalk` of that depth, a run at a time.
+ * Writes all children of one directory and nothing below them, as JSON with the usual fields: what is asked for most. The same
+ * output and the same promises between two snapshots as a `TreeWalk` of that depth with a `JsonWriter`, a run at a time.
  */
 export class DirectoryWalk {
   readonly #directory: DirectoryNumber;
@@ -28,8 +29,7 @@ export class DirectoryWalk {
 
   /** The JSON of all that there is, if it is kept as the snapshot has it. `record` is the directory's. */
   kept(txn: TreeRead, record: Readonly<DirectoryRecord>): Buffer | undefined {
-    const version = versionOf(txn, record);
-    return version === undefined ? undefined : this.#rendered.all(this.#key, version);
+    return this.#rendered.all(this.#key, versionOf(txn, record));
   }
 
   /** Writes until the end or about `bytesMax` bytes. */
@@ -62,7 +62,7 @@ export class DirectoryWalk {
     while (!cursor.isAtEnd && cursor.compareName(behind) <= 0) cursor.next();
     for (; !cursor.isAtEnd; cursor.next()) {
       out.byte(0x2c);
-      writeNode(out, cursor, false);
+      writeNode(out, cursor, fieldsDefault.nested);
       out.byte(0x7d);
       this.#last = cursor.name;
     }
@@ -71,15 +71,11 @@ export class DirectoryWalk {
   /** All of it was written within one snapshot and one chunk. */
   #keep(txn: TreeRead): void {
     const record = txn.directory(this.#directory);
-    const version = record && versionOf(txn, record);
-    if (version !== undefined) this.#rendered.end(this.#key, this.#runsWritten, version);
+    if (record) this.#rendered.end(this.#key, this.#runsWritten, versionOf(txn, record));
   }
 }
 
-/**
- * As long as it is the same, so are the entries: `seq` grows with each change of the tree. A view that was dropped and made
- * anew counts from 0 again, but has been listed at other times; undefined for a directory that has not.
- */
-function versionOf(txn: TreeRead, {listedAt, totals}: Readonly<DirectoryRecord>): string | undefined {
-  return listedAt === 0 ? undefined : `${txn.seq()} ${listedAt} ${totals.newestRealtimeAt}`;
+/** As long as it is the same, so are the entries. */
+function versionOf(txn: TreeRead, {ownVersion}: Readonly<DirectoryRecord>): string {
+  return `${txn.storeId()} ${ownVersion}`;
 }

@@ -1,6 +1,7 @@
 import type {ByteString} from '../entry/byte-string.ts';
 import {PackedCursor} from '../entry/packed.ts';
 import {ByteBuffer} from './byte-buffer.ts';
+import {fieldsDefault} from './node-field.ts';
 import {writeNode} from './node-writer.ts';
 
 /** The nodes of a whole run, with commas between them. `bytes` is a copy of the run, `lastName` its last name. */
@@ -81,7 +82,7 @@ export class RenderedRuns {
     let lastName = '' as ByteString;
     for (const cursor = new PackedCursor(run); !cursor.isAtEnd; cursor.next()) {
       if (out.length > 0) out.byte(0x2c);
-      writeNode(out, cursor, false);
+      writeNode(out, cursor, fieldsDefault.nested);
       out.byte(0x7d);
       if (cursor.offset + cursor.byteLength === run.byteLength) lastName = cursor.name;
     }

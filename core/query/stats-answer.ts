@@ -4,30 +4,43 @@ import type {TreeRead} from '../tree/tree-store.ts';
 import type {ChildrenPage} from './child-totals.ts';
 import {exactObject} from './exact-object.ts';
 import {nameFields} from './json-values.ts';
-import {readMeta} from './meta.ts';
+import {type Meta, type MetaJob, readMeta} from './meta.ts';
+import type {SettledQuery} from './read-settled.ts';
 import {resolve} from './resolve.ts';
 import {ownTotals, totalsFields} from './totals-fields.ts';
 
 /**
  * `fs/stats`: the sums over everything below a directory, which the store keeps, so they cost the same at any size; of
- * anything else its own. `children` are its own sums of each child. `isKnown` is false for a path that is not in the tree.
+ * anything else its own. `children` are its own sums of each child. `data` is JSON text, undefined for a path that is not in the
+ * tree.
  */
 export function statsAnswer(
   txn: TreeRead,
-  {view, path, nowMs, children}: {view: string; path: Path; nowMs: number; children?: ChildrenPage | undefined},
-): {isKnown: boolean; json: string} {
+  {
+    view,
+    path,
+    nowMs,
+    settled,
+    children,
+    asked,
+  }: {
+    view: string;
+    path: Path;
+    nowMs: number;
+    settled?: SettledQuery | undefined;
+    children?: ChildrenPage | undefined;
+    asked?: MetaJob;
+  },
+): {data: string | undefined; meta: Meta} {
   const found = resolve(txn, path);
   const {entry, record} = found;
-  if (!entry) return {isKnown: false, json: ''};
+  const meta = {...readMeta(txn, {view, nowMs, settled}, found), ...asked};
+  if (!entry) return {data: undefined, meta};
   const data = {
     ...nameFields('path', path),
     content_type: kindNames[entry.kind],
     ...totalsFields(record?.totals ?? ownTotals(entry)),
   };
   const below = children && `,"children":[${children.rows.join(',')}],"children_count":${children.count}`;
-  const meta = readMeta(txn, {view, nowMs}, found);
-  return {
-    isKnown: true,
-    json: `{"data":${exactObject(data).slice(0, -1)}${below ?? ''}},"meta":${JSON.stringify(meta)}}`,
-  };
+  return {data: `${exactObject(data).slice(0, -1)}${below ?? ''}}`, meta};
 }

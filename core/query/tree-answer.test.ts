@@ -19,7 +19,6 @@ test('a directory that was emptied is shown empty, again and again', async () =>
       path: rootPath,
       after: undefined,
       depthMax: 1,
-      onlyPath: false,
       limit: Number.POSITIVE_INFINITY,
     };
     return tree.read(txn => new TreeAnswer(query, parts).next(txn, 0)!).toString();
@@ -46,7 +45,7 @@ test('what is kept of earlier answers never shows: the same answer as without, w
       const tree = openMemoryTree();
       const parts = new AnswerParts();
       const answer = (limit: number) => {
-        const query = {view: 'v', path: rootPath, after: undefined, depthMax: 1, onlyPath: false, limit};
+        const query = {view: 'v', path: rootPath, after: undefined, depthMax: 1, limit};
         const one = new TreeAnswer(query, parts);
         const chunks: Buffer[] = [];
         while (!one.isDone) chunks.push(tree.read(txn => one.next(txn, 0)!));

@@ -1,15 +1,15 @@
 import type {ByteString} from '../entry/byte-string.ts';
 import type {DirectoryNumber} from '../entry/entry.ts';
-import {PackedCursor} from '../entry/packed.ts';
+import {PackedCursor, packRun} from '../entry/packed.ts';
+import type {Path} from '../entry/path.ts';
 import type {TreeRead} from '../tree/tree-store.ts';
 import type {ByteBuffer} from './byte-buffer.ts';
-import {writeName} from './json-values.ts';
-import {writeNode} from './node-writer.ts';
+import {DirectoryPath} from './directory-path.ts';
+import {type Extent, extents, type TreeWriter} from './tree-writer.ts';
 
 export type WalkOptions = {
   /** Levels below the start: 0 none, 1 its children. */
   depthMax: number;
-  onlyPath: boolean;
   /** Entries to write, the start not counted. */
   limit: number;
 };
@@ -18,24 +18,29 @@ export type WalkOptions = {
  * A directory that is open in the output. Between two snapshots only `last` counts, the newest name that was written in it;
  * within one, `place` knows the entry itself.
  */
-type Frame = {directory: DirectoryNumber; last: ByteString | undefined; isEmpty: boolean; place: Place | undefined};
+type Frame = {directory: DirectoryNumber; last: ByteString | undefined; place: Place | undefined};
 type Place = {runs: Iterator<Uint8Array>; cursor: PackedCursor; isWritten: boolean};
 
 /**
- * Writes the children of a directory, depth first, as JSON bytes straight from packed entries. It can stop after any entry
+ * Writes the children of a directory, depth first, straight from packed entries. It can stop after any entry
  * and go on in a later snapshot of the tree, because all that it remembers is names: what did not change meanwhile is
  * written exactly once, a directory that has gone is closed where it is.
  */
 export class TreeWalk {
   readonly #options: WalkOptions;
+  readonly #writer: TreeWriter;
+  /** Of the innermost frame's directory. */
+  readonly #path = new DirectoryPath();
   readonly #frames: Frame[] = [];
   #written = 0;
   #lastNames: readonly ByteString[] = [];
 
-  /** Begins below `directory`. */
-  constructor(directory: DirectoryNumber, options: WalkOptions) {
+  /** Begins below `start`, which `writer` was told of as open. */
+  constructor(start: {directory: DirectoryNumber; path: Path}, options: WalkOptions, writer: TreeWriter) {
     this.#options = options;
-    if (options.depthMax > 0) this.#frames.push({directory, last: undefined, isEmpty: true, place: undefined});
+    this.#writer = writer;
+    this.#path.set(start.path);
+    if (options.depthMax > 0) this.#frames.push({directory: start.directory, last: undefined, place: undefined});
   }
 
   get isAtEnd(): boolean {
@@ -58,12 +63,7 @@ export class TreeWalk {
       frame.last = name;
       const entry = txn.entry(frame.directory, name);
       if (!entry?.directory || this.#frames.length >= this.#options.depthMax) return;
-      const bytes = Buffer.from(name, 'latin1');
-      out.byte(0x7b);
-      writeName(out, 'name', bytes, 0, bytes.length);
-      out.ascii(',"continued":true,"children":[');
-      frame.isEmpty = false;
-      this.#frames.push({directory: entry.directory, last: undefined, isEmpty: true, place: undefined});
+      this.#open(out, new PackedCursor(packRun([entry])), extents.continued);
       if (index === names.length - 1) return;
     }
   }
@@ -85,27 +85,28 @@ export class TreeWalk {
 
   /** Closes all that is open, for an answer that ends before the walk does. */
   closeAll(out: ByteBuffer): void {
-    for (const _ of this.#frames) out.ascii(']}');
+    for (const _ of this.#frames) this.#writer.close(out);
   }
 
   #close(out: ByteBuffer): void {
     this.#frames.pop();
-    out.ascii(']}');
+    this.#path.leave();
+    this.#writer.close(out);
   }
 
   #writeEntry(out: ByteBuffer, frame: Frame, cursor: PackedCursor): void {
-    if (!frame.isEmpty) out.byte(0x2c);
-    frame.isEmpty = false;
     frame.place!.isWritten = true;
     this.#written++;
-    writeNode(out, cursor, this.#options.onlyPath);
     const isEntered = cursor.directory !== 0 && this.#frames.length < this.#options.depthMax;
-    if (!isEntered) {
-      out.byte(0x7d);
-      return;
-    }
-    out.constant(childrenKey);
-    this.#frames.push({directory: cursor.directory, last: undefined, isEmpty: true, place: undefined});
+    if (isEntered) this.#open(out, cursor, extents.open);
+    else this.#writer.entry(out, cursor, this.#path, extents.leaf);
+  }
+
+  #open(out: ByteBuffer, cursor: PackedCursor, extent: Extent): void {
+    const {directory, run, nameOffset, nameLength} = cursor;
+    this.#writer.entry(out, cursor, this.#path, extent);
+    this.#path.enter(run, nameOffset, nameOffset + nameLength);
+    this.#frames.push({directory, last: undefined, place: undefined});
   }
 
   /** The first entry of the frame that was not written, or undefined behind the last. */
@@ -134,5 +135,3 @@ export class TreeWalk {
     return !cursor.isAtEnd;
   }
 }
-
-const childrenKey = Buffer.from(',"children":[');

@@ -282,7 +282,6 @@ export class Observed {
       path: rootPath,
       after: undefined,
       depthMax: Number.POSITIVE_INFINITY,
-      onlyPath: false,
       limit: Number.POSITIVE_INFINITY,
     });
     const chunks: Uint8Array[] = [];

@@ -88,6 +88,7 @@ export function applyMove(context: RuleContext, {from, to, observed}: Realtime<M
   const moved = txn.move(origin, target, {realtimeAt: observed.to, agent, isBlindSpot: false})!;
   txn.removeBlindSpot(origin.directory, origin.name);
   buryAt(context, origin, observed.to);
+  txn.raise(origin.directory, {newestFoundAt: observed.to});
   if (moved.isSuspect) watchSuspect(context, target, moved);
   confirm(context, target, moved, undefined);
   return true;
@@ -105,6 +106,7 @@ function confirm({txn}: RuleContext, {directory, name}: Place, entry: Entry, sto
 function removeObserved(context: RuleContext, place: Place, {to}: Observation): void {
   context.txn.remove(place.directory, place.name);
   context.txn.removeBlindSpot(place.directory, place.name);
+  context.txn.raise(place.directory, {newestFoundAt: to});
   buryAt(context, place, to);
 }
 
@@ -138,11 +140,11 @@ function isOfEarlierDirectory(
   if (isOnlyAgent) return false; // what one agent tells is in order
   let directory: DirectoryNumber = rootDirectory;
   for (const name of pathNames(path).slice(0, -1)) {
-    const entry = txn.entry(directory, name);
-    if (!entry?.directory) return false;
+    const next = txn.childDirectory(directory, name);
+    if (next === 0) return false;
     const tombstone = txn.tombstone(directory, name);
     if (tombstone && !isAfter(context, observed, tombstone, attributes)) return true;
-    directory = entry.directory;
+    directory = next;
   }
   return false;
 }

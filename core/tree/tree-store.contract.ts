@@ -470,9 +470,84 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
           expect(totals(txn)).toMatchObject(marks);
           txn.raise(rootDirectory, {newestChange: {seconds: 600, nanos: 0}});
           txn.raise(rootDirectory, {newestRealtimeAt: 71});
-          expect(totals(txn)).toMatchObject({newestChange: {seconds: 600, nanos: 0}, newestRealtimeAt: 71});
+          txn.raise(rootDirectory, {newestFoundAt: 72});
+          txn.raise(rootDirectory, {newestFoundAt: 60});
+          expect(totals(txn)).toMatchObject({
+            newestChange: {seconds: 600, nanos: 0},
+            newestRealtimeAt: 71,
+            newestFoundAt: 72,
+          });
         });
       });
+    });
+
+    describe('versions', () => {
+      const versions = (txn: TreeRead, number: number) => {
+        const {ownVersion, totals} = txn.directory(number)!;
+        return {own: ownVersion, all: totals.version};
+      };
+
+      test('a change of an entry gives a new version to its directory and all above it, and to no other', async () => {
+        await write(txn => {
+          const a = txn.put(rootDirectory, directory('a')).directory;
+          const deep = txn.put(a, directory('deep')).directory;
+          const b = txn.put(rootDirectory, directory('b')).directory;
+          const changes = [
+            () => txn.put(deep, entry('f')),
+            () => txn.put(deep, entry('f', {mtime: {seconds: 9, nanos: 9}})),
+            () => txn.merge(deep, everything, packRun([entry('f'), entry('g')]), 1, () => verdicts.take),
+            () => txn.move({directory: deep, name: name('g')}, {directory: deep, name: name('h')}, {}),
+            () => txn.remove(deep, name('h')),
+          ];
+          for (const change of changes) {
+            const [inDeep, inA, inB] = [deep, a, b].map(number => versions(txn, number)) as [
+              Versions,
+              Versions,
+              Versions,
+            ];
+            change();
+            expect(versions(txn, deep).own).toBeGreaterThan(inDeep.own);
+            expect(versions(txn, deep).all).toBeGreaterThan(inDeep.all);
+            expect(versions(txn, a).all).toBeGreaterThan(inA.all);
+            expect(versions(txn, a).own).toBe(inA.own);
+            expect(versions(txn, b)).toEqual(inB);
+          }
+        });
+      });
+
+      test('both places of a move have a new version, what moves keeps its own', async () => {
+        await write(txn => {
+          const [a, b] = ['a', 'b'].map(one => txn.put(rootDirectory, directory(one)).directory) as [number, number];
+          const moved = txn.put(a, directory('moved')).directory;
+          txn.put(moved, entry('f'));
+          const [inA, inB, inMoved] = [a, b, moved].map(number => versions(txn, number)) as [
+            Versions,
+            Versions,
+            Versions,
+          ];
+          txn.move({directory: a, name: name('moved')}, {directory: b, name: name('moved')}, {});
+          expect(versions(txn, a).own).toBeGreaterThan(inA.own);
+          expect(versions(txn, b).own).toBeGreaterThan(inB.own);
+          expect(versions(txn, moved)).toEqual(inMoved);
+        });
+      });
+
+      test('so does a directory that is listed or unreadable for the first time, but not one that is listed again', async () => {
+        await write(txn => {
+          const a = txn.put(rootDirectory, directory('a')).directory;
+          for (const changes of [{listedAt: 5}, {unreadable: 'EIO'}, {unreadable: undefined}]) {
+            const [inRoot, inA] = [versions(txn, rootDirectory), versions(txn, a)];
+            txn.setDirectory(a, changes);
+            expect(versions(txn, a).all).toBeGreaterThan(inA.all);
+            expect(versions(txn, rootDirectory).all).toBeGreaterThan(inRoot.all);
+          }
+          const before = versions(txn, rootDirectory);
+          txn.setDirectory(a, {listedAt: 6});
+          expect(versions(txn, rootDirectory)).toEqual(before);
+        });
+      });
+
+      type Versions = {own: number; all: number};
     });
 
     describe('merging a listing', () => {

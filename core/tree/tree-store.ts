@@ -43,7 +43,21 @@ export type Totals = {
   newestChange: FileTime;
   /** High-water mark of `realtimeAt` of all that is or was below: what realtime has seen, a listing may not delete. */
   newestRealtimeAt: Hlc;
+  /**
+   * High-water mark of when, on the view's clock, the tree last changed here without leaving an entry that a watcher has just seen:
+   * by a deletion, a rename away, or what a scan found. With `newestRealtimeAt` it bounds when the newest change below was told.
+   * 0 in what only a program wrote that did not keep it yet.
+   */
+  newestFoundAt: Hlc;
+  /**
+   * Of the newest change below, by the store's own count: of an entry, or of whether a directory is listed and readable, this
+   * one included. It never comes again within the store (`storeId`), so as long as it is the same, so is all below.
+   */
+  version: number;
 };
+
+/** What of the totals never goes back. */
+export type Marks = Pick<Totals, 'newestChange' | 'newestRealtimeAt' | 'newestFoundAt'>;
 
 export type DirectoryRecord = {
   number: DirectoryNumber;
@@ -55,6 +69,8 @@ export type DirectoryRecord = {
   unreadable: string | undefined;
   /** A listing in ranges that has begun: its evidence, and the name up to which it has come. */
   partial: {evidence: Hlc; until: ByteString} | undefined;
+  /** As `totals.version`, of the entries that are directly in it. */
+  ownVersion: number;
   totals: Totals;
 };
 
@@ -94,6 +110,8 @@ export interface TreeRead {
   /** The changes behind a `seq`, in order. Those that nobody can see (only who spoke of an entry, or when) are not logged. */
   changes(since: number): Iterable<LoggedChange>;
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined;
+  /** The number of the directory that an entry is; 0 if it is something else, or nothing. */
+  childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber;
   /** Undefined for a directory that does not exist (any more). A copy: it does not follow what is written later. */
   directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined;
   /**
@@ -189,7 +207,7 @@ export interface TreeWrite extends TreeRead {
     changes: Partial<Pick<DirectoryRecord, 'listedAt' | 'unreadable' | 'partial'>>,
   ): void;
   /** Raises the high-water marks of a directory and all above it, for a change that leaves no entry (a deletion). */
-  raise(directory: DirectoryNumber, marks: Partial<Pick<Totals, 'newestChange' | 'newestRealtimeAt'>>): void;
+  raise(directory: DirectoryNumber, marks: Partial<Marks>): void;
   putTombstone(directory: DirectoryNumber, name: ByteString, tombstone: Tombstone): void;
   removeTombstone(directory: DirectoryNumber, name: ByteString): void;
   putSuspect(expiresAt: Hlc, suspect: Suspect): void;

@@ -1,6 +1,7 @@
 import {rootPath} from '../../core/entry/path.ts';
 import type {EventSink} from '../../core/source/source.ts';
 import type {Hlc} from '../../core/time/hlc.ts';
+import type {Ages} from './ages.ts';
 import type {DirectoryReading, WatchedDirectory} from './directory-reader.ts';
 import type {DirtyNames} from './dirty-names.ts';
 import {type Grant, HotSet} from './hot-set.ts';
@@ -12,11 +13,12 @@ import type {WalkFound} from './serve-walks.ts';
 import {racyMs, stampOf, timeToMs} from './stamps.ts';
 import type {StorageTime} from './storage-time.ts';
 import type {Walkers} from './walkers.ts';
-import type {Node, WatchTree} from './watch-tree.ts';
+import type {FoundBy, Node, WatchTree} from './watch-tree.ts';
 
 export type ReadsParts = {
   tree: WatchTree;
   dirty: DirtyNames;
+  ages: Ages;
   walkers: Walkers;
   inotify: Inotify;
   sink: EventSink;
@@ -45,7 +47,10 @@ export class DirectoryReads {
   readonly hotSet: HotSet;
   #urgent = 0;
   #onIdle: (() => void)[] = [];
-  readonly #relisting = new Set<Node>();
+  /** With the age of what asked for it first. */
+  readonly #relisting = new Map<Node, number>();
+  /** Being read, or to be read, and how often. */
+  readonly #underway = new Map<Node, number>();
   /** Names in the root, as its last reading found them. */
   rootCount = 0;
 
@@ -67,9 +72,21 @@ export class DirectoryReads {
     });
   }
 
-  read(node: Node, isUrgent: boolean, done: (read: DirectoryRead) => void): void {
-    const {tree, walkers, sink, onWatches, onRootLost} = this.#parts;
+  /** Directories of which nobody hears what happens in them, and that are not being read. */
+  get unwatched(): number {
+    const {known, watched} = this.#parts.tree;
+    if (known === watched) return 0;
+    let underway = 0;
+    for (const node of this.#underway.keys()) if (node.watch === -1 && isLinked(node, this.#parts.tree)) underway++;
+    return Math.max(0, known - watched - underway);
+  }
+
+  /** `scan`: of which it is a part; without it, it goes before those of scans. */
+  read(node: Node, scan: FoundBy | undefined, done: (read: DirectoryRead) => void): void {
+    const {tree, walkers, sink, ages, onWatches, onRootLost} = this.#parts;
     if (node.reading === 'new') node.reading = 'due';
+    this.#underway.set(node, (this.#underway.get(node) ?? 0) + 1);
+    const age = scan ? undefined : ages.begin();
     let begunAt = sink.now();
     let evidence = sink.evidence();
     let version = tree.version;
@@ -93,15 +110,27 @@ export class DirectoryReads {
         },
         done: found => {
           const reading = found as DirectoryReading | string;
-          const children = this.#register(node, reading, version);
-          if (grant) this.#endGrant(grant, reading);
-          if (reading === rootLost) onRootLost();
-          done({reading, children, evidence, begunAt});
+          this.#readingEnds(node);
+          const take = () => {
+            const children = this.#register(node, reading, {version, scan});
+            if (grant) this.#endGrant(grant, reading);
+            if (reading === rootLost) onRootLost();
+            done({reading, children, evidence, begunAt});
+          };
+          if (age === undefined) take();
+          else ages.during(age, take);
           onWatches();
+          if (age !== undefined) ages.end(age);
         },
       },
-      {isUrgent},
+      {isUrgent: scan === undefined},
     );
+  }
+
+  #readingEnds(node: Node): void {
+    const others = this.#underway.get(node)! - 1;
+    if (others > 0) this.#underway.set(node, others);
+    else this.#underway.delete(node);
   }
 
   /** The directories that are hotter than one that is watched now, and are not, are read again with a watch. */
@@ -172,17 +201,18 @@ export class DirectoryReads {
 
   /**
    * Watches and reads a directory that is new, and all below it. What is found goes the way of realtime events, because
-   * nobody else will tell of it.
+   * nobody else will tell of it. `isNew`: what is in it came with it, so what a scan under way has found of that is told here too:
+   * what the scan tells of it may be long in coming.
    */
-  readNew(node: Node): void {
+  readNew(node: Node, {isNew = false} = {}): void {
     this.#urgent++;
-    this.read(node, true, read => {
-      this.#tellNew(node, read);
+    this.read(node, undefined, read => {
+      this.#tellNew(node, read, isNew);
       if (--this.#urgent === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     });
   }
 
-  #tellNew(node: Node, read: DirectoryRead): void {
+  #tellNew(node: Node, read: DirectoryRead, isNew: boolean): void {
     const {sink, tree, crossesFileSystems} = this.#parts;
     const source = 'snapshot';
     const {reading, children, evidence} = read;
@@ -200,13 +230,15 @@ export class DirectoryReads {
       sink.emit({kind: 'unreadable', source, path: tree.childPath(node, name)!, evidence, error: 'EXDEV'});
     }
     this.told(node, read);
-    for (const child of children) if (child.reading === 'new') this.readNew(child);
+    for (const child of children)
+      if (child.reading === 'new' || (isNew && isUntold(child))) this.readNew(child, {isNew});
   }
 
   /** Reads and tells a directory again, once however often that is asked for until the reading begins. */
   relist(node: Node): void {
-    if (this.#relisting.has(node)) return;
-    this.#relisting.add(node);
+    const {current} = this.#parts.ages;
+    if ((this.#relisting.get(node) ?? Number.POSITIVE_INFINITY) <= current) return;
+    this.#relisting.set(node, current);
     this.readNew(node);
   }
 
@@ -223,7 +255,11 @@ export class DirectoryReads {
    * Takes over what a reading found: the watch, and the directories in it, which are returned. Undefined when it failed, was
    * of another directory than the node, or the node has gone: its name is then looked at again.
    */
-  #register(node: Node, reading: DirectoryReading | string, version: number): Node[] | undefined {
+  #register(
+    node: Node,
+    reading: DirectoryReading | string,
+    {version, scan}: {version: number; scan: FoundBy | undefined},
+  ): Node[] | undefined {
     const {tree, dirty, sink, storageTime} = this.#parts;
     node.stamp = 0;
     if (typeof reading === 'string') {
@@ -247,18 +283,26 @@ export class DirectoryReads {
     const children: Node[] = [];
     for (const directory of reading.directories) {
       if (directory.isOtherFileSystem && !this.#parts.crossesFileSystems) continue;
-      const child = this.#childAs(node, directory);
+      const child = this.#childAs(node, directory, scan);
       if (child) children.push(child);
     }
     return children;
   }
 
   /** The node of a directory that was found; undefined when another one was known, which is left to a look. */
-  #childAs(node: Node, directory: DirectoryReading['directories'][number]): Node | undefined {
+  #childAs(
+    node: Node,
+    directory: DirectoryReading['directories'][number],
+    scan: FoundBy | undefined,
+  ): Node | undefined {
     const {tree, dirty} = this.#parts;
     const {name, identity} = directory;
     const known = node.children?.get(name);
-    if (!known) return tree.add(node, directory);
+    if (!known) {
+      const found = tree.add(node, directory);
+      found.foundBy = scan;
+      return found;
+    }
     known.hotAt = Math.max(known.hotAt, directory.hotAt);
     if (known.identity === '' || identity === '' || known.identity === identity) return known;
     this.drop(known);
@@ -294,4 +338,15 @@ export class DirectoryReads {
       this.drop(child);
     }
   }
+}
+
+/** A scan has found it, and what it holds is not told yet. */
+export function isUntold({foundBy}: Node): boolean {
+  return foundBy !== undefined && !foundBy.isTold;
+}
+
+function isLinked(node: Node, {root}: WatchTree): boolean {
+  let top = node;
+  while (top.parent) top = top.parent;
+  return top === root;
 }

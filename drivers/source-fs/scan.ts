@@ -8,7 +8,7 @@ import type {DirectoryRead, DirectoryReads} from './directory-reads.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone} from './mount.ts';
 import {rootLost} from './root-door.ts';
-import type {Node, WatchTree} from './watch-tree.ts';
+import type {FoundBy, Node, WatchTree} from './watch-tree.ts';
 
 /** Directories that a scan has under way: being looked at, or looked at and waiting for room … */
 const looksMax = 128;
@@ -30,6 +30,7 @@ export class Scan {
   readonly #parts: ScanParts;
   readonly #request: ScanOrder;
   readonly #result: ScanResult = {...emptyResult};
+  readonly #found: FoundBy = {isTold: false};
   readonly #start: Node;
   readonly #frontier: Node[];
   readonly #waiting: Looked[] = [];
@@ -53,7 +54,7 @@ export class Scan {
         this.#begin();
         const next = this.#waiting.shift();
         if (next) await this.#offer(next);
-        else if (this.#looking === 0) return this.#result;
+        else if (this.#looking === 0) return this.#ended();
         else await new Promise<void>(resolve => (this.#wake = resolve));
         onProgress?.(this.#result);
       }
@@ -61,6 +62,11 @@ export class Scan {
       signal.removeEventListener('abort', wake);
     }
     return {...this.#result, isComplete: false, reason: reasonOf(signal)};
+  }
+
+  #ended(): ScanResult {
+    this.#found.isTold = true;
+    return this.#result;
   }
 
   #begin(): void {
@@ -83,7 +89,7 @@ export class Scan {
   }
 
   #read(node: Node): void {
-    this.#parts.reads.read(node, false, read => {
+    this.#parts.reads.read(node, this.#found, read => {
       if (this.#isRecursive) for (const child of read.children ?? []) this.#frontier.push(child);
       this.#looked({node, bytes: bytesOf(read.reading), is: 'read', ...read});
     });

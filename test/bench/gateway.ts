@@ -1,12 +1,12 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {once} from 'node:events';
-import {readFileSync} from 'node:fs';
 import {type AddressInfo, BoundSocket} from 'node:net';
 import {join} from 'node:path';
 import {gatewayConfig} from '../../cmd/fusion/gateway/gateway-config.ts';
 import {runGateway} from '../../cmd/fusion/gateway/run-gateway.ts';
 import type {Log} from '../../core/log/log.ts';
+import {anonymousBytesOf, cpuMsOf} from './process-usage.ts';
 
 /** One gateway, as a process of its own: `node gateway.ts FOLDER` serves the store in a folder and tells its port. */
 export type BenchProcess = {child: ChildProcess; port: number};
@@ -27,16 +27,12 @@ export async function startProcess(file: string, args: string[]): Promise<BenchP
   return {child, port: Number(line)};
 }
 
-/** CPU time so far; the kernel counts it in hundredths of a second. */
 export function cpuMs({child}: BenchProcess): number {
-  const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  return cpuMsOf(child.pid!);
 }
 
-/** Resident memory without what is mapped from files: the tree itself is such a map. */
 export function anonymousBytes({child}: BenchProcess): number {
-  return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) * 1024;
+  return anonymousBytesOf(child.pid!);
 }
 
 async function serve(folder: string): Promise<void> {

@@ -3,8 +3,9 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {makeTree} from '../lib/make-tree.ts';
 import {Site} from '../lib/site.ts';
+import {say} from './elapsed.ts';
 import {type RivalName, Rivals} from './rivals.ts';
-import {Rows} from './rows.ts';
+import type {Rows} from './rows.ts';
 
 export type StageSettings = {
   /** Files of the tree that most groups share, and of the last group's. */
@@ -17,22 +18,23 @@ export type Group = (stage: Stage) => Promise<void>;
 
 /** What the groups of a run share: the figures, a folder on a disk, one tree of files, one site on it, the other programs. */
 export class Stage {
-  readonly rows = new Rows();
+  readonly rows: Rows;
   readonly settings: StageSettings;
-  readonly folder = mkdtempSync(join(tmpdir(), 'fustor-bench-'));
+  readonly folder = mkdtempSync(join(tmpdir(), 'stage-'));
   readonly #rivals = new Rivals();
   #tree: {root: string; entries: number} | undefined;
   #site: Site | undefined;
 
-  constructor(settings: StageSettings) {
+  constructor(settings: StageSettings, rows: Rows) {
     this.settings = settings;
+    this.rows = rows;
   }
 
   /** The tree of `settings.files` files, made when it is first asked for. `entries` counts directories, too, not its root. */
   tree(): {root: string; entries: number} {
     if (!this.#tree) {
       const root = join(this.folder, 'tree');
-      console.log(`  (making ${this.settings.files.toLocaleString('en')} files)`);
+      say(`  making ${this.settings.files.toLocaleString('en')} files`);
       this.#tree = {root, entries: makeTree(root, this.settings.files)};
     }
     return this.#tree;
@@ -56,6 +58,11 @@ export class Stage {
   /** The path of another program, installed when it is first asked for; undefined where it cannot be had, which is told. */
   rival(name: RivalName): Promise<string | undefined> {
     return this.#rivals.path(name);
+  }
+
+  /** Of a program that `rival` found: for what a figure is measured against. */
+  rivalVersion(name: RivalName): string {
+    return this.#rivals.version(name);
   }
 
   /** Ends the site; the next that asks gets a new one. */

@@ -4,8 +4,8 @@ import {join} from 'node:path';
 const filesPerDirectory = 83;
 const directoriesPerDirectory = 12;
 
-/** A tree of so many small files, 83 in a directory, nested. Returns its number of entries. */
-export function makeTree(root: string, files: number): number {
+/** A tree of so many small files, 83 in a directory, nested; with `isEmpty` none has data. Returns its number of entries. */
+export function makeTree(root: string, files: number, {isEmpty = false} = {}): number {
   mkdirSync(root, {recursive: true});
   let made = 0;
   let entries = 0;
@@ -13,7 +13,7 @@ export function makeTree(root: string, files: number): number {
   for (let next = queue.shift(); next !== undefined && made < files; next = queue.shift()) {
     for (let i = 0; i < filesPerDirectory && made < files; i++, made++, entries++) {
       const descriptor = openSync(join(next, `file-${i}-of-some-data.dat`), 'w');
-      if (i % 7 === 0) writeSync(descriptor, 'x'.repeat(i + 1));
+      if (i % 7 === 0 && !isEmpty) writeSync(descriptor, 'x'.repeat(i + 1));
       closeSync(descriptor);
     }
     for (
@@ -30,7 +30,7 @@ export function makeTree(root: string, files: number): number {
 }
 
 if (import.meta.main) {
-  const [root, files] = process.argv.slice(2);
-  if (root === undefined || !(Number(files) > 0)) throw new Error('Usage: make-tree.ts DIRECTORY FILES');
-  console.log(`${makeTree(root, Number(files))} entries`);
+  const [root, files, empty] = process.argv.slice(2);
+  if (root === undefined || !(Number(files) > 0)) throw new Error('Usage: make-tree.ts DIRECTORY FILES [--empty]');
+  console.log(`${makeTree(root, Number(files), {isEmpty: empty === '--empty'})} entries`);
 }

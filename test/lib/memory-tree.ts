@@ -12,6 +12,7 @@ import {
   type NameRange,
   rootDirectory,
   rootName,
+  type Marks as StoreMarks,
   type Suspect,
   type SuspectPlace,
   type Tombstone,
@@ -31,7 +32,7 @@ export function openMemoryTree(storeId = 'memory'): TreeStore {
   return new MemoryTree(storeId);
 }
 
-type Marks = Pick<Totals, 'newestChange' | 'newestRealtimeAt'>;
+type Marks = StoreMarks & Pick<Totals, 'version'>;
 type Node = Omit<DirectoryRecord, 'totals'> & {entries: Map<ByteString, Entry>; marks: Marks};
 type Row<T> = T & {directory: DirectoryNumber; name: ByteString};
 type BlindSpot = {change: BlindSpotChange; foundAt: Hlc};
@@ -66,6 +67,7 @@ class MemoryTransaction implements TreeWrite {
   readonly undo = new UndoLog();
   readonly #numbers = new Map([
     ['seq', 0],
+    ['version', 1],
     ['nextDirectory', rootDirectory + 1],
   ]);
   readonly #nodes = new Map<DirectoryNumber, Node>();
@@ -105,6 +107,10 @@ class MemoryTransaction implements TreeWrite {
     return [...this.#changes.values()].filter(({seq}) => seq > since);
   }
 
+  childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber {
+    return this.entry(directory, name)?.directory ?? 0;
+  }
+
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined {
     const entry = this.#nodes.get(directory)?.entries.get(name);
     return entry && {...entry};
@@ -113,7 +119,7 @@ class MemoryTransaction implements TreeWrite {
   directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined {
     const node = directory === aboveRoot ? undefined : this.#nodes.get(directory);
     if (!node) return undefined;
-    const {number, parent, name, listedAt, unreadable, partial} = node;
+    const {number, parent, name, listedAt, unreadable, partial, ownVersion} = node;
     const count = () => this.#count(node);
     return {
       number,
@@ -122,6 +128,7 @@ class MemoryTransaction implements TreeWrite {
       listedAt,
       unreadable,
       partial,
+      ownVersion,
       get totals() {
         return count();
       },
@@ -206,6 +213,7 @@ class MemoryTransaction implements TreeWrite {
     if (entry.directory !== 0) this.#drop(entry.directory);
     this.undo.delete(this.#nodes.get(directory)!.entries, name);
     this.#bump();
+    this.#note(directory);
     this.#log('deleted', directory, entry);
     return {...entry};
   }
@@ -254,6 +262,7 @@ class MemoryTransaction implements TreeWrite {
         throw new Error(`Directory ${replaced.directory} cannot be replaced by what is in it.`);
       this.remove(to.directory, to.name);
       this.undo.delete(this.#node(from.directory).entries, from.name);
+      this.#note(from.directory);
       if (entry.directory !== 0) this.#change(entry.directory, {parent: to.directory, name: to.name});
     }
     return this.#put(to.directory, {...entry, ...changes, name: to.name}, origin);
@@ -263,8 +272,11 @@ class MemoryTransaction implements TreeWrite {
     directory: DirectoryNumber,
     changes: Partial<Pick<DirectoryRecord, 'listedAt' | 'unreadable' | 'partial'>>,
   ): void {
-    this.#node(directory);
+    const before = this.#node(directory);
     this.#change(directory, changes);
+    const {listedAt, unreadable} = this.#node(directory);
+    if ((before.listedAt === 0) === (listedAt === 0) && before.unreadable === unreadable) return;
+    this.raise(directory, {version: this.#nextVersion()});
   }
 
   raise(directory: DirectoryNumber, marks: Partial<Marks>): void {
@@ -337,6 +349,19 @@ class MemoryTransaction implements TreeWrite {
     this.undo.set(this.#numbers, 'seq', this.seq() + 1);
   }
 
+  #nextVersion(): number {
+    const version = this.#numbers.get('version')! + 1;
+    this.undo.set(this.#numbers, 'version', version);
+    return version;
+  }
+
+  /** Its entries changed. */
+  #note(directory: DirectoryNumber): void {
+    const version = this.#nextVersion();
+    this.#change(directory, {ownVersion: version});
+    this.raise(directory, {version});
+  }
+
   #log(change: ChangeName, directory: DirectoryNumber, {name, kind}: Entry, from?: Path): void {
     const parent = this.#pathOf(directory);
     if (parent === undefined) return;
@@ -363,10 +388,11 @@ class MemoryTransaction implements TreeWrite {
 
   #write(directory: DirectoryNumber, entry: Entry): void {
     this.undo.set(this.#node(directory).entries, entry.name, entry);
-    const own = {newestChange: entry.ctime, newestRealtimeAt: entry.realtimeAt};
+    const own = {...noMarks, newestChange: entry.ctime, newestRealtimeAt: entry.realtimeAt};
     const below = this.#nodes.get(entry.directory)?.marks ?? noMarks;
     this.raise(directory, entry.directory === 0 ? own : higher(own, below));
     this.#bump();
+    this.#note(directory);
   }
 
   #drop(directory: DirectoryNumber): void {
@@ -412,18 +438,20 @@ class MemoryTransaction implements TreeWrite {
   }
 }
 
-const noMarks: Marks = {newestChange: zeroTime, newestRealtimeAt: 0};
+const noMarks: Marks = {newestChange: zeroTime, newestRealtimeAt: 0, newestFoundAt: 0, version: 0};
 
 function higher(a: Marks, b: Marks): Marks {
   return {
     newestChange: compareTimes(a.newestChange, b.newestChange) >= 0 ? a.newestChange : b.newestChange,
     newestRealtimeAt: Math.max(a.newestRealtimeAt, b.newestRealtimeAt),
+    newestFoundAt: Math.max(a.newestFoundAt, b.newestFoundAt),
+    version: Math.max(a.version, b.version),
   };
 }
 
 function newNode(number: DirectoryNumber, parent: DirectoryNumber, name: ByteString): Node {
   const known = {listedAt: 0, unreadable: undefined, partial: undefined};
-  return {number, parent, name, ...known, entries: new Map(), marks: noMarks};
+  return {number, parent, name, ...known, ownVersion: 0, entries: new Map(), marks: noMarks};
 }
 
 /** Without who spoke of it, and when. */

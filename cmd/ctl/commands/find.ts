@@ -20,6 +20,7 @@ type Flags = {
   older?: string;
   print0?: boolean;
   limit?: number;
+  sync?: boolean;
   cursor?: string;
   pathB64?: string;
 };
@@ -41,6 +42,7 @@ export const find: Verb<Flags> = {
       .option('-0, --print0', 'each path ended by a NUL, for "xargs -0"')
       .option('--limit <n>', 'at most so many; a notice says how to go on', wholeNumberFrom(1))
       .option('--cursor <cursor>', 'go on where an earlier call with --limit ended')
+      .option('--sync', "wait until every change made through the leader's mount is in the answer")
       .option('--path-b64 <bytes>', 'the path as base64url of its bytes, for one that is not UTF-8'),
 
   printsNames: true,
@@ -73,6 +75,7 @@ function parameters({argument, flags}: VerbCall<Flags>): Parameters {
     modified_after: flags.newer,
     modified_before: flags.older,
     cursor: flags.cursor,
+    sync: flags.sync,
   };
 }
 

@@ -3,65 +3,112 @@ import type {HttpBindings} from '@hono/node-server';
 import {RESPONSE_ALREADY_SENT} from '@hono/node-server/utils/response';
 import type {Log} from '../../../core/log/log.ts';
 import type {GatewayContext} from './app.ts';
+import {type ChunkEncoder, newEncoder} from './chunk-encoder.ts';
+import {acceptedCoding, type Coding} from './content-coding.ts';
+import {viewHeaders} from './not-modified.ts';
 import type {Turns} from './turns.ts';
 import type {WaitingClients} from './waiting-clients.ts';
 
-/** An answer of JSON in chunks of pieces. `next` makes one of about so many bytes, when the client has taken the one before. */
+/**
+ * An answer in chunks of pieces. `next` makes one of about so many bytes, when the client has taken the one before: it may put
+ * them where those of the one before were.
+ */
 export type Chunks = {
   first: Uint8Array[];
   next: (bytesMax: number) => Uint8Array[] | undefined;
   isDone: boolean;
+  /** Default: JSON. */
+  contentType?: string | undefined;
+  etag?: string | undefined;
+  headers?: Record<string, string>;
+  /** Asked for behind the last chunk, for an answer that was not done with its first. */
+  trailers?: {names: readonly string[]; values: () => Record<string, string>} | undefined;
 };
 
 export type SendParts = {turns: Turns; waiting: WaitingClients; log: Log};
 
-const contentType = {'content-type': 'application/json'};
+type Headers = Record<string, string>;
+
+/** What is shorter is sent as it is: it goes in one packet in any case. */
+const codedBytesMin = 1024;
 
 /**
- * Sends an answer as it is made. One chunk is in memory, until the client has taken it; one that hangs up stops the work;
- * and each further chunk waits for its turn.
+ * Sends an answer as it is made, compressed as the client likes. One chunk is in memory, until the client has taken it; one
+ * that hangs up stops the work; and each further chunk waits for its turn.
  *
  * On a real server it is written to Node's response: a web stream halves the speed of large answers, and a body in one
  * piece, which small ones would need, costs more than making it from what is kept.
  */
 export function sendChunks(context: GatewayContext, chunks: Chunks, parts: SendParts): Response {
-  const outgoing = (context.env as Partial<HttpBindings> | undefined)?.outgoing;
-  if (outgoing && context.req.method === 'GET') {
-    write(outgoing as ServerResponse, chunks, parts);
-    return RESPONSE_ALREADY_SENT;
-  }
-  const {first, next, isDone} = chunks;
-  if (isDone) return new Response(Buffer.concat(first), {headers: {...contentType, ...lengthOf(first)}});
-  return new Response(
-    streamOf(first, () => next(parts.waiting.chunkBytes)),
-    {headers: contentType},
-  );
+  const isSmall = chunks.isDone && lengthOf(chunks.first) < codedBytesMin;
+  const coding = isSmall ? undefined : acceptedCoding(context);
+  const headers = headersOf(chunks, coding);
+  if (context.req.method === 'HEAD') return new Response(null, {headers});
+  const encoder = coding && newEncoder(coding);
+  const outgoing = (context.env as Partial<HttpBindings> | undefined)?.outgoing as ServerResponse | undefined;
+  if (!outgoing) return new Response(streamOf(chunks, encoder, parts.waiting), {headers});
+  if (!chunks.isDone) write(outgoing, headers, {chunks, encoder, parts});
+  else if (encoder) void writeCoded(outgoing, headers, {pieces: chunks.first, encoder, log: parts.log});
+  else writeWhole(outgoing, headers, chunks.first);
+  return RESPONSE_ALREADY_SENT;
 }
 
-function write(outgoing: ServerResponse, {first, next, isDone}: Chunks, {turns, waiting, log}: SendParts): void {
-  outgoing.writeHead(200, isDone ? {...contentType, ...lengthOf(first)} : contentType);
-  if (isDone) {
-    for (const piece of first) outgoing.write(piece);
-    outgoing.end();
-    return;
+function headersOf({first, isDone, contentType, etag, headers, trailers}: Chunks, coding: Coding | undefined): Headers {
+  return {
+    'content-type': contentType ?? 'application/json',
+    ...viewHeaders(etag),
+    ...headers,
+    ...(coding && {'content-encoding': coding}),
+    ...(isDone && !coding && {'content-length': String(lengthOf(first))}),
+    ...(!isDone && trailers && {trailer: trailers.names.join(', ')}),
+  };
+}
+
+function writeWhole(outgoing: ServerResponse, headers: Headers, pieces: Uint8Array[]): void {
+  outgoing.writeHead(200, headers);
+  for (const piece of pieces) outgoing.write(piece);
+  outgoing.end();
+}
+
+async function writeCoded(
+  outgoing: ServerResponse,
+  headers: Headers,
+  {pieces, encoder, log}: {pieces: Uint8Array[]; encoder: ChunkEncoder; log: Log},
+): Promise<void> {
+  try {
+    const coded = [...(await encoder.encode(pieces)), ...encoder.end()];
+    writeWhole(outgoing, {...headers, 'content-length': String(lengthOf(coded))}, coded);
+  } catch (error) {
+    breakOff(outgoing, error, log);
   }
+}
+
+type Writing = {chunks: Chunks; encoder: ChunkEncoder | undefined; parts: SendParts};
+
+function write(outgoing: ServerResponse, headers: Headers, {chunks, encoder, parts}: Writing): void {
+  const {first, next, trailers} = chunks;
+  const {turns, waiting, log} = parts;
+  outgoing.writeHead(200, headers);
   const goOn = () => {
     if (outgoing.destroyed) return;
     try {
       const pieces = next(waiting.chunkBytes);
       if (pieces) writeChunk(pieces);
-      else outgoing.end();
+      else {
+        for (const piece of encoder?.end() ?? []) outgoing.write(piece);
+        if (trailers) outgoing.addTrailers(trailers.values());
+        outgoing.end();
+      }
     } catch (error) {
-      // Too late for another status: an answer that breaks off is one that no client takes for whole.
-      log.error({error: error instanceof Error ? error.stack : String(error)}, 'an answer broke off');
-      outgoing.destroy();
+      breakOff(outgoing, error, log);
     }
   };
   const onTaken = (error?: Error | null) => {
     waiting.remove(outgoing);
     if (!error) turns.take(goOn);
   };
-  const writeChunk = (pieces: Uint8Array[]) => {
+  const put = (pieces: Uint8Array[]) => {
+    if (outgoing.destroyed) return;
     waiting.add(outgoing);
     // Not "drain": that comes when there is room for more, and would let each client have more in memory than its chunk.
     for (const [index, piece] of pieces.entries()) {
@@ -69,25 +116,33 @@ function write(outgoing: ServerResponse, {first, next, isDone}: Chunks, {turns, 
       else outgoing.write(piece, onTaken);
     }
   };
+  const writeChunk = (pieces: Uint8Array[]) => {
+    if (!encoder) return put(pieces);
+    encoder.encode(pieces).then(put, error => breakOff(outgoing, error, log));
+  };
   outgoing.once('close', () => waiting.remove(outgoing));
   writeChunk(first);
 }
 
-function streamOf(first: Uint8Array[], next: () => Uint8Array[] | undefined): ReadableStream<Uint8Array> {
-  let isFirst = true;
-  return new ReadableStream<Uint8Array>(
-    {
-      pull: controller => {
-        const pieces = isFirst ? first : next();
-        isFirst = false;
-        if (pieces) controller.enqueue(Buffer.concat(pieces));
-        else controller.close();
-      },
-    },
-    {highWaterMark: 0},
-  );
+/** Too late for another status: an answer that breaks off is one that no client takes for whole. */
+function breakOff(outgoing: ServerResponse, error: unknown, log: Log): void {
+  log.error({error: error instanceof Error ? error.stack : String(error)}, 'an answer broke off');
+  outgoing.destroy();
 }
 
-function lengthOf(pieces: readonly Uint8Array[]): {'content-length': string} {
-  return {'content-length': String(pieces.reduce((sum, {byteLength}) => sum + byteLength, 0))};
+function streamOf(
+  {first, next, isDone}: Chunks,
+  encoder: ChunkEncoder | undefined,
+  waiting: WaitingClients,
+): ReadableStream<Uint8Array> {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for (let pieces: Uint8Array[] | undefined = first; pieces; pieces = isDone ? undefined : next(waiting.chunkBytes))
+      yield Buffer.concat(encoder ? await encoder.encode(pieces) : pieces);
+    yield* encoder?.end() ?? [];
+  }
+  return ReadableStream.from(chunks());
+}
+
+function lengthOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, {byteLength}) => sum + byteLength, 0);
 }

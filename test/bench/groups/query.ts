@@ -5,11 +5,13 @@ import {join} from 'node:path';
 import {until} from '../../lib/until.ts';
 import {median, requestsPerSecond} from '../load.ts';
 import type {Stage} from '../stage.ts';
+import {wholeTree} from './whole-tree.ts';
 
 const authorization = {authorization: 'Bearer key-of-the-scripts'};
 
 /** What answers cost. */
 export async function queryGroup(stage: Stage): Promise<void> {
+  await wholeTree(stage);
   const site = await stage.site();
   const {root} = stage.tree();
   const folder = join(root, 'asked');

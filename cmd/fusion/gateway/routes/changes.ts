@@ -18,13 +18,15 @@ import {
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
+import {sendPage} from '../send-page.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
-import {pageAnswer} from './page-answer.ts';
 import {errorBody, json, meta} from './schemas.ts';
 import {viewRoute} from './view-route.ts';
 
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
   since: z
     .string()
     .optional()
@@ -74,16 +76,19 @@ const changesMeta = meta.extend({
 export const gone = json(errorBody, 'The log of changes does not reach back so far: read the tree again.');
 
 /** `GET …/fs/changes`: what changed since a `seq`, from the store alone. */
-export function changesRoutes(app: GatewayApp, {views, clock, turns}: GatewayParts): void {
+export function changesRoutes(app: GatewayApp, {views, clock, ...sending}: GatewayParts): void {
   const answer = async (context: GatewayContext, view: View): Promise<Response> => {
     const asked = parseParameters(readParameters(queryOf(context), names), parameters);
     const path = requestedPath(asked);
     const place = placeOf(view, asked.cursor ?? asked.since);
+    const sync = await syncPoint(context, view, asked);
     const page = new ChangePage({path, place, limit: asked.limit ?? limitDefault});
-    const metaNow = () =>
-      view.reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, path)));
+    const metaNow = () => ({
+      ...view.reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, path))),
+      ...sync,
+    });
     try {
-      await turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
+      await sending.turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
     } catch (error) {
       if (!(error instanceof FustorError)) throw error;
       return Response.json({...error.toBody(), meta: metaNow()}, {status: error.status});
@@ -95,7 +100,7 @@ export function changesRoutes(app: GatewayApp, {views, clock, turns}: GatewayPar
       changes_since: encodeChangePlace(page.place),
       next_cursor: page.nextCursor,
     };
-    return pageAnswer(page.rows, full, asked.format);
+    return sendPage(context, {rows: page.rows, meta: full, format: asked.format}, sending);
   };
   const description = {
     name: 'fs/changes',

@@ -16,6 +16,7 @@ import {
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
+import {sendPage} from '../send-page.ts';
 import {errorAnswers, json, meta} from './schemas.ts';
 
 const parameters = z.object({
@@ -54,19 +55,18 @@ type List = {
 };
 
 /** `GET …/fs/blind-spots` and `…/fs/suspects`, from the store alone. */
-export function listRoutes(app: GatewayApp, {views, clock, turns}: GatewayParts): void {
+export function listRoutes(app: GatewayApp, {views, clock, ...sending}: GatewayParts): void {
   for (const {name, summary, row, pageOf} of lists) {
     const answer = async (context: GatewayContext, view: ReturnType<typeof views.only>): Promise<Response> => {
       const asked = parseParameters(readParameters(queryOf(context), names), parameters);
       const place = {path: requestedPath(asked), limit: asked.limit ?? limitDefault};
       const page = pageOf(asked.cursor)(place);
-      await turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
+      await sending.turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
       const known = view.reader.read(txn =>
         readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, place.path)),
       );
       const full = {...known, next_cursor: page.nextCursor} satisfies Meta;
-      const text = `{"data":[${page.rows.join(',')}],"meta":${JSON.stringify(full)}}`;
-      return new Response(text, {headers: {'content-type': 'application/json'}});
+      return sendPage(context, {rows: page.rows, meta: full}, sending);
     };
     app.get(`/api/v1/fs/${name}`, context => answer(context, views.only(context.get('key'))));
     app.get(`/api/v1/views/:view/fs/${name}`, context =>

@@ -2,6 +2,7 @@ import {z} from '@hono/zod-openapi';
 import type {ByteString} from '../../../../core/entry/byte-string.ts';
 import {type FileTime, type Kind, type KindName, kinds} from '../../../../core/entry/entry.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
+import {firstTold, treeTag} from '../../../../core/query/answer-tag.ts';
 import {GlobMistake} from '../../../../core/query/glob.ts';
 import {readMeta} from '../../../../core/query/meta.ts';
 import {type NameMatch, nameMatch} from '../../../../core/query/name-match.ts';
@@ -17,9 +18,11 @@ import {
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
+import {askedOf, isKept, notModified} from '../not-modified.ts';
+import {sendPage} from '../send-page.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
-import {pageAnswer} from './page-answer.ts';
-import {json, meta, node} from './schemas.ts';
+import {json, meta, node, notModifiedAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 import {viewRoute} from './view-route.ts';
 
@@ -36,6 +39,7 @@ const timeParameter = z
 
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
   pattern: z
     .string()
     .optional()
@@ -60,10 +64,11 @@ const parameters = z.object({
 });
 const names = Object.keys(parameters.shape);
 const limitDefault = 1_000;
+const depth = Number.POSITIVE_INFINITY;
 const found = node.omit({name: true, name_b64: true, children: true, continued: true}).extend({path: z.string()});
 
 /** `GET …/fs/search`: entries below a path by name, kind, size and time. */
-export function searchRoutes(app: GatewayApp, {views, clock, turns}: GatewayParts): void {
+export function searchRoutes(app: GatewayApp, {views, clock, ...sending}: GatewayParts): void {
   const answer = async (context: GatewayContext, view: View): Promise<Response> => {
     const asked = parseParameters(readParameters(queryOf(context), names), parameters);
     const path = requestedPath(asked);
@@ -81,12 +86,22 @@ export function searchRoutes(app: GatewayApp, {views, clock, turns}: GatewayPart
       modifiedBefore: asked.modified_before,
     };
     const match = matchOf(asked.pattern ?? '', asked.ignore_case ?? false);
-    if (!view.reader.read(txn => resolve(txn, path).entry)) return pathNotFound(view, path, clock);
+    const sync = await syncPoint(context, view, asked);
+    const now = () => ({view: view.name, nowMs: clock.now()});
+    const begun = view.reader.read(txn => {
+      const found = resolve(txn, path);
+      const known = readMeta(txn, now(), found);
+      const etag = treeTag(txn, {asked: askedOf(context, view), meta: known}, {found, depth});
+      return {isKnown: found.entry !== undefined, first: firstTold(known, depth), etag};
+    });
+    if (!begun.isKnown) return pathNotFound(view, path, clock, sync);
+    const etag = asked.sync ? undefined : begun.etag;
+    if (etag !== undefined && isKept(context, etag)) return notModified(etag);
     const page = new SearchPage({path, limit: asked.limit ?? limitDefault, match, filter}, start);
-    await turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
-    const known = view.reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, path)));
-    const full = {...known, next_cursor: page.nextCursor};
-    return pageAnswer(page.rows, full, asked.format);
+    await sending.turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
+    const known = view.reader.read(txn => readMeta(txn, now(), resolve(txn, path)));
+    const full = {...known, ...begun.first, next_cursor: page.nextCursor, ...sync};
+    return sendPage(context, {rows: page.rows, meta: full, format: asked.format, etag}, sending);
   };
   const description = {
     name: 'fs/search',
@@ -97,6 +112,7 @@ export function searchRoutes(app: GatewayApp, {views, clock, turns}: GatewayPart
         z.object({data: z.array(found), meta}),
         'The entries. A page that is full has a `next_cursor`, even if nothing comes behind it.',
       ),
+      304: notModifiedAnswer,
     },
   };
   viewRoute(app, views, description, answer);

@@ -2,8 +2,10 @@ import {z} from '@hono/zod-openapi';
 import {toText} from '../../../../core/entry/byte-string.ts';
 import type {Path} from '../../../../core/entry/path.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
+import {firstTold, treeTag} from '../../../../core/query/answer-tag.ts';
 import {decodeCursor} from '../../../../core/query/cursor.ts';
 import {type MetaJob, readMeta} from '../../../../core/query/meta.ts';
+import type {SettledQuery} from '../../../../core/query/read-settled.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {AnswerParts, TreeAnswer} from '../../../../core/query/tree-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
@@ -16,18 +18,24 @@ import {
   requestedPath,
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {freshnessParameters, settledQuery, unmetRequirement} from '../freshness.ts';
+import {askedOf, isKept, notModified} from '../not-modified.ts';
 import {orderScan} from '../order-scan.ts';
 import {type SendParts, sendChunks} from '../send-chunks.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
-import {errorAnswers, json, meta, node} from './schemas.ts';
+import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
+import {errorAnswers, notModifiedAnswer, treeAnswer, unmetAnswer} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
+  ...freshnessParameters,
   recursive: booleanParameter
     .optional()
     .describe('Everything below, not only what is in the directory. Default: false.'),
   max_depth: integerParameter({min: 0, max: 4096}).optional().describe('Levels to go down; 0: only the path itself.'),
-  only_path: booleanParameter.optional().describe('Names alone, without attributes.'),
+  ...formatParameters,
   limit: integerParameter({min: 1, max: 10_000_000})
     .optional()
     .describe('Entries in one answer; `next_cursor` goes on.'),
@@ -37,6 +45,11 @@ const parameters = z.object({
     .describe('Also has the leader scan this path; `meta.job` tells the job. With a cursor it is not asked again.'),
 });
 const names = Object.keys(parameters.shape);
+
+/** Those on which an answer depends in no other way than its tag does. */
+const tagged = ['path', 'path_b64', 'recursive', 'max_depth', 'only_path', 'fields', 'format', 'limit', 'cursor'];
+/** In place of the first chunk of an answer that the client has already. */
+const kept = Symbol('kept');
 
 /** An engine that is there makes a job in milliseconds. */
 const scanTimeoutMs = 500;
@@ -57,7 +70,7 @@ export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}:
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: json(z.object({data: node, meta}), 'The tree.'), ...errorAnswers},
+      responses: {200: treeAnswer, 304: notModifiedAnswer, ...unmetAnswer, ...errorAnswers},
     });
   }
 }
@@ -67,7 +80,8 @@ async function answerTree(
   view: View,
   {clock, answers, sending}: {clock: Clock; answers: AnswerParts; sending: SendParts},
 ): Promise<Response> {
-  const asked = parseParameters(readParameters(queryOf(context), names), parameters);
+  const raw = readParameters(queryOf(context), names);
+  const asked = parseParameters(raw, parameters);
   const path = requestedPath(asked);
   const after = asked.cursor === undefined ? undefined : decodeCursor(path, asked.cursor);
   if (asked.cursor !== undefined && after === undefined) {
@@ -76,28 +90,45 @@ async function answerTree(
     });
   }
   const depthMax = asked.max_depth ?? (asked.recursive ? Number.POSITIVE_INFINITY : 1);
+  const sync = await syncPoint(context, view, asked);
   const isScanAsked = asked.on_demand_scan === true && after === undefined;
-  const job = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
+  const isTagged = [...raw.keys()].every(name => tagged.includes(name));
+  const scan = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
+  const job = {...scan, ...sync};
+  const settled = await settledQuery(context, view, path, asked);
+  const refused = unmetRequirement(view, asked, {path, clock, settled});
+  if (refused) return refused;
   const query = {
     view: view.name,
     path,
+    settled,
     after,
     job,
     depthMax,
-    onlyPath: asked.only_path ?? false,
+    ...requestedFormat(asked),
     limit: asked.limit ?? Number.POSITIVE_INFINITY,
   };
   let answer: TreeAnswer;
+  let etag: string | undefined;
   const next = (bytesMax: number) => view.reader.read(txn => answer.nextPieces(txn, clock.now(), bytesMax));
   const begin = () =>
     view.reader.read(txn => {
-      answer = new TreeAnswer(query, answers); // anew when the store turns out to be damaged
-      return answer.nextPieces(txn, clock.now(), sending.waiting.chunkBytes);
+      const nowMs = clock.now();
+      const found = resolve(txn, path);
+      const known = readMeta(txn, {view: view.name, nowMs}, found);
+      const tag = () => treeTag(txn, {asked: askedOf(context, view), meta: known}, {found, depth: depthMax});
+      etag = isTagged ? tag() : undefined;
+      if (etag !== undefined && found.entry && isKept(context, etag)) return kept;
+      const told = firstTold(known, depthMax);
+      answer = new TreeAnswer({...query, firstTold: told}, answers); // anew when the store turns out to be damaged
+      return answer.nextPieces(txn, nowMs, sending.waiting.chunkBytes);
     });
   const first = depthMax > 1 ? await sending.turns.first(begin) : begin();
-  if (first === undefined) return pathNotFound(view, path, clock, job);
+  if (first === kept) return notModified(etag!);
+  if (first === undefined) return pathNotFound(view, path, clock, {...job, settled});
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
-  return sendChunks(context, {first, next: rest, isDone: answer!.isDone}, sending);
+  const chunks = {first, next: rest, isDone: answer!.isDone, etag, ...formatOf(query.format, () => answer.meta)};
+  return sendChunks(context, chunks, sending);
 }
 
 /** Never in the way of the answer: what is known is told also when nobody can be asked to look again. */
@@ -117,8 +148,13 @@ async function askForScan(
 }
 
 /** 404 with the `meta` of the place, so that a script can tell "does not exist" from "not seen yet". */
-export function pathNotFound(view: View, path: Path, clock: Clock, job: MetaJob = {}): Response {
-  const place = {view: view.name, nowMs: clock.now()};
+export function pathNotFound(
+  view: View,
+  path: Path,
+  clock: Clock,
+  {settled, ...job}: MetaJob & {settled?: SettledQuery | undefined} = {},
+): Response {
+  const place = {view: view.name, nowMs: clock.now(), settled};
   const known = view.reader.read(txn => {
     const found = resolve(txn, path);
     const meta = readMeta(txn, place, found);

@@ -8,7 +8,7 @@ type Description = {
   name: string;
   summary: string;
   query: z.ZodObject;
-  responses: Record<number, {description: string; content: Record<string, {schema: z.ZodType}>}>;
+  responses: Record<number, {description: string; content?: Record<string, {schema: z.ZodType}>}>;
 };
 
 /** A GET of a view, at both its addresses, and its description: `/api/v1/…` for a key that sees exactly one view. */

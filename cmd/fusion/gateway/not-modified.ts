@@ -1,0 +1,35 @@
+import type {GatewayContext} from './app.ts';
+import type {View} from './views.ts';
+
+/** Who keeps an answer asks again before he uses it; and what one key may see is nothing for another. */
+const keeping = {'cache-control': 'private, no-cache', vary: 'accept-encoding, authorization, x-api-key'};
+
+/** Of all answers about a view. */
+export function viewHeaders(etag: string | undefined): Record<string, string> {
+  return etag === undefined ? keeping : {...keeping, etag};
+}
+
+/** Whether the client has what this tag is of: `If-None-Match` with it, whether weak or not, or with `*`. */
+export function isKept({req}: GatewayContext, etag: string): boolean {
+  const sent = req.header('if-none-match');
+  if (sent === undefined) return false;
+  if (sent.trim() === '*') return true;
+  const tags: readonly string[] = sent.match(/"[^"]*"/g) ?? [];
+  return tags.includes(opaqueOf(etag));
+}
+
+export function notModified(etag: string): Response {
+  return new Response(null, {status: 304, headers: viewHeaders(etag)});
+}
+
+/** What an answer depends on besides what the view holds. */
+export function askedOf({req}: GatewayContext, view: View): string {
+  const {url} = req;
+  const at = url.indexOf('?');
+  return `${view.name} ${req.path.slice(req.path.lastIndexOf('/fs/'))} ${at === -1 ? '' : url.slice(at)}`;
+}
+
+/** Without what marks it as weak: `W/"a"` and `"a"` are equal when it is asked for `If-None-Match`. */
+function opaqueOf(etag: string): string {
+  return etag.slice(etag.indexOf('"'));
+}
