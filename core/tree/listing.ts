@@ -72,7 +72,7 @@ function findListed(
 ): DirectoryNumber | undefined {
   const {txn} = context;
   if (evidence < context.forgottenUntil || isOfDeletedDirectory(context, path, evidence)) return undefined;
-  const {missing} = resolvePlace(txn, path);
+  const {place: known, missing} = resolvePlace(txn, path);
   const look = {evidence, ctime: undefined};
   if (missing?.tombstone && !isAfterDeletion(context, missing.tombstone, look)) return undefined;
   if (missing?.blocker) {
@@ -80,7 +80,7 @@ function findListed(
     if (!isOutsideDoubt(context, evidence, missing.blocker, listedAt)) return undefined;
   }
 
-  const place = makePlace(context, path);
+  const place = known ?? makePlace(context, path);
   const stored = txn.entry(place.directory, place.name);
   if (stored) return updateListed(context, place, stored, evidence, self);
   const tombstone = txn.tombstone(place.directory, place.name);
@@ -124,7 +124,7 @@ function isOfDeletedDirectory(context: RuleContext, path: Path, evidence: Hlc): 
   for (const name of pathNames(path)) {
     const entry = txn.entry(directory, name);
     if (!entry?.directory) return false;
-    const tombstone = txn.hasTombstones(directory) ? txn.tombstone(directory, name) : undefined;
+    const tombstone = txn.tombstone(directory, name);
     if (tombstone && !isAfterDeletion(context, tombstone, {evidence, ctime: undefined})) {
       if (entry.agent !== agent || entry.realtimeAt < tombstone.deletedAt) return true;
     }
