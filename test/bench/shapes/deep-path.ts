@@ -1,23 +1,27 @@
 import {spawnSync} from 'node:child_process';
 import {join} from 'node:path';
 import {Site} from '../../lib/site.ts';
+import {until} from '../../lib/until.ts';
 import {median} from '../load.ts';
 import type {Stage} from '../stage.ts';
 
 const rounds = 50;
 /** 300 levels of 10 bytes fit into PATH_MAX, 1,000 do not. */
 const depths = {usual: 300, beyond: 1_000};
+type Tree = keyof typeof depths;
+const trees: Tree[] = ['usual', 'beyond'];
+const levelName = 'level-abc';
 
 /** Paths of many levels: one that a program can still name, and one that it cannot. */
 export async function deepPath({rows, folder}: Stage): Promise<void> {
   const root = join(folder, 'deep');
-  makeLevels(root, depths);
+  for (const name of trees) makeAtEnd(root, name, 'found');
   const site = new Site(root);
   try {
     await site.start();
     await site.live();
     const ask = async (path: string) => JSON.parse((await site.get(path)).text);
-    const deepest = levelsOf('usual');
+    const deepest = endOf('usual');
     const figure = async (name: string, path: string, isRight: (answer: Answer) => boolean) => {
       const ms: number[] = [];
       for (let round = 0; round < rounds; round++) {
@@ -47,6 +51,16 @@ export async function deepPath({rows, folder}: Stage): Promise<void> {
       against: `${data.files} of 1 file; meta.complete: ${meta.complete}, unreadable: ${data.unreadable}`,
       goal: {atLeast: depths.beyond - 1},
     });
+    const startedAt = performance.now();
+    makeAtEnd(root, 'beyond', 'later');
+    const later = `/api/v1/fs/stat?path=${endOf('beyond')}/later`;
+    await until(async () => (await site.get(later)).status === 200, {everyMs: 1, what: 'a file at the end'});
+    rows.add({
+      name: '1,000 levels, one more file at the end is visible',
+      value: performance.now() - startedAt,
+      unit: 'ms',
+      against: 'with the start of a program that goes there and makes it',
+    });
   } finally {
     await site.dispose();
   }
@@ -55,8 +69,8 @@ export async function deepPath({rows, folder}: Stage): Promise<void> {
 type Node = {name: string; children?: Node[]};
 type Answer = {data: Node & {files: number; directories: number; unreadable: number; length: number}};
 
-function levelsOf(name: keyof typeof depths): string {
-  return `/${name}${'/level-abc'.repeat(depths[name] - 1)}`;
+function endOf(name: Tree): string {
+  return `/${name}${`/${levelName}`.repeat(depths[name] - 1)}`;
 }
 
 function depthOf(node: Node): number {
@@ -65,23 +79,23 @@ function depthOf(node: Node): number {
   return depth;
 }
 
-/** Step by step, because no call takes such a path at once; in a process of its own, because it changes where it is. */
-function makeLevels(root: string, depths: Record<string, number>): void {
+/**
+ * Makes so many levels of directories where they are missing, and a file in the last. Step by step, because no call takes such a path
+ * at once; in a process of its own, because it changes where it is.
+ */
+function makeAtEnd(root: string, name: Tree, file: string): void {
   const program = `
     const {mkdirSync, writeFileSync} = require('node:fs');
-    const [root, depths] = process.argv.slice(1);
-    for (const [name, depth] of Object.entries(JSON.parse(depths))) {
-      mkdirSync(root, {recursive: true});
-      process.chdir(root);
-      for (let level = 0; level < depth; level++) {
-        const directory = level === 0 ? name : 'level-abc';
-        mkdirSync(directory);
-        process.chdir(directory);
-      }
-      writeFileSync('found', 'x');
-    }`;
-  const {status, stderr} = spawnSync(process.execPath, ['-e', program, root, JSON.stringify(depths)], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(`making deep directories ended with ${status}: ${stderr}`);
+    const [root, name, depth, file] = process.argv.slice(1);
+    mkdirSync(root, {recursive: true});
+    process.chdir(root);
+    for (let level = 0; level < Number(depth); level++) {
+      const directory = level === 0 ? name : '${levelName}';
+      mkdirSync(directory, {recursive: true});
+      process.chdir(directory);
+    }
+    writeFileSync(file, 'x');`;
+  const args = ['-e', program, root, name, String(depths[name]), file];
+  const {status, stderr} = spawnSync(process.execPath, args, {encoding: 'utf8'});
+  if (status !== 0) throw new Error(`making ${depths[name]} levels ended with ${status}: ${stderr}`);
 }
