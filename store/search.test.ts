@@ -7,6 +7,7 @@ import {EntryWalk} from '../core/query/entry-walk.ts';
 import {nameMatch} from '../core/query/name-match.ts';
 import {resolve} from '../core/query/resolve.ts';
 import {decodeSearchStart, SearchPage} from '../core/query/search-page.ts';
+import {treeFormats} from '../core/query/tree-format.ts';
 import {rootDirectory, type TreeRead, type TreeStore, type TreeWrite} from '../core/tree/tree-store.ts';
 import {openMemoryTree} from '../test/lib/memory-tree.ts';
 import {temporaryFolder} from '../test/lib/temporary-folder.ts';
@@ -40,10 +41,11 @@ function search(tree: TreeStore, {pattern, path, ignoresCase}: Asked, limit: num
   const match = nameMatch(fromText(pattern), {ignoresCase});
   const found: string[] = [];
   for (let cursor: string | undefined; ; ) {
-    const page = new SearchPage({path, limit, match, filter}, decodeSearchStart(path, cursor)!);
+    const writer = treeFormats.json.make(['path']);
+    const page = new SearchPage({path, limit, match, filter, writer}, decodeSearchStart(path, cursor)!);
     while (!tree.read(txn => page.slice(txn) as never));
-    for (const row of page.rows) {
-      const {path: shown, path_b64} = JSON.parse(row) as {path: string; path_b64?: string};
+    const {data} = JSON.parse(page.end({}).toString()) as {data: {path: string; path_b64?: string}[]};
+    for (const {path: shown, path_b64} of data) {
       found.push(path_b64 === undefined ? fromText(shown) : fromBytes(Buffer.from(path_b64, 'base64')));
     }
     if (page.nextCursor === null) return found.sort();
