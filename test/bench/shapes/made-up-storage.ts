@@ -70,7 +70,9 @@ export class MadeUpStorage implements Source {
     return new Map();
   }
 
-  async settle(): Promise<void> {}
+  async settle(): Promise<undefined> {
+    return undefined;
+  }
 
   status() {
     return {isAvailable: true, reason: undefined, watched: 0, known: this.directories + 1, overflows: 0};
