@@ -124,6 +124,17 @@ test('time in which no engine ran does not count: nobody knows how long it was',
   expect(settledOf(heardAt(3_621)).is_settled).toBe(true);
 });
 
+test('what only an engine before this one has heard is not known to be lately', () => {
+  const restarted = [
+    {since: at(0), before: 0},
+    {since: at(103), before: at(102)},
+  ];
+  expect(settledOf({...quiet, askedAt: at(104), runs: restarted})).toMatchObject({cause: 'not_heard'});
+  expect(settledOf({...quiet, askedAt: at(105), runs: restarted, ...away({caughtUpAt: at(104)})}).is_settled).toBe(
+    true,
+  );
+});
+
 test('of starts that are forgotten nothing is known before the oldest that is not', () => {
   expect(settledOf({...quiet, changedAt: at(20), runs: [{since: at(80), before: at(79)}]})).toMatchObject({
     cause: 'recent_write',

@@ -168,7 +168,9 @@ function shortOf(
 ): Obstacle | undefined {
   const {until = 0, agent = 'nobody', limit} = weakest ?? {};
   const isLong = quietMs >= windowMs && weakest !== undefined;
-  const isLate = askedAt !== undefined && ranMs(runs, until, askedAt) <= windowMs;
+  // How long it is since something that an earlier engine heard nobody knows.
+  const isHeardByThisRun = until >= (runs.at(-1)?.since ?? Number.POSITIVE_INFINITY);
+  const isLate = askedAt !== undefined && isHeardByThisRun && ranMs(runs, until, askedAt) <= windowMs;
   if (isLong && isLate) return undefined;
   const untilText = timeText(until);
   if (limit) return {...limit, reason: `${limit.reason} ${untilText ? `Known up to ${untilText}. ` : ''}${advice}`};
