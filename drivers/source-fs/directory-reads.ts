@@ -357,7 +357,13 @@ export class DirectoryReads {
     if (watch === -1) return;
     if (inotify.isRemoved(watch)) {
       // It was removed with another node of the same directory, after this reading had asked for it.
-      if (node.watch === -1) queueMicrotask(() => this.readNew(node));
+      if (node.watch !== -1) return;
+      const {ages} = this.#parts;
+      const age = ages.begin();
+      queueMicrotask(() => {
+        ages.during(age, () => this.readNew(node));
+        ages.end(age);
+      });
       return;
     }
     const before = node.watch;

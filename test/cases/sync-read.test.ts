@@ -125,14 +125,15 @@ describe.concurrent('a read with sync=true', () => {
   test('answers in time and says why when the agent stands still, is killed, or never was', async context => {
     const site = await open(context);
     const question = '/api/v1/fs/tree?sync=true&sync_timeout=300';
-    const payload = site.partPid('agent', 'payload-site');
-    process.kill(payload, 'SIGSTOP');
+    // With the shell, which would replace a payload that stands still.
+    const agent = site.pids('agent');
+    for (const pid of agent) process.kill(pid, 'SIGSTOP');
     const stopped = await read(site, question);
-    process.kill(payload, 'SIGCONT');
+    for (const pid of agent) process.kill(pid, 'SIGCONT');
     expect(stopped).toMatchObject({status: 200, meta: {sync_point: {is_reached: false, reason: 'timed_out'}}});
     await reached(site);
 
-    process.kill(payload, 'SIGKILL');
+    process.kill(site.partPid('agent', 'payload-site'), 'SIGKILL');
     writeFileSync(join(site.directory, 'while the payload was away'), 'x');
     await reached(site);
     expect((await read(site, '/api/v1/fs/stat?path=/while%20the%20payload%20was%20away')).status).toBe(200);
