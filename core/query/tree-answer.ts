@@ -29,14 +29,9 @@ export type TreeQuery = WalkOptions & {
   fields?: readonly NodeField[] | undefined;
   /** Told in `meta`. */
   job?: MetaJob | undefined;
-<<<<<<< HEAD
-  /** Told in `meta` in place of what is so at the end: see `firstTold`. */
-  firstTold?: Partial<Meta> | undefined;
   settled?: SettledQuery | undefined;
-=======
   /** What the first snapshot has, for one who has looked at it before he asks for the first chunk, in the same transaction. */
   begun?: {found: Found; meta: Meta} | undefined;
->>>>>>> encoding
 };
 
 /** A first chunk is made when the request comes, so one of a long answer is small; it goes on in its turn. */
@@ -176,14 +171,9 @@ export class TreeAnswer {
   }
 
   #metaNow(txn: TreeRead, nowMs: number, found: Found): Meta {
-<<<<<<< HEAD
-    const {view, settled, firstTold, job} = this.#query;
-    return {...readMeta(txn, {view, nowMs, settled}, found), ...firstTold, ...job};
-=======
-    const {view, begun, job, depthMax} = this.#query;
+    const {view, settled, begun, job, depthMax} = this.#query;
     if (begun?.found === found) return {...begun.meta, ...job};
-    return {...readMeta(txn, {view, nowMs}, found), ...(begun && firstTold(begun.meta, depthMax)), ...job};
->>>>>>> encoding
+    return {...readMeta(txn, {view, nowMs, settled}, found), ...(begun && firstTold(begun.meta, depthMax)), ...job};
   }
 }
 

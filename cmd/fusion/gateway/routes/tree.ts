@@ -120,7 +120,7 @@ async function answerTree(
     view.reader.read(txn => {
       const nowMs = clock.now();
       const found = resolve(txn, path);
-      const known = readMeta(txn, {view: view.name, nowMs}, found);
+      const known = readMeta(txn, {view: view.name, nowMs, settled}, found);
       const tag = () => treeTag(txn, {asked: askedOf(context, view), meta: known}, {found, depth: depthMax});
       etag = isTagged ? tag() : undefined;
       if (etag !== undefined && found.entry && isKept(context, etag)) return kept;
