@@ -96,23 +96,26 @@ export class BlockTable {
       owner.bounds = undefined;
       return;
     }
-    this.#put(owner, key, writer, isAppended);
-    if (owner.blocks !== before) owner.bounds = undefined;
+    const written = this.#put(owner, key, writer, isAppended);
+    if (this.#keepsBounds && owner.blocks !== before) owner.bounds = boundsAfter(owner, boundOf(key), written);
   }
 
-  #put(owner: BlockOwner, key: Buffer, writer: BlockWriter, isAppended: boolean): void {
+  /** Returns the bounds of the blocks that stand there now. */
+  #put(owner: BlockOwner, key: Buffer, writer: BlockWriter, isAppended: boolean): ByteString[] {
     const isFirst = key.length === numberBytes;
     if (writer.length === 0 && (!isFirst || owner.blocks === 0)) {
       void this.#table.remove(key);
-      return;
+      return [];
     }
+    const bounds: ByteString[] = [];
     const cursor = new PackedCursor();
-    let at: Buffer | undefined = key;
     for (const bytes of writer.blocks(isAppended)) {
-      void this.#table.put(at ?? nameKey(owner.number, cursor.reset(bytes).name), bytes);
-      at = undefined;
+      const bound = bounds.length === 0 ? boundOf(key) : cursor.reset(bytes).name;
+      void this.#table.put(bounds.length === 0 ? key : nameKey(owner.number, bound), bytes);
+      bounds.push(bound);
       owner.blocks++;
     }
+    return bounds;
   }
 
   /** A block that has become small goes into the one before it, where there is room. */
@@ -154,6 +157,13 @@ export class BlockTable {
 /** The bound in a block's key. */
 export function boundOf(key: Buffer): ByteString {
   return key.toString('latin1', numberBytes) as ByteString;
+}
+
+/** What is kept of a directory in which blocks took the place of the one with a bound; of one block nothing is. */
+function boundsAfter({blocks, bounds}: BlockOwner, bound: ByteString, written: ByteString[]): ByteString[] | undefined {
+  if (blocks === 1 || blocks > boundsMax) return undefined;
+  if (blocks === written.length) return written;
+  return bounds?.flatMap(one => (one === bound ? written : one));
 }
 
 /** The greatest bound that is not behind a name. */

@@ -24,7 +24,7 @@ export class DirectoryTable {
   readonly #table: Table;
   readonly #kept = new Map<DirectoryNumber, StoredDirectory>();
   /** The same by parent and name: a path is looked up for each event. */
-  readonly #byPlace = new Map<string, StoredDirectory>();
+  readonly #byPlace = new Map<DirectoryNumber, Map<ByteString, StoredDirectory>>();
   readonly #changed = new Set<StoredDirectory>();
 
   constructor(table: Table) {
@@ -62,14 +62,14 @@ export class DirectoryTable {
 
   /** Undefined also where it is only not kept. */
   keptAt(parent: DirectoryNumber, name: ByteString): StoredDirectory | undefined {
-    return this.#byPlace.get(placeOf(parent, name));
+    return this.#byPlace.get(parent)?.get(name);
   }
 
   move(record: StoredDirectory, to: {directory: DirectoryNumber; name: ByteString}): void {
     this.#unplace(record);
     record.parent = to.directory;
     record.name = to.name;
-    this.#byPlace.set(placeOf(record.parent, record.name), record);
+    this.#place(record);
     this.#changed.add(record);
   }
 
@@ -119,21 +119,25 @@ export class DirectoryTable {
 
   #keep(record: StoredDirectory): void {
     this.#kept.set(record.number, record);
-    this.#byPlace.set(placeOf(record.parent, record.name), record);
+    this.#place(record);
+  }
+
+  #place(record: StoredDirectory): void {
+    const siblings = this.#byPlace.get(record.parent);
+    if (siblings) siblings.set(record.name, record);
+    else this.#byPlace.set(record.parent, new Map([[record.name, record]]));
   }
 
   /** Another one may stand there already. */
   #unplace(record: StoredDirectory): void {
-    const place = placeOf(record.parent, record.name);
-    if (this.#byPlace.get(place) === record) this.#byPlace.delete(place);
+    const siblings = this.#byPlace.get(record.parent);
+    if (siblings?.get(record.name) !== record) return;
+    siblings.delete(record.name);
+    if (siblings.size === 0) this.#byPlace.delete(record.parent);
   }
 
   #forgetKept(): void {
     this.#kept.clear();
     this.#byPlace.clear();
   }
-}
-
-function placeOf(parent: DirectoryNumber, name: ByteString): string {
-  return `${parent}/${name}`;
 }

@@ -5,6 +5,7 @@ import {type DirectoryNumber, type Entry, kinds} from '../core/entry/entry.ts';
 import {PackedCursor, packRun} from '../core/entry/packed.ts';
 import {
   aboveRoot,
+  type NameParts,
   rootDirectory,
   rootName,
   type TreeRead,
@@ -190,7 +191,25 @@ function contentOf(txn: TreeRead): unknown {
     states: [...txn.states('')],
     changes: [...txn.changes(0)],
     laterChanges: [...txn.changes(Math.floor(txn.seq() / 2))],
+    found: partsAskedFor.map(parts => pathsWith(txn, numbers, parts)),
   };
+}
+
+const partsAskedFor: NameParts[] = [['xxxx20'], ['n3'], ['X1', 'xx2'], [], ['nowhere']].map(parts => [
+  parts.map(fromText),
+]);
+
+/** What `allRuns` gives for names with these parts, without what nothing leads to: what has none of them may be missing. */
+function pathsWith(txn: TreeRead, numbers: readonly DirectoryNumber[], [parts]: NameParts): string[] {
+  const found: string[] = [];
+  for (const {directory, run} of txn.allRuns(undefined, [parts!])) {
+    for (const cursor = new PackedCursor(run); !cursor.isAtEnd; cursor.next()) {
+      const name = cursor.name.toLowerCase();
+      const isWanted = parts!.every(part => name.includes(part.toLowerCase()));
+      if (isWanted && numbers.includes(directory)) found.push(`${directory}/${cursor.name}`);
+    }
+  }
+  return found;
 }
 
 test('random operations, reopenings and transactions that throw do what they do in memory', async () => {

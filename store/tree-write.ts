@@ -8,6 +8,7 @@ import {
   type Decide,
   type DirectoryRecord,
   type Marks,
+  type NameParts,
   type NameRange,
   rootDirectory,
   rootName,
@@ -22,6 +23,7 @@ import type {StoredDirectory} from './directory-codec.ts';
 import {DirectoryTable} from './directory-table.ts';
 import {LmdbListWrite} from './list-write.ts';
 import {mergeListing} from './merge.ts';
+import {NameFilters} from './name-filters.ts';
 import {addOrphan, collectOrphans} from './orphans.ts';
 import {addEntry, addState, addSubtree, newTotals} from './totals.ts';
 
@@ -43,6 +45,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   readonly #writer = new BlockWriter();
   readonly #stored = new PackedCursor();
   readonly #log: ChangeLog;
+  readonly #filters: NameFilters;
   #seq = 0;
   #version = 0;
   #nextDirectory = 0;
@@ -54,6 +57,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     super(db);
     this.#directories = new DirectoryTable(db.directories);
     this.#log = new ChangeLog(db, {bytesMax: changeLogBytesMax, pathOf: directory => this.#pathOf(directory)});
+    this.#filters = new NameFilters(db, directory => this.runs(directory));
     this.forget();
   }
 
@@ -78,6 +82,14 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   override changes(since: number): Iterable<LoggedChange> {
     this.#log.write();
     return super.changes(since);
+  }
+
+  override allRuns(
+    from?: {directory: DirectoryNumber; name: ByteString},
+    parts?: NameParts,
+  ): Iterable<{directory: DirectoryNumber; run: Uint8Array}> {
+    this.#filters.write();
+    return super.allRuns(from, parts);
   }
 
   put(directory: DirectoryNumber, entry: Entry): Entry {
@@ -113,6 +125,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     writer.copy(stored.run, stored.offset, stored.run.byteLength);
     addEntry(delta, stored.reset(writer.bytes, start), 1);
     this.#changed(isShown ? (isNew ? 'created' : 'modified') : undefined, directory, stored, from);
+    if (!isKnown) this.#filters.add(directory, stored);
     this.#replace(owner, block, isAppended);
     this.#addUpwards(directory, delta);
     return result;
@@ -131,6 +144,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   merge(directory: DirectoryNumber, range: NameRange, listed: Uint8Array, agent: number, decide: Decide): void {
     const owner = this.#directories.existing(directory);
     const delta = newTotals();
+    const isFirst = owner.blocks === 0;
     const target = {
       blocks: this.#blocksOf(owner, range),
       replace: (block: Block | undefined, isAppended: boolean) => this.#replace(owner, block, isAppended),
@@ -140,13 +154,18 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
         return number;
       },
       unlink: (number: DirectoryNumber) => this.#unlink(number, delta),
-      changed: (change: ChangeName | undefined, at: PackedCursor) => this.#changed(change, directory, at),
+      changed: (change: ChangeName | undefined, at: PackedCursor) => {
+        this.#changed(change, directory, at);
+        if (change === 'created' && !isFirst) this.#filters.add(directory, at);
+      },
       writer: this.#writer,
       delta,
     };
     const seqBefore = this.#seq;
     mergeListing(target, {range, listed, agent, decide});
-    if (this.#seq !== seqBefore) this.#addUpwards(directory, delta);
+    if (this.#seq === seqBefore) return;
+    this.#addUpwards(directory, delta);
+    if (isFirst) this.#filters.set(directory, this.#writer.bytes);
   }
 
   move(
@@ -186,13 +205,14 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   }
 
   collect(blocks: number): boolean {
-    return collectOrphans(this.db, blocks, number => this.#orphan(number));
+    return collectOrphans(this.db, blocks, number => this.#orphan(number)) || this.#filters.fill(blocks);
   }
 
   /** Writes what was kept in memory; at the end of a body. */
   flush(): void {
     this.blocks.forget();
     this.#directories.flush();
+    this.#filters.write();
     this.#log.flush();
     if (this.#seq !== this.#flushedSeq) putNumber(this.db, 'seq', this.#seq);
     if (this.#version !== this.#flushedVersion) putNumber(this.db, 'version', this.#version);
@@ -207,6 +227,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     super.forget();
     this.blocks.forget();
     this.#directories.forget();
+    this.#filters.forget();
     this.#log.forget();
     this.#seq = this.#flushedSeq = getNumber(this.db, 'seq') ?? 0;
     this.#version = this.#flushedVersion = getNumber(this.db, 'version') ?? 0;
@@ -276,6 +297,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
 
   #orphan(directory: DirectoryNumber): void {
     this.#directories.remove(directory);
+    this.#filters.drop(directory);
     addOrphan(this.db, directory);
   }
 

@@ -15,15 +15,15 @@ export function settledCondition(
   let askedAt: string | undefined;
   return async () => {
     const settled = settledOf(await metaOf(client, viewPath(view, 'fs/stat'), parameters));
-    const {is_settled, as_of, asked_at, reason, retry_after_s} = settled;
+    const {is_settled, as_of, asked_at, looked_at, reason, retry_after_s} = settled;
     askedAt ??= typeof asked_at === 'string' ? asked_at : undefined;
     const missing = () => {
       if (is_settled !== true) return [String(reason ?? 'The fusion does not tell why.')];
       if (askedAt === undefined)
         return ['The engine of the view does not answer: nobody knows what was written since.'];
-      return String(as_of) >= askedAt
-        ? []
-        : [`It was settled up to ${as_of}; what was written since is not known yet.`];
+      if (String(as_of) >= askedAt) return [];
+      const advice = as_of === looked_at ? ' Have it read with "fustorctl scan PATH".' : '';
+      return [`It was settled up to ${as_of}; what was written since is not known yet.${advice}`];
     };
     return {
       missing: missing(),

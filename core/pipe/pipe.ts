@@ -277,7 +277,8 @@ export class Pipe {
   /** Waits a moment for company, so that a burst travels together. */
   async #isBatchDue(signal: AbortSignal): Promise<boolean> {
     if (this.#bus.length === 0) return false;
-    if (this.#bus.length < this.#settings.batchEventsMax) {
+    const {batchEventsMax, batchBytesMax} = this.#settings;
+    if (this.#bus.length < batchEventsMax && this.#bus.scanBytes < batchBytesMax) {
       await this.#parts.clock.sleep(this.#settings.batchDelayMs, signal);
     }
     return !signal.aborted;

@@ -31,15 +31,20 @@ const firstBytes = 4 * 1024;
 const sliceEntries = 4_000;
 const sliceRuns = 300;
 
+/** So much sooner is all of the store gone through than the same from directory to directory, if nothing is passed over. */
+const scanAdvantage = 5;
+
 /**
- * Entries below a path that are as asked for: a scan of the tree as it is, so it finds what came a moment ago. Below the root
- * it goes through the store from its beginning to its end, elsewhere from directory to directory; a run of entries that
- * cannot hold what is wanted is passed over without a look at its names.
+ * Entries below a path that are as asked for, in the tree as it is: so it finds what came a moment ago. It goes through the
+ * store from its beginning to its end, where that passes over directories and runs that cannot hold what is wanted; below a
+ * path with little of it below, from directory to directory.
  */
 export class SearchPage {
   readonly #search: Search;
   readonly #start: SearchStart;
   readonly #hasAttributeFilter: boolean;
+  /** Undefined until it has looked at how much there is; a page behind another goes as that did. */
+  #isScan: boolean | undefined;
   #scan: RunScan | undefined;
   #walk: EntryWalk | undefined;
   readonly #out = new ByteBuffer(firstBytes);
@@ -60,7 +65,8 @@ export class SearchPage {
 
   /** Looks at some more entries, in a snapshot of its own. True when the page is complete. */
   slice(txn: TreeRead): boolean {
-    const isAtEnd = this.#search.path === rootPath ? this.#scanRuns(txn) : this.#walkBelow(txn);
+    this.#isScan ??= this.#start.place !== undefined || (this.#start.after === undefined && this.#isWide(txn));
+    const isAtEnd = this.#isScan ? this.#scanRuns(txn) : this.#walkBelow(txn);
     return isAtEnd || this.#isFull;
   }
 
@@ -70,16 +76,26 @@ export class SearchPage {
     return this.#out.take();
   }
 
+  #isWide(txn: TreeRead): boolean {
+    const {path, match} = this.#search;
+    if (path === rootPath) return true;
+    if (!match.parts.every(parts => parts.length > 0)) return false;
+    return scanAdvantage * entriesBelow(txn, path) > entriesBelow(txn, rootPath);
+  }
+
   #scanRuns(txn: TreeRead): boolean {
-    const {mayHold, matches} = this.#search.match;
+    const {path, match} = this.#search;
+    const {parts, mayHold, matches} = match;
     this.#scan ??= new RunScan(this.#start.place);
     return this.#scan.scan(txn, {
       runsMax: sliceRuns,
-      isOfInterest: mayHold,
+      parts,
+      mayHold,
       visit: (cursor, parentOf, place) => {
         if (!this.#isAsked(cursor)) return true;
         const parent = parentOf();
-        if (parent === undefined || !matches(parent, cursor)) return true;
+        if (parent === undefined || !(parent === path || isBelow(parent, path)) || !matches(parent, cursor))
+          return true;
         return this.#add(parent, cursor, () => encodePlace(place()));
       },
     });
@@ -122,13 +138,16 @@ export class SearchPage {
   }
 }
 
+function entriesBelow(txn: TreeRead, path: Path): number {
+  const {files = 0, directories = 0, others = 0} = resolve(txn, path).record?.totals ?? {};
+  return files + directories + others;
+}
+
 /** Where a page behind another begins. Undefined when the cursor is none of a search of this path. */
 export function decodeSearchStart(path: Path, cursor: string | undefined): SearchStart | undefined {
   if (cursor === undefined) return {after: undefined, place: undefined};
-  if (path === rootPath) {
-    const place = decodePlace(cursor);
-    return place && {after: undefined, place};
-  }
+  const place = decodePlace(cursor);
+  if (place || path === rootPath) return place && {after: undefined, place};
   const after = /^[\w-]+$/.test(cursor) ? fromBytes(Buffer.from(cursor, 'base64url')) : undefined;
   return after !== undefined && isPath(after) && isBelow(after, path) ? {after, place: undefined} : undefined;
 }

@@ -78,7 +78,12 @@ const cases: [what: string, changes: Partial<Quiet>, cause: SettledCause | undef
     'recent_write',
     /node-b has told all up to .*: 19 s of 30 s/,
   ],
-  ['an agent has told nothing yet', both({caughtUpAt: undefined}), 'recent_write', /nothing since: 0 s of 30 s/],
+  [
+    'an agent has told nothing yet',
+    both({caughtUpAt: undefined}),
+    'recent_write',
+    /nobody has told all yet: 0 s of 30 s/,
+  ],
   ['a host is not watched any more', both({isSilent: true, caughtUpAt: at(90)}), 'silent_agent', /node-b is not heard/],
   ['… and a later scan has seen it quiet', {...both({isSilent: true}), lookedAt: at(100)}, undefined],
   ['only a part is watched', away({coverage: {watched: 9, known: 10}}), 'not_watched', /9 of 10 directories/],
@@ -92,6 +97,9 @@ const cases: [what: string, changes: Partial<Quiet>, cause: SettledCause | undef
     undefined,
   ],
   ['… and that was not long ago', {changedAt: 0, runs: [{since: at(71), before: 1}]}, 'recent_write'],
+  ['what is known is as long ago as that', {askedAt: at(130)}, undefined],
+  ['what is known is longer ago', {askedAt: at(131)}, 'not_heard', /^node-a has not answered yet/],
+  ['the engine does not answer', {askedAt: undefined}, 'not_heard', /^The engine of the view has not answered/],
   ['no start of an engine is known', {runs: []}, 'recent_write'],
 ];
 
@@ -106,9 +114,25 @@ test('time in which no engine ran does not count: nobody knows how long it was',
     {since: at(0), before: 0},
     {since: at(3_600), before: at(80)},
   ];
-  const heardAt = (seconds: number) => ({...quiet, runs: jumped, ...away({caughtUpAt: at(seconds)})});
+  const heardAt = (seconds: number) => ({
+    ...quiet,
+    askedAt: at(seconds),
+    runs: jumped,
+    ...away({caughtUpAt: at(seconds)}),
+  });
   expect(settledOf(heardAt(3_620))).toMatchObject({cause: 'recent_write', retry_after_s: 1});
   expect(settledOf(heardAt(3_621)).is_settled).toBe(true);
+});
+
+test('what only an engine before this one has heard is not known to be lately', () => {
+  const restarted = [
+    {since: at(0), before: 0},
+    {since: at(103), before: at(102)},
+  ];
+  expect(settledOf({...quiet, askedAt: at(104), runs: restarted})).toMatchObject({cause: 'not_heard'});
+  expect(settledOf({...quiet, askedAt: at(105), runs: restarted, ...away({caughtUpAt: at(104)})}).is_settled).toBe(
+    true,
+  );
 });
 
 test('of starts that are forgotten nothing is known before the oldest that is not', () => {

@@ -8,7 +8,7 @@ import type {Sync} from '../view/view-status.ts';
  * 1. Only the view's own clock counts, and of it only the time in which an engine ran: no clock of an agent, of the storage or
  *    of this gateway, and no time of a file, is compared with it.
  * 2. The while ends at the moment up to which everybody who watches has told all that he saw (`as_of`), not now: silence of an
- *    agent proves nothing, and time passes only as it is proven to be quiet.
+ *    agent proves nothing, and time passes only as it is proven to be quiet. That moment may not be longer ago than the while.
  * 3. Whatever is not known counts against it.
  *
  * What a host without an agent writes nobody sees until a scan reads it: `looked_at` says from when the last one is.
@@ -60,6 +60,7 @@ export const settledCauses = [
   'silent_agent',
   'not_watched',
   'recent_write',
+  'not_heard',
 ] as const;
 export type SettledCause = (typeof settledCauses)[number];
 
@@ -93,7 +94,7 @@ export function settledOf(quiet: Quiet): Settled {
   const weakest = quiet.watchers.map(watcher => proofOf(watcher, quiet)).sort((a, b) => a.until - b.until)[0];
   const asOf = weakest?.until ?? 0;
   const quietMs = ranMs(runs, changedAt, asOf);
-  const obstacle = obstacleOf(quiet) ?? shortOf({windowMs, quietMs, changedAt, weakest});
+  const obstacle = obstacleOf(quiet) ?? shortOf(quiet, {quietMs, changedAt, weakest});
   return {
     is_settled: obstacle === undefined,
     for_s: windowMs / 1_000,
@@ -160,31 +161,29 @@ function obstacleOf({sync, watchers, lookedAt, ...quiet}: Quiet): Obstacle | und
   return undefined;
 }
 
-/** It has not been quiet for long enough, as far as that is known. */
-function shortOf({
-  windowMs,
-  quietMs,
-  changedAt,
-  weakest,
-}: {
-  windowMs: number;
-  quietMs: number;
-  changedAt: Hlc;
-  weakest: Proof | undefined;
-}): Obstacle | undefined {
-  if (weakest && quietMs >= windowMs) return undefined;
-  const seconds = Math.floor(quietMs / 1_000);
-  const told = weakest?.until
-    ? `and ${weakest.agent} has told all up to ${timeText(weakest.until)}`
-    : 'and nothing since';
-  if (weakest?.limit) {
-    const {cause, reason} = weakest.limit;
-    const until = timeText(weakest.until);
-    return {cause, reason: `${reason} ${until === null ? '' : `Known up to ${until}. `}${advice}`};
+/** It has not been quiet for long enough, or not lately enough, as far as that is known. */
+function shortOf(
+  {windowMs, askedAt, runs}: Quiet,
+  {quietMs, changedAt, weakest}: {quietMs: number; changedAt: Hlc; weakest: Proof | undefined},
+): Obstacle | undefined {
+  const {until = 0, agent = 'nobody', limit} = weakest ?? {};
+  const isLong = quietMs >= windowMs && weakest !== undefined;
+  // How long it is since something that an earlier engine heard nobody knows.
+  const isHeardByThisRun = until >= (runs.at(-1)?.since ?? Number.POSITIVE_INFINITY);
+  const isLate = askedAt !== undefined && isHeardByThisRun && ranMs(runs, until, askedAt) <= windowMs;
+  if (isLong && isLate) return undefined;
+  const untilText = timeText(until);
+  if (limit) return {...limit, reason: `${limit.reason} ${untilText ? `Known up to ${untilText}. ` : ''}${advice}`};
+  if (isLong) {
+    const who = askedAt === undefined ? 'The engine of the view' : agent;
+    const reason = `${who} has not answered yet whether anything was written since ${untilText}.`;
+    return {cause: 'not_heard', reason, retry_after_s: 1};
   }
+  const told = untilText === null ? 'and nobody has told all yet' : `and ${agent} has told all up to ${untilText}`;
+  const seconds = `${Math.floor(quietMs / 1_000)} s of ${windowMs / 1_000} s`;
   return {
     cause: 'recent_write',
-    reason: `The last write was seen at ${timeText(changedAt)}, ${told}: ${seconds} s of ${windowMs / 1_000} s.`,
+    reason: `The last write was seen at ${timeText(changedAt)}, ${told}: ${seconds}.`,
     retry_after_s: Math.ceil((windowMs - quietMs) / 100) / 10,
   };
 }

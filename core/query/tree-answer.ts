@@ -3,6 +3,7 @@ import type {Entry} from '../entry/entry.ts';
 import {PackedCursor, packRun} from '../entry/packed.ts';
 import {type Path, rootPath, splitPath} from '../entry/path.ts';
 import type {DirectoryRecord, TreeRead} from '../tree/tree-store.ts';
+import {firstTold} from './answer-tag.ts';
 import {ByteBuffer} from './byte-buffer.ts';
 import {type ChangePlace, encodeChangePlace, newestPlace} from './change-place.ts';
 import {encodeCursor} from './cursor.ts';
@@ -28,9 +29,9 @@ export type TreeQuery = WalkOptions & {
   fields?: readonly NodeField[] | undefined;
   /** Told in `meta`. */
   job?: MetaJob | undefined;
-  /** Told in `meta` in place of what is so at the end: see `firstTold`. */
-  firstTold?: Partial<Meta> | undefined;
   settled?: SettledQuery | undefined;
+  /** What the first snapshot has, for one who has looked at it before he asks for the first chunk, in the same transaction. */
+  begun?: {found: Found; meta: Meta} | undefined;
 };
 
 /** A first chunk is made when the request comes, so one of a long answer is small; it goes on in its turn. */
@@ -95,7 +96,7 @@ export class TreeAnswer {
     let bytes = bytesMax;
     if (isFirst) {
       this.#from = newestPlace(txn);
-      found = this.#found = resolve(txn, this.#query.path);
+      found = this.#found = this.#query.begun?.found ?? resolve(txn, this.#query.path);
       if (!found.entry) {
         this.#isBroken = false;
         return undefined;
@@ -170,8 +171,9 @@ export class TreeAnswer {
   }
 
   #metaNow(txn: TreeRead, nowMs: number, found: Found): Meta {
-    const {view, settled, firstTold, job} = this.#query;
-    return {...readMeta(txn, {view, nowMs, settled}, found), ...firstTold, ...job};
+    const {view, settled, begun, job, depthMax} = this.#query;
+    if (begun?.found === found) return {...begun.meta, ...job};
+    return {...readMeta(txn, {view, nowMs, settled}, found), ...(begun && firstTold(begun.meta, depthMax)), ...job};
   }
 }
 

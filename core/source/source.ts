@@ -93,7 +93,7 @@ export interface Source {
    * Resolves when every change made before the call has been emitted to the sink: all events of the kernel up to now
    * have been read, looked at, and handed over, with all that new directories hold. Changes that follow do not hold it up. To why
    * that cannot be said of every change, if it cannot: at once while the source is not available, and as well as it can
-   * otherwise. What was found by scans before their end is not meant.
+   * otherwise. What scans have read and offered counts as emitted.
    */
   settle(): Promise<Unreached | undefined>;
   status(): SourceStatus;

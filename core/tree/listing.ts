@@ -79,7 +79,7 @@ function findListed(
 ): DirectoryNumber | undefined {
   const {txn} = context;
   if (evidence < context.forgottenUntil || isOfDeletedDirectory(context, path, evidence)) return undefined;
-  const {missing} = resolvePlace(txn, path);
+  const {place: known, missing} = resolvePlace(txn, path);
   const look = {evidence, ctime: undefined};
   if (missing?.tombstone && !isAfterDeletion(context, missing.tombstone, look)) return undefined;
   if (missing?.blocker) {
@@ -87,7 +87,7 @@ function findListed(
     if (!isOutsideDoubt(context, evidence, missing.blocker, listedAt)) return undefined;
   }
 
-  const place = makePlace(context, path);
+  const place = known ?? makePlace(context, path);
   const stored = txn.entry(place.directory, place.name);
   if (stored) return updateListed(context, place, stored, evidence, self);
   const tombstone = txn.tombstone(place.directory, place.name);

@@ -90,6 +90,12 @@ export type SuspectPlace = {expiresAt: Hlc; directory: DirectoryNumber; name: By
 
 export type BlindSpotChange = 'created' | 'modified' | 'deleted';
 
+/**
+ * Names of interest: those that have all parts of one of the alternatives, wherever in them, letters of ASCII in either case.
+ * An alternative without parts is every name.
+ */
+export type NameParts = readonly (readonly ByteString[])[];
+
 /** Reads one consistent snapshot. Valid only until the transaction's body returns. */
 export interface TreeRead {
   /**
@@ -115,12 +121,13 @@ export interface TreeRead {
   runs(directory: DirectoryNumber, from?: ByteString): Iterable<Uint8Array>;
   /**
    * The runs of all directories, by their numbers, in the order of names; beginning with the run that `from` would be in. Some
-   * may be of directories that nothing leads to any more (`collect`).
+   * may be of directories that nothing leads to any more (`collect`). With `parts`, those in which no name is of interest may be
+   * missing, and empty ones stand for some that are.
    */
-  allRuns(from?: {
-    directory: DirectoryNumber;
-    name: ByteString;
-  }): Iterable<{directory: DirectoryNumber; run: Uint8Array}>;
+  allRuns(
+    from?: {directory: DirectoryNumber; name: ByteString},
+    parts?: NameParts,
+  ): Iterable<{directory: DirectoryNumber; run: Uint8Array}>;
   tombstone(directory: DirectoryNumber, name: ByteString): Tombstone | undefined;
   hasTombstones(directory: DirectoryNumber): boolean;
   /** All, or those behind a place, by directory and name. */
@@ -209,7 +216,10 @@ export interface TreeWrite extends TreeRead {
   removeBlindSpot(directory: DirectoryNumber, name: ByteString): void;
   putState(name: string, value: unknown): void;
   removeState(name: string): void;
-  /** Frees up to `blocks` blocks of removed subtrees. False when none are left. */
+  /**
+   * Keeps house: frees up to `blocks` blocks of removed subtrees, or catches up with so much of what an older program did not
+   * keep. False when nothing is left to do.
+   */
   collect(blocks: number): boolean;
 }
 

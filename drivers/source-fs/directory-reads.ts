@@ -13,7 +13,7 @@ import type {WalkFound} from './serve-walks.ts';
 import {racyMs, stampOf, timeToMs} from './stamps.ts';
 import type {StorageTime} from './storage-time.ts';
 import type {Walkers} from './walkers.ts';
-import type {FoundBy, Node, WatchTree} from './watch-tree.ts';
+import type {Node, WatchTree} from './watch-tree.ts';
 
 export type ReadsParts = {
   tree: WatchTree;
@@ -29,6 +29,9 @@ export type ReadsParts = {
   onWatches: () => void;
   onRootLost: () => void;
 };
+
+/** Stands for one scan. */
+export type ScanMark = object;
 
 export type DirectoryRead = {
   /** What was read, or the name of the error. */
@@ -51,6 +54,9 @@ export class DirectoryReads {
   readonly #relisting = new Map<Node, number>();
   /** Being read, or to be read, and how often. */
   readonly #underway = new Map<Node, number>();
+  /** Found by scans, and not offered yet. */
+  readonly #found = new Map<Node, {scan: ScanMark; age: number}>();
+  #latestFound = 0;
   /** Names in the root, as its last reading found them. */
   rootCount = 0;
 
@@ -77,12 +83,38 @@ export class DirectoryReads {
     const {known, watched} = this.#parts.tree;
     if (known === watched) return 0;
     let underway = 0;
-    for (const node of this.#underway.keys()) if (node.watch === -1 && isLinked(node, this.#parts.tree)) underway++;
+    for (const node of new Set([...this.#underway.keys(), ...this.#found.keys()])) {
+      if (node.watch === -1 && isWithin(node, this.#parts.tree.root)) underway++;
+    }
     return Math.max(0, known - watched - underway);
   }
 
+  /** What a scan read of a directory has been offered, or will not be. */
+  offered(node: Node): void {
+    const found = this.#found.get(node);
+    this.#found.delete(node);
+    if (found) this.#parts.ages.end(found.age);
+  }
+
+  /** What scans have found there, and not offered yet, is as old as what is being told now: nobody else will tell of it. */
+  inherit(directory: Node): void {
+    const {ages} = this.#parts;
+    if (this.#latestFound <= ages.current) return;
+    for (const [node, found] of this.#found) {
+      if (found.age <= ages.current || !isWithin(node, directory)) continue;
+      const later = found.age;
+      found.age = ages.begin();
+      ages.end(later);
+    }
+  }
+
+  /** A scan is over. */
+  ended(scan: ScanMark): void {
+    for (const [node, found] of this.#found) if (found.scan === scan) this.offered(node);
+  }
+
   /** `scan`: of which it is a part; without it, it goes before those of scans. */
-  read(node: Node, scan: FoundBy | undefined, done: (read: DirectoryRead) => void): void {
+  read(node: Node, scan: ScanMark | undefined, done: (read: DirectoryRead) => void): void {
     const {tree, walkers, sink, ages, onWatches, onRootLost} = this.#parts;
     if (node.reading === 'new') node.reading = 'due';
     this.#underway.set(node, (this.#underway.get(node) ?? 0) + 1);
@@ -117,8 +149,9 @@ export class DirectoryReads {
             if (reading === rootLost) onRootLost();
             done({reading, children, evidence, begunAt});
           };
-          if (age === undefined) take();
-          else ages.during(age, take);
+          const since = age ?? this.#found.get(node)?.age;
+          if (since === undefined) take();
+          else ages.during(since, take);
           onWatches();
           if (age !== undefined) ages.end(age);
         },
@@ -201,18 +234,17 @@ export class DirectoryReads {
 
   /**
    * Watches and reads a directory that is new, and all below it. What is found goes the way of realtime events, because
-   * nobody else will tell of it. `isNew`: what is in it came with it, so what a scan under way has found of that is told here too:
-   * what the scan tells of it may be long in coming.
+   * nobody else will tell of it.
    */
-  readNew(node: Node, {isNew = false} = {}): void {
+  readNew(node: Node): void {
     this.#urgent++;
     this.read(node, undefined, read => {
-      this.#tellNew(node, read, isNew);
+      this.#tellNew(node, read);
       if (--this.#urgent === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     });
   }
 
-  #tellNew(node: Node, read: DirectoryRead, isNew: boolean): void {
+  #tellNew(node: Node, read: DirectoryRead): void {
     const {sink, tree, crossesFileSystems} = this.#parts;
     const source = 'snapshot';
     const {reading, children, evidence} = read;
@@ -230,8 +262,10 @@ export class DirectoryReads {
       sink.emit({kind: 'unreadable', source, path: tree.childPath(node, name)!, evidence, error: 'EXDEV'});
     }
     this.told(node, read);
-    for (const child of children)
-      if (child.reading === 'new' || (isNew && isUntold(child))) this.readNew(child, {isNew});
+    for (const child of children) {
+      if (child.reading === 'new') this.readNew(child);
+      else this.inherit(child);
+    }
   }
 
   /** Reads and tells a directory again, once however often that is asked for until the reading begins. */
@@ -258,7 +292,7 @@ export class DirectoryReads {
   #register(
     node: Node,
     reading: DirectoryReading | string,
-    {version, scan}: {version: number; scan: FoundBy | undefined},
+    {version, scan}: {version: number; scan: ScanMark | undefined},
   ): Node[] | undefined {
     const {tree, dirty, sink, storageTime} = this.#parts;
     node.stamp = 0;
@@ -293,14 +327,18 @@ export class DirectoryReads {
   #childAs(
     node: Node,
     directory: DirectoryReading['directories'][number],
-    scan: FoundBy | undefined,
+    scan: ScanMark | undefined,
   ): Node | undefined {
     const {tree, dirty} = this.#parts;
     const {name, identity} = directory;
     const known = node.children?.get(name);
     if (!known) {
       const found = tree.add(node, directory);
-      found.foundBy = scan;
+      if (scan) {
+        const age = this.#parts.ages.begin();
+        this.#found.set(found, {scan, age});
+        this.#latestFound = Math.max(this.#latestFound, age);
+      }
       return found;
     }
     known.hotAt = Math.max(known.hotAt, directory.hotAt);
@@ -319,7 +357,13 @@ export class DirectoryReads {
     if (watch === -1) return;
     if (inotify.isRemoved(watch)) {
       // It was removed with another node of the same directory, after this reading had asked for it.
-      if (node.watch === -1) queueMicrotask(() => this.readNew(node));
+      if (node.watch !== -1) return;
+      const {ages} = this.#parts;
+      const age = ages.begin();
+      queueMicrotask(() => {
+        ages.during(age, () => this.readNew(node));
+        ages.end(age);
+      });
       return;
     }
     const before = node.watch;
@@ -340,13 +384,8 @@ export class DirectoryReads {
   }
 }
 
-/** A scan has found it, and what it holds is not told yet. */
-export function isUntold({foundBy}: Node): boolean {
-  return foundBy !== undefined && !foundBy.isTold;
-}
-
-function isLinked(node: Node, {root}: WatchTree): boolean {
-  let top = node;
-  while (top.parent) top = top.parent;
-  return top === root;
+function isWithin(node: Node, directory: Node): boolean {
+  let at: Node | undefined = node;
+  while (at && at !== directory) at = at.parent;
+  return at !== undefined;
 }

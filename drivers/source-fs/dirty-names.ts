@@ -23,7 +23,6 @@ export type Mark = Flags & {
   node: Node;
   name: ByteString;
   isMoved: boolean;
-  isStale: boolean;
   age: number;
   /** How often it was looked at and not told, because the name came, went or moved again meanwhile. */
   rounds: number;
@@ -35,9 +34,9 @@ export class DirtyNames {
   #marks = new Map<Node, Map<ByteString, State>>();
   /** Taken and not told yet. */
   #taken = new Map<Node, Map<ByteString, State>>();
-  /** Of the root's mark, and of those of it that were taken and are not told yet. */
+  /** Age of the root's mark, and of the one that was taken and is not told yet. */
   #root: number | undefined;
-  #takenRoots: number[] = [];
+  #takenRoot: number | undefined;
   #count = 0;
 
   constructor(ages: Ages) {
@@ -95,8 +94,8 @@ export class DirtyNames {
   take(): Mark[] {
     const taken: Mark[] = [];
     for (const [node, names] of this.#marks) {
-      for (const [name, {times: _, ...state}] of names) {
-        taken.push({node, name, ...state});
+      for (const [name, {isStructural, isReplaced, isMoved, rounds, age}] of names) {
+        taken.push({node, name, isStructural, isReplaced, isMoved, rounds, age});
       }
     }
     this.#taken = this.#marks;
@@ -109,14 +108,14 @@ export class DirtyNames {
   told(): void {
     for (const names of this.#taken.values()) for (const {age} of names.values()) this.#ages.end(age);
     this.#taken = new Map();
-    for (const age of this.#takenRoots.splice(0)) this.#ages.end(age);
+    if (this.#takenRoot !== undefined) this.#ages.end(this.#takenRoot);
+    this.#takenRoot = undefined;
   }
 
   takeRoot(): boolean {
-    if (this.#root === undefined) return false;
-    this.#takenRoots.push(this.#root);
+    this.#takenRoot = this.#root;
     this.#root = undefined;
-    return true;
+    return this.#takenRoot !== undefined;
   }
 
   #stateOf(node: Node, name: ByteString): State {

@@ -2,7 +2,7 @@ import {type Attributes, kinds} from '../../core/entry/entry.ts';
 import {type Path, rootPath} from '../../core/entry/path.ts';
 import type {EventSink} from '../../core/source/source.ts';
 import type {Ages} from './ages.ts';
-import {type DirectoryReads, isUntold} from './directory-reads.ts';
+import type {DirectoryReads} from './directory-reads.ts';
 import type {DirtyNames, Mark} from './dirty-names.ts';
 import type {Inotify} from './inotify.ts';
 import type {KernelEvents} from './kernel-events.ts';
@@ -143,7 +143,7 @@ export class Looks {
     this.#tellUpsert(path, attributes, !isOpen(node.writing?.get(name), links));
   }
 
-  #tellDirectory({node, name, isReplaced, isStale}: Mark, {attributes, identity, device}: Look & object): void {
+  #tellDirectory({node, name, isReplaced}: Mark, {attributes, identity, device}: Look & object): void {
     const {tree, reads, sink, crossesFileSystems} = this.#parts;
     const path = tree.childPath(node, name)!;
     const child = node.children?.get(name);
@@ -158,8 +158,8 @@ export class Looks {
     if (isReplaced || (child !== undefined && !isSame)) this.#tellDelete({node, name});
     this.#tellUpsert(path, attributes, true);
     const directory = isSame ? child : tree.add(node, {name, identity, hotAt: timeToMs(attributes.ctime)});
-    const isNew = isStale || !isSame;
-    if (directory.reading === 'new' || (isNew && isUntold(directory))) reads.readNew(directory, {isNew});
+    if (directory.reading === 'new') reads.readNew(directory);
+    else reads.inherit(directory);
   }
 
   #tellDelete({node, name}: Pick<Mark, 'node' | 'name'>): void {

@@ -136,6 +136,10 @@ export class OpenedRoot {
     await this.#events.handled();
     // All renames that wait for their second half have a mark at their old name.
     await this.#ages.past();
+    // One that is just being renamed may have no watch for the moment.
+    for (let rounds = 0; rounds < 10 && this.#reads.unwatched > 0 && this.#dirty.size > 0; rounds++) {
+      await this.#looks.flush();
+    }
     return this.#reads.unwatched;
   }
 

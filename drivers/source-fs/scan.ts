@@ -4,11 +4,11 @@ import type {FsEvent} from '../../core/protocol/events.ts';
 import {type EventSink, emptyResult, type ScanRequest, type ScanResult} from '../../core/source/source.ts';
 import type {Hlc} from '../../core/time/hlc.ts';
 import type {DirectoryReading} from './directory-reader.ts';
-import type {DirectoryRead, DirectoryReads} from './directory-reads.ts';
+import type {DirectoryRead, DirectoryReads, ScanMark} from './directory-reads.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone} from './mount.ts';
 import {rootLost} from './root-door.ts';
-import type {FoundBy, Node, WatchTree} from './watch-tree.ts';
+import type {Node, WatchTree} from './watch-tree.ts';
 
 /** Directories that a scan has under way: being looked at, or looked at and waiting for room … */
 const looksMax = 128;
@@ -30,7 +30,7 @@ export class Scan {
   readonly #parts: ScanParts;
   readonly #request: ScanOrder;
   readonly #result: ScanResult = {...emptyResult};
-  readonly #found: FoundBy = {isTold: false};
+  readonly #mark: ScanMark = {};
   readonly #start: Node;
   readonly #frontier: Node[];
   readonly #waiting: Looked[] = [];
@@ -54,19 +54,15 @@ export class Scan {
         this.#begin();
         const next = this.#waiting.shift();
         if (next) await this.#offer(next);
-        else if (this.#looking === 0) return this.#ended();
+        else if (this.#looking === 0) return this.#result;
         else await new Promise<void>(resolve => (this.#wake = resolve));
         onProgress?.(this.#result);
       }
     } finally {
       signal.removeEventListener('abort', wake);
+      this.#parts.reads.ended(this.#mark);
     }
     return {...this.#result, isComplete: false, reason: reasonOf(signal)};
-  }
-
-  #ended(): ScanResult {
-    this.#found.isTold = true;
-    return this.#result;
   }
 
   #begin(): void {
@@ -89,7 +85,7 @@ export class Scan {
   }
 
   #read(node: Node): void {
-    this.#parts.reads.read(node, this.#found, read => {
+    this.#parts.reads.read(node, this.#mark, read => {
       if (this.#isRecursive) for (const child of read.children ?? []) this.#frontier.push(child);
       this.#looked({node, bytes: bytesOf(read.reading), is: 'read', ...read});
     });
@@ -110,6 +106,7 @@ export class Scan {
   async #offer(looked: Looked): Promise<void> {
     if (looked.is === 'read') await this.#offerRead(looked.node, looked);
     else await this.#offerUnchanged(looked.node, looked.evidence);
+    this.#parts.reads.offered(looked.node);
     this.#waitingBytes -= looked.bytes;
   }
 

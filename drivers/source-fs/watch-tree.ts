@@ -1,9 +1,6 @@
 import type {ByteString} from '../../core/entry/byte-string.ts';
 import {joinPath, type Path, rootPath} from '../../core/entry/path.ts';
 
-/** A scan: whether all that it found has been offered. */
-export type FoundBy = {isTold: boolean};
-
 /** A directory that is known. It keeps its identity through renames; its path is asked for when it is needed. */
 export type Node = {
   parent: Node | undefined;
@@ -13,8 +10,6 @@ export type Node = {
   children: Map<ByteString, Node> | undefined;
   /** Whether it was read, or a reading is due. A `new` one, or one that lost its watch, is read when its name is looked at. */
   reading: 'new' | 'due' | 'done';
-  /** The scan that found it, if it was no event: what it holds is told when that scan is over. */
-  foundBy: FoundBy | undefined;
   /** -1 without a watch. */
   watch: number;
   /** When it, or where it hangs, last changed; see `WatchTree.version`. */
@@ -168,7 +163,6 @@ function newNode(parent: Node | undefined, name: ByteString, identity: string, c
     identity,
     children: undefined,
     reading: 'new',
-    foundBy: undefined,
     watch: -1,
     changedAt,
     writing: undefined,

@@ -52,7 +52,7 @@ const asked = {view: 'bench', schema: 'fs' as const, agent_id: 'a', pipe: 'p', i
 const {session_id: session, hlc} = await engine.open(asked, 'key');
 const listings = await spentOn(batchesOf(listingsOf(Number(files))));
 const {blocks} = statSync(join(folder, 'tree.mdb'));
-const events = Math.min(60_000, entries);
+const events = Math.min(100_000, entries);
 const realtime = await spentOn(batchesOf(upserts(events)));
 const result: EngineAlone = {entries, listings, events, realtime, bytes: blocks * 512};
 console.log(JSON.stringify(result));

@@ -144,6 +144,8 @@ describe.skipIf(mountsMissing !== undefined)('waiting for a data set', {concurre
     await site.addAgent('agent-a', {path});
     await site.live();
     await site.addAgent('agent-b', {path: other});
+    const isWatched = async () => (await site.agent('agent-b'))?.watched === 2;
+    await until(isWatched, {everyMs: 100, what: 'watches of the follower'});
     await until(async () => (await settledOf(site, '/set')).is_settled, {everyMs: 100, what: 'a quiet directory'});
     writeFileSync(join(other, 'set/f'), 'x');
     await until(() => site.has('/set/f'), {everyMs: 100, what: 'the file'});

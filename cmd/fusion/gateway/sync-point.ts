@@ -9,7 +9,7 @@ import type {View} from './views.ts';
 export const syncTimeoutMsMax = 60_000;
 const syncTimeoutMsDefault = 2_000;
 /** What the engine's answer may take on top. */
-const answerMs = 500;
+const answerMs = 1_000;
 
 /** Of every `GET` that reads the tree. */
 export const syncParameters = {

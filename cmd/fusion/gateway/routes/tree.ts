@@ -2,7 +2,7 @@ import {z} from '@hono/zod-openapi';
 import {toText} from '../../../../core/entry/byte-string.ts';
 import type {Path} from '../../../../core/entry/path.ts';
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
-import {firstTold, treeTag} from '../../../../core/query/answer-tag.ts';
+import {treeTag} from '../../../../core/query/answer-tag.ts';
 import {decodeCursor} from '../../../../core/query/cursor.ts';
 import {type MetaJob, readMeta} from '../../../../core/query/meta.ts';
 import type {SettledQuery} from '../../../../core/query/read-settled.ts';
@@ -120,12 +120,11 @@ async function answerTree(
     view.reader.read(txn => {
       const nowMs = clock.now();
       const found = resolve(txn, path);
-      const known = readMeta(txn, {view: view.name, nowMs}, found);
+      const known = readMeta(txn, {view: view.name, nowMs, settled}, found);
       const tag = () => treeTag(txn, {asked: askedOf(context, view), meta: known}, {found, depth: depthMax});
       etag = isTagged ? tag() : undefined;
       if (etag !== undefined && found.entry && isKept(context, etag)) return kept;
-      const told = firstTold(known, depthMax);
-      answer = new TreeAnswer({...query, firstTold: told}, answers); // anew when the store turns out to be damaged
+      answer = new TreeAnswer({...query, begun: {found, meta: known}}, answers); // anew when the store turns out to be damaged
       return answer.nextPieces(txn, nowMs, sending.waiting.chunkBytes);
     });
   const first = depthMax > 1 ? await sending.turns.first(begin) : begin();
