@@ -226,20 +226,20 @@ async function tellMemory(
   }
 }
 
-async function tellIdle({rows}: Stage, site: Site): Promise<void> {
+async function tellIdle(stage: Stage, site: Site): Promise<void> {
   const shells = (['agent', 'fusion'] as const).map(role => ({role, pid: site.pids(role)[0]!}));
   const before = shells.map(({pid}) => cpuSeconds(pid));
   await delay(idleMs);
   for (const [index, {role, pid}] of shells.entries()) {
     const percent = ((cpuSeconds(pid) - before[index]!) * 1e5) / idleMs;
-    rows.add({
+    stage.rows.add({
       name: `shell of the ${role}, memory of its own`,
       value: anonymousMiB(pid),
       unit: 'MiB',
       goal: {atMost: 60},
     });
-    const against = `over ${idleMs / 1000} s, with a million files in the view`;
-    rows.add({
+    const against = `over ${idleMs / 1000} s, with ${stage.tree().entries} entries in the view`;
+    stage.rows.add({
       name: `shell of the ${role}, processor when idle`,
       value: percent,
       unit: '%',
