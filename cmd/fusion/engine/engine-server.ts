@@ -75,7 +75,11 @@ export function createEngineServer(
         return {status: isNew ? 202 : 200, body: {data: jobAnswer(job)}};
       },
     },
-    {method: 'GET', pattern: /^\/health$/, handle: async () => ok({part: 'engine', pid: process.pid, work, memory: process.memoryUsage()})},
+    {
+      method: 'GET',
+      pattern: /^\/health$/,
+      handle: async () => ok({part: 'engine', pid: process.pid, work, memory: process.memoryUsage()}),
+    },
     {method: 'GET', pattern: /^\/metrics$/, handle: async () => ({status: 200, body: await metrics()})},
   ];
 
