@@ -33,6 +33,8 @@ export class BlockTable {
   readonly #table: Table;
   readonly #keepsBounds: boolean;
   readonly #slab = new Slab();
+  /** What was found last: rules look at a name more than once before they write it. */
+  #last: {number: DirectoryNumber; name: ByteString | undefined; block: Block} | undefined;
 
   /** With `keepsBounds`, for the writer alone: bounds are kept with their owner, so that finding a block takes one read. */
   constructor(table: Table, {keepsBounds}: {keepsBounds: boolean}) {
@@ -42,12 +44,18 @@ export class BlockTable {
 
   /** The block that a name is in or would be put in; undefined only when the directory has none. */
   find(owner: BlockOwner, name: ByteString | undefined): Block | undefined {
+    const last = this.#last;
+    if (last?.number === owner.number && last.name === name) return last.block;
     const key = this.#keyOf(owner, name);
-    return key && {key, bytes: this.#read(key)};
+    if (!key) return undefined;
+    const block = {key, bytes: this.#read(key)};
+    if (this.#keepsBounds) this.#last = {number: owner.number, name, block};
+    return block;
   }
 
   /** Only its bytes, and only until the next read of any table. */
   peek(owner: BlockOwner, name: ByteString): Buffer | undefined {
+    if (this.#keepsBounds) return this.find(owner, name)?.bytes;
     const key = this.#keyOf(owner, name);
     return key && peek(this.#table, key);
   }
@@ -70,32 +78,49 @@ export class BlockTable {
     for (const key of keysOf(this.#table, start === undefined ? {} : {start})) yield {key, bytes: this.#read(key)};
   }
 
+  /** Blocks may have changed otherwise than by `replace`. */
+  forget(): void {
+    this.#last = undefined;
+  }
+
   /** Puts what a writer holds in place of a block, or as the first one. Changes the owner's number of blocks. */
   replace(
     owner: BlockOwner,
     {block, writer, isAppended}: {block: Block | undefined; writer: BlockWriter; isAppended: boolean},
   ): void {
+    this.#last = undefined;
     const key = block?.key ?? directoryKey(owner.number);
     const before = owner.blocks;
     if (block) owner.blocks--;
-    this.#put(owner, key, writer, isAppended);
-    if (owner.blocks !== before) owner.bounds = undefined;
-  }
-
-  #put(owner: BlockOwner, key: Buffer, writer: BlockWriter, isAppended: boolean): void {
-    const isFirst = key.length === numberBytes;
-    if (!isFirst && writer.length < blockBytesMin && this.#joinToEarlier(key, writer)) return;
-    if (writer.length === 0 && (!isFirst || owner.blocks === 0)) {
-      void this.#table.remove(key);
+    if (block && writer.length < block.bytes.length && this.#isJoined(key, writer)) {
+      owner.bounds = undefined;
       return;
     }
+    const written = this.#put(owner, key, writer, isAppended);
+    if (this.#keepsBounds && owner.blocks !== before) owner.bounds = boundsAfter(owner, boundOf(key), written);
+  }
+
+  /** Returns the bounds of the blocks that stand there now. */
+  #put(owner: BlockOwner, key: Buffer, writer: BlockWriter, isAppended: boolean): ByteString[] {
+    const isFirst = key.length === numberBytes;
+    if (writer.length === 0 && (!isFirst || owner.blocks === 0)) {
+      void this.#table.remove(key);
+      return [];
+    }
+    const bounds: ByteString[] = [];
     const cursor = new PackedCursor();
-    let at: Buffer | undefined = key;
     for (const bytes of writer.blocks(isAppended)) {
-      void this.#table.put(at ?? nameKey(owner.number, cursor.reset(bytes).name), bytes);
-      at = undefined;
+      const bound = bounds.length === 0 ? boundOf(key) : cursor.reset(bytes).name;
+      void this.#table.put(bounds.length === 0 ? key : nameKey(owner.number, bound), bytes);
+      bounds.push(bound);
       owner.blocks++;
     }
+    return bounds;
+  }
+
+  /** A block that has become small goes into the one before it, where there is room. */
+  #isJoined(key: Buffer, writer: BlockWriter): boolean {
+    return key.length > numberBytes && writer.length < blockBytesMin && this.#joinToEarlier(key, writer);
   }
 
   /** By 2, a block that is not the first has one of the same directory before it. */
@@ -132,6 +157,13 @@ export class BlockTable {
 /** The bound in a block's key. */
 export function boundOf(key: Buffer): ByteString {
   return key.toString('latin1', numberBytes) as ByteString;
+}
+
+/** What is kept of a directory in which blocks took the place of the one with a bound; of one block nothing is. */
+function boundsAfter({blocks, bounds}: BlockOwner, bound: ByteString, written: ByteString[]): ByteString[] | undefined {
+  if (blocks === 1 || blocks > boundsMax) return undefined;
+  if (blocks === written.length) return written;
+  return bounds?.flatMap(one => (one === bound ? written : one));
 }
 
 /** The greatest bound that is not behind a name. */

@@ -13,6 +13,7 @@ type Range = {start?: Buffer; exclusiveStart?: boolean; end?: Buffer};
  * - `orphans`: numbers of removed directories whose blocks are still to be freed.
  * - `tombstones`, `blindSpots`: directory, name → value. `suspects`: expiry, directory, name → value.
  * - `changes`: seq before the first change in it → a run of changes (`change-codec.ts`).
+ * - `filters`: directory / 16 → signatures of names (`filter-group.ts`).
  * - `states`: name → CBOR. `meta`: name → f64, or the store's id.
  */
 export type Databases = {
@@ -24,6 +25,7 @@ export type Databases = {
   suspects: Table;
   blindSpots: Table;
   changes: Table;
+  filters: Table;
   states: Table;
   meta: Table;
 };
@@ -36,6 +38,7 @@ const tableNames = [
   'suspects',
   'blindSpots',
   'changes',
+  'filters',
   'states',
   'meta',
 ] as const satisfies (keyof Databases)[];

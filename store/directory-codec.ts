@@ -11,7 +11,7 @@ import type {BlockOwner} from './block-table.ts';
  *     112 u32       newestChange nanoseconds
  *     116 u8 × 3    lengths of name, unreadable, partial until
  *     119           these three, latin1
- *         f64 × 2   ownVersion, version; a record that was written before format 3 ends without them
+ *         f64 × 3   ownVersion, version, newestFoundAt; a record that was written before format 3 ends without them
  *
  * Numbers are little-endian and below 2^53.
  */
@@ -24,14 +24,14 @@ export function toRecord(stored: StoredDirectory): DirectoryRecord {
 }
 
 const fixedBytes = 119;
-const versionsBytes = 16;
+const marksBytes = 24;
 const unreadableBytesMax = 255;
 
 export function encodeDirectory(record: StoredDirectory): Buffer {
   const {totals, name, partial} = record;
   const unreadable = (record.unreadable ?? '').slice(0, unreadableBytesMax);
   const until = partial?.until ?? '';
-  const bytes = Buffer.allocUnsafe(fixedBytes + name.length + unreadable.length + until.length + versionsBytes);
+  const bytes = Buffer.allocUnsafe(fixedBytes + name.length + unreadable.length + until.length + marksBytes);
   const numbers = [
     record.parent,
     record.listedAt,
@@ -53,7 +53,7 @@ export function encodeDirectory(record: StoredDirectory): Buffer {
   at = bytes.writeUInt32LE(totals.newestChange.nanos, at);
   for (const {length} of [name, unreadable, until]) at = bytes.writeUInt8(length, at);
   for (const text of [name, unreadable, until]) at += bytes.write(text, at, 'latin1');
-  for (const version of [record.ownVersion, totals.version]) at = bytes.writeDoubleLE(version, at);
+  for (const mark of [record.ownVersion, totals.version, totals.newestFoundAt]) at = bytes.writeDoubleLE(mark, at);
   return bytes;
 }
 
@@ -67,9 +67,9 @@ export function decodeDirectory(number: number, bytes: Buffer): StoredDirectory 
   const [nameLength, unreadableLength, untilLength] = [bytes[116]!, bytes[117]!, bytes[118]!];
   const unreadableAt = fixedBytes + nameLength;
   const untilAt = unreadableAt + unreadableLength;
-  const versionsAt = untilAt + untilLength;
-  const until = bytes.toString('latin1', untilAt, versionsAt) as ByteString;
-  const hasVersions = bytes.byteLength >= versionsAt + versionsBytes;
+  const marksAt = untilAt + untilLength;
+  const until = bytes.toString('latin1', untilAt, marksAt) as ByteString;
+  const hasMarks = bytes.byteLength >= marksAt + marksBytes;
   const newestChange: FileTime = {seconds: f64(12), nanos: bytes.readUInt32LE(112)};
   const totals: Totals = {
     files: f64(3),
@@ -82,7 +82,8 @@ export function decodeDirectory(number: number, bytes: Buffer): StoredDirectory 
     blindSpots: f64(10),
     newestChange,
     newestRealtimeAt: f64(11),
-    version: hasVersions ? bytes.readDoubleLE(versionsAt + 8) : 0,
+    version: hasMarks ? bytes.readDoubleLE(marksAt + 8) : 0,
+    newestFoundAt: hasMarks ? bytes.readDoubleLE(marksAt + 16) : 0,
   };
   return {
     number,
@@ -92,7 +93,7 @@ export function decodeDirectory(number: number, bytes: Buffer): StoredDirectory 
     blocks: f64(2),
     unreadable: unreadableLength === 0 ? undefined : bytes.toString('latin1', unreadableAt, untilAt),
     partial: untilLength === 0 ? undefined : {evidence: f64(13), until},
-    ownVersion: hasVersions ? bytes.readDoubleLE(versionsAt) : 0,
+    ownVersion: hasMarks ? bytes.readDoubleLE(marksAt) : 0,
     totals,
     bounds: undefined,
   };

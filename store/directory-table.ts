@@ -23,6 +23,8 @@ export function readDirectory(table: Table, number: DirectoryNumber): StoredDire
 export class DirectoryTable {
   readonly #table: Table;
   readonly #kept = new Map<DirectoryNumber, StoredDirectory>();
+  /** The same by parent and name: a path is looked up for each event. */
+  readonly #byPlace = new Map<DirectoryNumber, Map<ByteString, StoredDirectory>>();
   readonly #changed = new Set<StoredDirectory>();
 
   constructor(table: Table) {
@@ -33,7 +35,7 @@ export class DirectoryTable {
     const kept = this.#kept.get(number);
     if (kept) return kept;
     const record = readDirectory(this.#table, number);
-    if (record) this.#kept.set(number, record);
+    if (record) this.#keep(record);
     return record;
   }
 
@@ -53,9 +55,22 @@ export class DirectoryTable {
       blocks: 0,
       bounds: undefined,
     };
-    this.#kept.set(number, record);
+    this.#keep(record);
     this.#changed.add(record);
     return record;
+  }
+
+  /** Undefined also where it is only not kept. */
+  keptAt(parent: DirectoryNumber, name: ByteString): StoredDirectory | undefined {
+    return this.#byPlace.get(parent)?.get(name);
+  }
+
+  move(record: StoredDirectory, to: {directory: DirectoryNumber; name: ByteString}): void {
+    this.#unplace(record);
+    record.parent = to.directory;
+    record.name = to.name;
+    this.#place(record);
+    this.#changed.add(record);
   }
 
   changed(record: StoredDirectory): void {
@@ -64,7 +79,10 @@ export class DirectoryTable {
 
   remove(number: DirectoryNumber): void {
     const kept = this.#kept.get(number);
-    if (kept) this.#changed.delete(kept);
+    if (kept) {
+      this.#changed.delete(kept);
+      this.#unplace(kept);
+    }
     this.#kept.delete(number);
     void this.#table.remove(directoryKey(number));
   }
@@ -90,12 +108,36 @@ export class DirectoryTable {
   flush(): void {
     for (const record of this.#changed) void this.#table.put(directoryKey(record.number), encodeDirectory(record));
     this.#changed.clear();
-    if (this.#kept.size > keptMax) this.#kept.clear();
+    if (this.#kept.size > keptMax) this.#forgetKept();
   }
 
   /** Forgets all that it keeps, for a transaction that left nothing behind. */
   forget(): void {
-    this.#kept.clear();
+    this.#forgetKept();
     this.#changed.clear();
+  }
+
+  #keep(record: StoredDirectory): void {
+    this.#kept.set(record.number, record);
+    this.#place(record);
+  }
+
+  #place(record: StoredDirectory): void {
+    const siblings = this.#byPlace.get(record.parent);
+    if (siblings) siblings.set(record.name, record);
+    else this.#byPlace.set(record.parent, new Map([[record.name, record]]));
+  }
+
+  /** Another one may stand there already. */
+  #unplace(record: StoredDirectory): void {
+    const siblings = this.#byPlace.get(record.parent);
+    if (siblings?.get(record.name) !== record) return;
+    siblings.delete(record.name);
+    if (siblings.size === 0) this.#byPlace.delete(record.parent);
+  }
+
+  #forgetKept(): void {
+    this.#kept.clear();
+    this.#byPlace.clear();
   }
 }

@@ -21,6 +21,7 @@ export const emptyTree: TreeRead = {
     if (directory !== aboveRoot || name !== rootName) return undefined;
     return {...newEntryFrom(rootName, attributes), hasAttributes: false, directory: rootDirectory};
   },
+  childDirectory: (directory, name) => (directory === aboveRoot && name === rootName ? rootDirectory : 0),
   directory: directory => {
     if (directory !== rootDirectory) return undefined;
     const nothing = {listedAt: 0, unreadable: undefined, partial: undefined, ownVersion: 0, totals: zeroTotals};

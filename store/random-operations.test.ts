@@ -5,6 +5,7 @@ import {type DirectoryNumber, type Entry, kinds} from '../core/entry/entry.ts';
 import {PackedCursor, packRun} from '../core/entry/packed.ts';
 import {
   aboveRoot,
+  type NameParts,
   rootDirectory,
   rootName,
   type TreeRead,
@@ -77,7 +78,13 @@ const anyOperation = fc.oneof(
       {requiredKeys: []},
     ),
   }),
-  fc.record({do: fc.constant('raise' as const), at: fc.nat(), newestChange: anyTime, newestRealtimeAt: fc.nat()}),
+  fc.record({
+    do: fc.constant('raise' as const),
+    at: fc.nat(),
+    newestChange: anyTime,
+    newestRealtimeAt: fc.nat(),
+    newestFoundAt: fc.nat(),
+  }),
   fc.record({do: fc.constant('lists' as const), place: anyPlace, time: anyTime, at: fc.nat(20), isPut: fc.boolean()}),
   fc.record({do: fc.constant('state' as const), name: fc.nat(3), value: fc.option(anyValue, {nil: undefined})}),
   fc.record({do: fc.constant('collect' as const), blocks: fc.integer({min: 1, max: 5})}),
@@ -120,8 +127,8 @@ function apply(txn: TreeWrite, operation: Operation): unknown {
     case 'setDirectory':
       return txn.setDirectory(pick(operation.at), operation.changes);
     case 'raise': {
-      const {newestChange, newestRealtimeAt} = operation;
-      return txn.raise(pick(operation.at), {newestChange, newestRealtimeAt});
+      const {newestChange, newestRealtimeAt, newestFoundAt} = operation;
+      return txn.raise(pick(operation.at), {newestChange, newestRealtimeAt, newestFoundAt});
     }
     case 'lists': {
       const {place, time, at, isPut} = operation;
@@ -184,7 +191,25 @@ function contentOf(txn: TreeRead): unknown {
     states: [...txn.states('')],
     changes: [...txn.changes(0)],
     laterChanges: [...txn.changes(Math.floor(txn.seq() / 2))],
+    found: partsAskedFor.map(parts => pathsWith(txn, numbers, parts)),
   };
+}
+
+const partsAskedFor: NameParts[] = [['xxxx20'], ['n3'], ['X1', 'xx2'], [], ['nowhere']].map(parts => [
+  parts.map(fromText),
+]);
+
+/** What `allRuns` gives for names with these parts, without what nothing leads to: what has none of them may be missing. */
+function pathsWith(txn: TreeRead, numbers: readonly DirectoryNumber[], [parts]: NameParts): string[] {
+  const found: string[] = [];
+  for (const {directory, run} of txn.allRuns(undefined, [parts!])) {
+    for (const cursor = new PackedCursor(run); !cursor.isAtEnd; cursor.next()) {
+      const name = cursor.name.toLowerCase();
+      const isWanted = parts!.every(part => name.includes(part.toLowerCase()));
+      if (isWanted && numbers.includes(directory)) found.push(`${directory}/${cursor.name}`);
+    }
+  }
+  return found;
 }
 
 test('random operations, reopenings and transactions that throw do what they do in memory', async () => {

@@ -13,6 +13,7 @@ export const zeroTotals: Totals = {
   blindSpots: 0,
   newestChange: {seconds: 0, nanos: 0},
   newestRealtimeAt: 0,
+  newestFoundAt: 0,
   version: 0,
 };
 
@@ -22,7 +23,8 @@ export function newTotals(): Totals {
 
 /**
  * Totals are sums of differences: what an entry added is taken away again when it goes. Only the high-water marks
- * (`newestChange`, `newestRealtimeAt`, `version`) are never lowered. `marks` are the flags to count, where they are not the cursor's.
+ * (`newestChange`, `newestRealtimeAt`, `newestFoundAt`, `version`) are never lowered. `marks` are the flags to count, where they
+ * are not the cursor's.
  */
 export function addEntry(sum: Totals, cursor: PackedCursor, sign: 1 | -1, marks = cursor.flags): void {
   const {kind} = cursor;
@@ -66,6 +68,7 @@ export function addSums(sum: Totals, other: Totals, sign: 1 | -1): void {
   sum.blindSpots += sign * other.blindSpots;
   if (sign < 0) return;
   raise(sum, other.newestChange, other.newestRealtimeAt);
+  if (other.newestFoundAt > sum.newestFoundAt) sum.newestFoundAt = other.newestFoundAt;
   sum.version = Math.max(sum.version, other.version);
 }
 

@@ -8,6 +8,7 @@ import {
   aboveRoot,
   type BlindSpotChange,
   type DirectoryRecord,
+  type NameParts,
   type Suspect,
   type SuspectPlace,
   type Tombstone,
@@ -18,6 +19,7 @@ import {decodeChanges} from './change-codec.ts';
 import {type Databases, getNumber, getText, peek, rowsOf} from './databases.ts';
 import {type StoredDirectory, storedBlocks, toRecord} from './directory-codec.ts';
 import {readDirectory} from './directory-table.ts';
+import {candidates, wantedNames} from './filter-scan.ts';
 import {
   behindDirectory,
   behindExpiry,
@@ -30,6 +32,7 @@ import {
 } from './keys.ts';
 import {blindSpotRow, suspectRow, tombstoneRow} from './rows.ts';
 
+const noEntries = new Uint8Array();
 export const stateCodec = new Encoder({useRecords: false, tagUint8Array: false});
 
 /** Reads the tables in whatever transaction is current. */
@@ -71,6 +74,10 @@ export class LmdbTreeRead implements TreeRead {
     return cursor.seek(name) ? cursor.toEntry() : undefined;
   }
 
+  childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber {
+    return this.entry(directory, name)?.directory ?? 0;
+  }
+
   directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined {
     const stored = directory === aboveRoot ? undefined : this.stored(directory);
     return stored && toRecord(stored);
@@ -82,12 +89,26 @@ export class LmdbTreeRead implements TreeRead {
     for (const {bytes} of this.blocks.from(owner, from)) yield bytes;
   }
 
-  *allRuns(from?: {
-    directory: DirectoryNumber;
-    name: ByteString;
-  }): Iterable<{directory: DirectoryNumber; run: Uint8Array}> {
-    const start = from === undefined ? undefined : nameKey(from.directory, from.name);
-    for (const {key, bytes} of this.blocks.all(start)) yield {directory: key.readUIntBE(0, numberBytes), run: bytes};
+  *allRuns(
+    from?: {directory: DirectoryNumber; name: ByteString},
+    parts?: NameParts,
+  ): Iterable<{directory: DirectoryNumber; run: Uint8Array}> {
+    const wanted = parts && wantedNames(parts);
+    const filteredFrom = wanted ? (getNumber(this.db, 'filteredFrom') ?? 0) : Number.POSITIVE_INFINITY;
+    const first = from?.directory ?? aboveRoot;
+    if (first < filteredFrom) {
+      const start = from === undefined ? undefined : nameKey(from.directory, from.name);
+      for (const {key, bytes} of this.blocks.all(start)) {
+        const directory = key.readUIntBE(0, numberBytes);
+        if (directory >= filteredFrom) break;
+        yield {directory, run: bytes};
+      }
+    }
+    if (!wanted) return;
+    for (const {directory, isCandidate} of candidates(this.db.filters, wanted, Math.max(first, filteredFrom))) {
+      if (!isCandidate) yield {directory, run: noEntries};
+      else for (const run of this.runs(directory, directory === first ? from?.name : undefined)) yield {directory, run};
+    }
   }
 
   tombstone(directory: DirectoryNumber, name: ByteString): Tombstone | undefined {

@@ -96,7 +96,7 @@ test('a store of a newer program is refused by a writer, reads as one that canno
   await db.root.close();
   const refusal = {
     code: 'STORE_FORMAT',
-    message: expect.stringContaining('format 7 found, this program reads up to 3.'),
+    message: expect.stringContaining('format 7 found, this program reads up to 4.'),
   };
   await expect(openTreeStore(folder.path)).rejects.toMatchObject(refusal);
   const faults: unknown[] = [];

@@ -7,6 +7,8 @@ import {
   aboveRoot,
   type Decide,
   type DirectoryRecord,
+  type Marks,
+  type NameParts,
   type NameRange,
   rootDirectory,
   rootName,
@@ -21,6 +23,7 @@ import type {StoredDirectory} from './directory-codec.ts';
 import {DirectoryTable} from './directory-table.ts';
 import {LmdbListWrite} from './list-write.ts';
 import {mergeListing} from './merge.ts';
+import {NameFilters} from './name-filters.ts';
 import {addOrphan, collectOrphans} from './orphans.ts';
 import {addEntry, addState, addSubtree, newTotals} from './totals.ts';
 
@@ -42,6 +45,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   readonly #writer = new BlockWriter();
   readonly #stored = new PackedCursor();
   readonly #log: ChangeLog;
+  readonly #filters: NameFilters;
   #seq = 0;
   #version = 0;
   #nextDirectory = 0;
@@ -50,9 +54,10 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   #flushedNextDirectory = 0;
 
   constructor(db: Databases, {changeLogBytesMax}: {changeLogBytesMax: number}) {
-    super(db, {keepsBounds: true});
+    super(db);
     this.#directories = new DirectoryTable(db.directories);
     this.#log = new ChangeLog(db, {bytesMax: changeLogBytesMax, pathOf: directory => this.#pathOf(directory)});
+    this.#filters = new NameFilters(db, directory => this.runs(directory));
     this.forget();
   }
 
@@ -77,6 +82,14 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   override changes(since: number): Iterable<LoggedChange> {
     this.#log.write();
     return super.changes(since);
+  }
+
+  override allRuns(
+    from?: {directory: DirectoryNumber; name: ByteString},
+    parts?: NameParts,
+  ): Iterable<{directory: DirectoryNumber; run: Uint8Array}> {
+    this.#filters.write();
+    return super.allRuns(from, parts);
   }
 
   put(directory: DirectoryNumber, entry: Entry): Entry {
@@ -112,6 +125,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     writer.copy(stored.run, stored.offset, stored.run.byteLength);
     addEntry(delta, stored.reset(writer.bytes, start), 1);
     this.#changed(isShown ? (isNew ? 'created' : 'modified') : undefined, directory, stored, from);
+    if (!isKnown) this.#filters.add(directory, stored);
     this.#replace(owner, block, isAppended);
     this.#addUpwards(directory, delta);
     return result;
@@ -130,6 +144,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   merge(directory: DirectoryNumber, range: NameRange, listed: Uint8Array, agent: number, decide: Decide): void {
     const owner = this.#directories.existing(directory);
     const delta = newTotals();
+    const isFirst = owner.blocks === 0;
     const target = {
       blocks: this.#blocksOf(owner, range),
       replace: (block: Block | undefined, isAppended: boolean) => this.#replace(owner, block, isAppended),
@@ -139,13 +154,18 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
         return number;
       },
       unlink: (number: DirectoryNumber) => this.#unlink(number, delta),
-      changed: (change: ChangeName | undefined, at: PackedCursor) => this.#changed(change, directory, at),
+      changed: (change: ChangeName | undefined, at: PackedCursor) => {
+        this.#changed(change, directory, at);
+        if (change === 'created' && !isFirst) this.#filters.add(directory, at);
+      },
       writer: this.#writer,
       delta,
     };
     const seqBefore = this.#seq;
     mergeListing(target, {range, listed, agent, decide});
-    if (this.#seq !== seqBefore) this.#addUpwards(directory, delta);
+    if (this.#seq === seqBefore) return;
+    this.#addUpwards(directory, delta);
+    if (isFirst) this.#filters.set(directory, this.#writer.bytes);
   }
 
   move(
@@ -180,17 +200,19 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     this.#directories.addUpwards(record.parent, delta);
   }
 
-  raise(directory: DirectoryNumber, marks: Partial<Pick<Totals, 'newestChange' | 'newestRealtimeAt'>>): void {
+  raise(directory: DirectoryNumber, marks: Partial<Marks>): void {
     this.#directories.addUpwards(directory, {...newTotals(), ...marks});
   }
 
   collect(blocks: number): boolean {
-    return collectOrphans(this.db, blocks, number => this.#orphan(number));
+    return collectOrphans(this.db, blocks, number => this.#orphan(number)) || this.#filters.fill(blocks);
   }
 
   /** Writes what was kept in memory; at the end of a body. */
   flush(): void {
+    this.blocks.forget();
     this.#directories.flush();
+    this.#filters.write();
     this.#log.flush();
     if (this.#seq !== this.#flushedSeq) putNumber(this.db, 'seq', this.#seq);
     if (this.#version !== this.#flushedVersion) putNumber(this.db, 'version', this.#version);
@@ -201,12 +223,23 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   }
 
   /** Goes back to what is stored. */
-  forget(): void {
+  override forget(): void {
+    super.forget();
+    this.blocks.forget();
     this.#directories.forget();
+    this.#filters.forget();
     this.#log.forget();
     this.#seq = this.#flushedSeq = getNumber(this.db, 'seq') ?? 0;
     this.#version = this.#flushedVersion = getNumber(this.db, 'version') ?? 0;
     this.#nextDirectory = this.#flushedNextDirectory = getNumber(this.db, 'nextDirectory') ?? 0;
+  }
+
+  override childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber {
+    const kept = this.#directories.keptAt(directory, name);
+    if (kept) return kept.number;
+    const number = super.childDirectory(directory, name);
+    if (number !== 0) this.#directories.get(number); // kept from now on
+    return number;
   }
 
   protected override stored(directory: DirectoryNumber): StoredDirectory | undefined {
@@ -264,6 +297,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
 
   #orphan(directory: DirectoryNumber): void {
     this.#directories.remove(directory);
+    this.#filters.drop(directory);
     addOrphan(this.db, directory);
   }
 
@@ -301,9 +335,7 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     if (number !== 0) {
       const record = this.#directories.existing(number);
       addSubtree(delta, record, -1);
-      record.parent = to.directory;
-      record.name = to.name;
-      this.#directories.changed(record);
+      this.#directories.move(record, to);
       this.#log.endGroup();
     }
     this.#version++;

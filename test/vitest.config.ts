@@ -15,7 +15,7 @@ export default defineConfig({
           testTimeout: 30_000, // on a busy machine; what must be fast is measured by benchmarks
           include: [
             '{core,drivers,store,cmd,build}/**/*.test.ts',
-            'test/{lib,sim,chaos}/**/*.test.ts',
+            'test/{lib,sim,chaos,bench}/**/*.test.ts',
             'test/layers.test.ts',
           ],
         },

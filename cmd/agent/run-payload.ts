@@ -8,6 +8,7 @@ import {FusionSender} from '../../drivers/sender-fusion/fusion-sender.ts';
 import {createFsSource} from '../../drivers/source-fs/create-fs-source.ts';
 import {RememberedStorage} from '../../drivers/source-fs/remembered-storage.ts';
 import {openSpool} from '../../store/spool-store.ts';
+import {keepSmall} from '../keep-small.ts';
 import {openThread} from '../program.ts';
 import {systemClock} from '../system-clock.ts';
 import {listenUnix} from '../unix-socket.ts';
@@ -102,9 +103,12 @@ export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log
   };
   const control = createPayloadServer({pipe, health});
   await listenUnix(control, socket);
+  const stopped = new AbortController();
+  void keepSmall(AbortSignal.any([signal, stopped.signal]), log);
   try {
     await pipe.run(signal);
   } finally {
+    stopped.abort();
     control.close();
     control.closeAllConnections();
   }

@@ -18,9 +18,9 @@ import type {NodeKind} from '../../core/control/protocol.ts';
 import type {Log} from '../../core/log/log.ts';
 import {openControlStore} from '../../store/control-store.ts';
 import {hashedKey, hashKeys, type Key, KeyRing} from '../http/keys.ts';
+import {keepSmall} from '../keep-small.ts';
 import {readIfThere, writeDurably} from '../node/durable-file.ts';
 import {sha256} from '../node/first-contact.ts';
-import {releaseMemory} from '../release-memory.ts';
 import {listenFailed, urlOf} from '../shell/listening-socket.ts';
 import type {ShellControls} from '../shell/shell.ts';
 import {systemClock} from '../system-clock.ts';
@@ -44,7 +44,6 @@ type RunParts = {log: Log; signal: AbortSignal};
 const tickMs = 1_000;
 /** How finely it is known since when something is as it is, when nobody asks. */
 const healthTickMs = 5_000;
-const releaseMs = 30_000;
 const drainMs = 2_000;
 const idleMs = 20;
 
@@ -232,19 +231,6 @@ async function tickUntil(signal: AbortSignal, {ms, tick, told}: Ticking, log: Lo
     }
     told?.(lastError);
     await systemClock.sleep(ms, signal);
-  }
-}
-
-/** A fleet that has come back leaves much behind that was needed for it only. */
-async function keepSmall(signal: AbortSignal, log: Log): Promise<void> {
-  try {
-    for (;;) {
-      await systemClock.sleep(releaseMs, signal);
-      if (signal.aborted) return;
-      releaseMemory();
-    }
-  } catch (error) {
-    log.warn({error: String(error)}, 'memory that is free is not given back to this machine');
   }
 }
 

@@ -29,6 +29,8 @@ export type Meta = JsonObject & {
   /** With `unreadable`: why. */
   problem?: string;
   next_cursor?: string | null;
+  /** With `sync=true`: whether the answer has everything, and if not, why. */
+  sync_point?: JsonObject & {is_reached: boolean; message?: string};
 };
 
 export type TreeAnswer = {data: TreeNode; meta: Meta};

@@ -31,6 +31,11 @@ export class Client {
     this.#connection = connection;
   }
 
+  /** The same, with a server that may be silent for no longer than that. */
+  within(timeoutMs: number): Client {
+    return new Client({...this.#connection, timeoutMs: Math.min(timeoutMs, this.#connection.timeoutMs)});
+  }
+
   /** The JSON of an answer 200. Throws what the server says is wrong, UNREACHABLE or TIMED_OUT. */
   async get(path: string, parameters: Parameters = {}): Promise<Answer> {
     return this.#ask(withQuery(path, parameters));

@@ -35,7 +35,7 @@ SIZE    FILES  NEWEST CHANGE           PATH
     expect(out).toContain('3072  3      2023-11-14T22:13:20.5Z  ███████████████ ');
     expect(JSON.parse((await run(du, ['-o', 'json', '--sort', 'files'])).out).data.children).toHaveLength(2);
     expect(fusion.asked).toEqual(['/views/research/fs/stats?path=%2F&children=true&sort=files']);
-    const names = Buffer.concat([Buffer.from('/data/a\nb\n/data/'), Buffer.of(0xff, 0x0a)]);
+    const names = Buffer.concat([Buffer.from('\\/data/a\\nb\n/data/'), Buffer.of(0xff, 0x0a)]);
     expect((await run(du, ['/data', '-o', 'name'])).bytes).toEqual(names);
   });
 });
@@ -60,7 +60,7 @@ describe('changes', () => {
   test('follows what happens over connections that end, each behind the last event', async () => {
     const {exit, out} = await run(changes, ['--follow', '--since', '5', '--limit', '2']);
     expect({exit, out}).toEqual({exit: 0, out: lines});
-    expect((await run(changes, ['-f', '--since', '5', '--limit', '1', '-o', 'name'])).out).toBe('/a\nb\n');
+    expect((await run(changes, ['-f', '--since', '5', '--limit', '1', '-o', 'name'])).out).toBe('\\/a\\nb\n');
     const json = await run(changes, ['-f', '--since', '5', '--limit', '2', '-o', 'json']);
     expect(json.out.split('\n').map(line => (line === '' ? undefined : JSON.parse(line).seq))).toEqual([
       6,
@@ -96,7 +96,9 @@ describe('find', () => {
   };
 
   test('prints paths: bytes for programs, escaped for eyes', async () => {
-    expect((await run(find, ['/data'])).bytes).toEqual(Buffer.concat([Buffer.from('/a\nb\n/'), Buffer.of(0xff, 0x0a)]));
+    expect((await run(find, ['/data'])).bytes).toEqual(
+      Buffer.concat([Buffer.from('\\/a\\nb\n/'), Buffer.of(0xff, 0x0a)]),
+    );
     expect((await run(find, ['-0'])).bytes).toEqual(Buffer.concat([Buffer.from('/a\nb\0/'), Buffer.of(0xff, 0)]));
     expect((await run(find, [], {isTerminal: true})).out).toBe('/a\\nb\n/\\377\n');
     expect(JSON.parse((await run(find, ['-o', 'json'])).out).data).toHaveLength(2);

@@ -38,6 +38,8 @@ export type VerbCall<Flags> = {
   args: string[];
   /** How long the server may be silent. */
   timeoutMs: number;
+  /** That was said, and is not the default. */
+  isTimeoutGiven: boolean;
   flags: Flags;
   /** Asks the fusion. */
   client: Client;
@@ -103,6 +105,7 @@ async function parseAndRun<Flags extends object>(verb: Verb<Flags>, args: string
     argument: command.args[0],
     args: command.args,
     timeoutMs: target.timeoutMs,
+    isTimeoutGiven: command.getOptionValueSource('timeout') === 'cli',
     flags: flags as unknown as Flags,
     client: new Client(target),
     control: new Client(target.controller),

@@ -60,10 +60,10 @@ file                     1  1970-01-01T00:00:01.10Z         -        /data/sub/o
     });
   });
 
-  test('prints paths for programs as bytes, for eyes escaped', async () => {
+  test('prints paths for programs as bytes, one a line whatever is in it, for eyes escaped', async () => {
     expect((await run(tree, ['/data', '-R', '--only-path'])).bytes).toEqual(
       Buffer.concat([
-        Buffer.from('/data\n/data/a\nb\n/data/sub\n/data/sub/one\n/data/sub/'),
+        Buffer.from('/data\n\\/data/a\\nb\n/data/sub\n/data/sub/one\n/data/sub/'),
         Buffer.of(0xff),
         Buffer.from('\n/data/z\n'),
       ]),

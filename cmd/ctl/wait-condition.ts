@@ -5,8 +5,11 @@ import {cell} from './output/table.ts';
 import {readRows} from './site-status.ts';
 import {viewPath} from './view-path.ts';
 
-/** What is still missing, a sentence each; `isHopeless`: waiting does not help. */
-export type Found = {missing: string[]; isHopeless: boolean};
+/**
+ * What is still missing, a sentence each. `isHopeless`: waiting does not help. `notBeforeMs`: it cannot be so any earlier. `facts`:
+ * for programs.
+ */
+export type Found = {missing: string[]; isHopeless: boolean; notBeforeMs?: number; facts?: JsonObject};
 
 type Asked = {client: Client; control: Client; view: string | undefined};
 /** `kind/name`, as it stands on the command line. */

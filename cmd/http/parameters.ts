@@ -1,5 +1,6 @@
 import {z} from 'zod';
 import {nearest} from '../../core/config/nearest.ts';
+import {duration} from '../../core/config/values.ts';
 import {type ByteString, fromBytes} from '../../core/entry/byte-string.ts';
 import {normalizePath, type Path, rootPath} from '../../core/entry/path.ts';
 import {FustorError} from '../../core/errors/fustor-error.ts';
@@ -65,6 +66,27 @@ export function integerParameter({min, max}: {min: number; max: number}) {
     .regex(/^\d{1,15}$/, message)
     .transform(Number)
     .refine(value => value >= min && value <= max, message);
+}
+
+/** With its unit, as in the configuration: `30s`, `5m`. Milliseconds. */
+export function durationParameter({min}: {min: string}) {
+  const wanted = duration({min});
+  return z.string().transform((text, context): number => {
+    const result = wanted.safeParse(text);
+    if (result.success) return result.data;
+    context.issues.push({code: 'custom', message: result.error.issues[0]!.message, input: text});
+    return z.NEVER;
+  });
+}
+
+/** Several of some words, with commas between them. */
+export function wordsParameter<const T extends string>(...words: readonly T[]) {
+  return z.string().transform((text, context): T[] => {
+    const found = text.split(',').map(part => words.find(word => word === part.trim()));
+    if (found.every(word => word !== undefined)) return found;
+    context.issues.push({code: 'custom', message: `of ${words.join(', ')}, with commas between them`, input: text});
+    return z.NEVER;
+  });
 }
 
 export const pathParameters = {

@@ -296,25 +296,37 @@ export class PackedCursor {
 /** Why bytes from outside are not a run as it may travel, or undefined when they are one. Reads no byte twice. */
 export function runProblem(run: Uint8Array): string | undefined {
   const cursor = new PackedCursor(run);
-  const previous = new PackedCursor(run);
-  for (let at = 0, count = 0; at < run.byteLength; count++) {
-    if (at + fixedBytes > run.byteLength) return `entry ${count} is cut off`;
-    cursor.reset(cursor.run, at);
+  const bytes = cursor.run;
+  let before = {start: 0, length: 0};
+  for (let count = 0; !cursor.isAtEnd; cursor.next(), count++) {
+    const {offset} = cursor;
+    if (offset + fixedBytes > bytes.byteLength) return `entry ${count} is cut off`;
     const foreign = cursor.flags & ~flags.noAttributes;
     if (foreign !== 0) return `entry ${count} has flags 0x${foreign.toString(16)}, which do not travel`;
     if (cursor.kind < 1 || cursor.kind > 4) return `entry ${count} is of kind ${cursor.kind}, which does not exist`;
-    if (at + cursor.byteLength > run.byteLength) return `entry ${count} is cut off`;
+    const name = {start: offset + fixedBytes, length: bytes[offset]!};
+    if (name.start + name.length > bytes.byteLength) return `entry ${count} is cut off`;
     if (cursor.mtimeNanos > 999_999_999 || cursor.ctimeNanos > 999_999_999)
       return `entry ${count} has an impossible time`;
-    if (!isNameAt(cursor.run, cursor.nameOffset, cursor.nameLength)) return `entry ${count} has an impossible name`;
-    if (count > 0 && previous.compareNameTo(cursor) >= 0) return `entry ${count} does not come after the one before it`;
-    previous.reset(cursor.run, at);
-    at += cursor.byteLength;
+    if (!isNameAt(bytes, name)) return `entry ${count} has an impossible name`;
+    if (compareNamesAt(bytes, before, name) >= 0) return `entry ${count} does not come after the one before it`;
+    before = name;
   }
   return undefined;
 }
 
-function isNameAt(bytes: Uint8Array, start: number, length: number): boolean {
+type NameAt = {start: number; length: number};
+
+function compareNamesAt(bytes: Uint8Array, a: NameAt, b: NameAt): number {
+  const common = Math.min(a.length, b.length);
+  for (let i = 0; i < common; i++) {
+    const difference = bytes[a.start + i]! - bytes[b.start + i]!;
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+function isNameAt(bytes: Uint8Array, {start, length}: NameAt): boolean {
   if (length === 0) return false;
   for (let i = start; i < start + length; i++) if (bytes[i] === 0x2f || bytes[i] === 0) return false;
   if (bytes[start] !== 0x2e) return true;

@@ -33,6 +33,11 @@ export class Bus {
     return this.#realtime.length + this.#scan.length;
   }
 
+  /** Of what waits of scans, about. */
+  get scanBytes(): number {
+    return this.#scanBytes;
+  }
+
   get realtimeLength(): number {
     return this.#realtime.length;
   }

@@ -14,14 +14,28 @@ export class DueRescans {
   #due: Path[] = [];
   #running: Path[] = [];
   readonly #sent = new Map<GapEvent, Path[]>();
+  #losses = 0;
 
   get size(): number {
     return this.#due.length;
   }
 
+  /** What was lost has not been read again yet. */
+  get isDue(): boolean {
+    return this.#due.length + this.#running.length + this.#sent.size > 0;
+  }
+
+  /** Grows whenever something is lost. */
+  get losses(): number {
+    return this.#losses;
+  }
+
   /** An event leaves for the view, in the order of the stream. */
   sent(event: FsEvent): void {
-    if (isOwnGap(event)) this.#sent.set(event, [event.path]);
+    if (isOwnGap(event)) {
+      this.#sent.set(event, [event.path]);
+      this.#losses++;
+    }
     if (event.kind === 'move') this.#rename(event.from, event.to);
   }
 
@@ -33,6 +47,7 @@ export class DueRescans {
   }
 
   add(path: Path): void {
+    this.#losses++;
     if (this.#due.some(due => due === path || isBelow(path, due))) return;
     this.#due = [...this.#due.filter(due => !isBelow(due, path)), path];
     if (this.#due.length > pathsMax) this.#due = [rootPath];

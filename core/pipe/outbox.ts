@@ -1,4 +1,4 @@
-import type {FsEvent} from '../protocol/events.ts';
+import {type FsEvent, isRealtime} from '../protocol/events.ts';
 
 export type OutgoingBatch = {number: number; events: readonly FsEvent[]; bytes: Uint8Array};
 
@@ -19,6 +19,11 @@ export class Outbox {
     return this.#batches[0]?.number;
   }
 
+  /** Number of the last one that was made. */
+  get last(): number {
+    return this.#lastNumber;
+  }
+
   get eventCount(): number {
     return this.#batches.reduce((sum, {events}) => sum + events.length, 0);
   }
@@ -28,6 +33,10 @@ export class Outbox {
     const batch = {number, events, bytes: encode(number)};
     this.#batches.push(batch);
     return batch;
+  }
+
+  get realtimeCount(): number {
+    return this.#batches.reduce((sum, {events}) => sum + events.filter(isRealtime).length, 0);
   }
 
   /** Returns what is confirmed by that. */

@@ -6,6 +6,7 @@ import type {Log} from '../log/log.ts';
 import {encodeBatch} from '../protocol/codec.ts';
 import {type FsEvent, isRealtime, type ScanSource} from '../protocol/events.ts';
 import {heldMsMax, type OpenSessionAnswer, type SessionProgress, type SessionRole} from '../protocol/session.ts';
+import type {SyncPointRequest} from '../protocol/sync-point.ts';
 import type {Sender} from '../sender/sender.ts';
 import type {EventSink, Source, SourceEvent} from '../source/source.ts';
 import type {Clock} from '../time/clock.ts';
@@ -20,6 +21,7 @@ import type {Loss} from './realtime-lane.ts';
 import {type RunningScan, ScanRunner} from './scan-runner.ts';
 import {Signal} from './signal.ts';
 import type {Spool} from './spool.ts';
+import {reachSyncPoint} from './sync-points.ts';
 
 export type PipeSettings = {
   name: string;
@@ -78,6 +80,8 @@ const busLimits = {
   scanBytesMax: 8 * 2 ** 20,
 };
 const quietFailureMs = 3_000;
+/** A heartbeat that was held for so long may be followed by another at once. */
+const heldMsMin = 1_000;
 const retry: Backoff = {minMs: 100, maxMs: 10_000};
 const rejectedReason = 'a part of what it found was rejected';
 
@@ -184,7 +188,13 @@ export class Pipe {
     stopped.addEventListener('abort', () => this.#bus.close(), {once: true});
     try {
       await Promise.all(
-        [this.#sendAll(stopped), this.#beat(stopped), this.#scanAll(stopped), this.#ordered.run(stopped)].map(part =>
+        [
+          this.#sendAll(stopped),
+          this.#beat(stopped),
+          this.#scanAll(stopped),
+          this.#ordered.run(stopped),
+          this.#tellSyncPoints(stopped),
+        ].map(part =>
           part.catch(error => {
             stop.abort();
             throw error;
@@ -267,7 +277,8 @@ export class Pipe {
   /** Waits a moment for company, so that a burst travels together. */
   async #isBatchDue(signal: AbortSignal): Promise<boolean> {
     if (this.#bus.length === 0) return false;
-    if (this.#bus.length < this.#settings.batchEventsMax) {
+    const {batchEventsMax, batchBytesMax} = this.#settings;
+    if (this.#bus.length < batchEventsMax && this.#bus.scanBytes < batchBytesMax) {
       await this.#parts.clock.sleep(this.#settings.batchDelayMs, signal);
     }
     return !signal.aborted;
@@ -470,7 +481,7 @@ export class Pipe {
       const isSentinelDue = untilSentinelMs <= 0 && this.#role === 'leader' && this.#hasScanned;
       const limits = [session.session_timeout_ms / 3, heldMsMax, ...(untilSentinelMs > 0 ? [untilSentinelMs] : [])];
       const wait_ms = Math.ceil(Math.min(...limits));
-      const {length: queued} = this.#bus;
+      const queued = this.#bus.realtimeLength + this.#outbox.realtimeCount;
       const known = {...(this.#role && {role: this.#role}), jobs: this.#ordered.known};
       const askedAt = clock.monotonic();
       try {
@@ -483,8 +494,8 @@ export class Pipe {
           lookedAt = clock.monotonic();
           await this.#look(progress.look_at);
         }
-        if (isTold || clock.monotonic() - askedAt >= wait_ms) attempt = 0;
-        // A gateway that leaves does not hold it: one that never does must not be asked all the time.
+        if (isTold || clock.monotonic() - askedAt >= Math.min(wait_ms, heldMsMin)) attempt = 0;
+        // A gateway that leaves does not hold it, or somebody wants to know how far we are: not all the time.
         else await this.#pause(attempt++, signal);
       } catch (error) {
         if (signal.aborted) break;
@@ -493,6 +504,47 @@ export class Pipe {
         await this.#pause(attempt++, signal, error);
       }
     }
+  }
+
+  /**
+   * While it leads, one question for a sync point is always under way, held by the view until somebody wants one: so it is known
+   * at once, whatever the heartbeat's answer is being used for.
+   */
+  async #tellSyncPoints(signal: AbortSignal): Promise<void> {
+    const {clock, sender, source} = this.#parts;
+    const parts = {source, bus: this.#bus, outbox: this.#outbox, rescans: this.#rescans, wake: this.#wake};
+    const leading = () => this.#leading;
+    let told: SyncPointRequest['told'];
+    let attempt = 0;
+    while (!signal.aborted) {
+      const seen = this.#wake.count;
+      const session = this.#session;
+      if (!session || !this.#leading) {
+        told = undefined;
+        await this.#wake.wait(signal, seen);
+        continue;
+      }
+      const askedAt = clock.monotonic();
+      const wait_ms = Math.ceil(Math.min(session.session_timeout_ms / 3, heldMsMax));
+      try {
+        const {wanted} = await sender.syncPoint(session.session_id, {told, wait_ms}, signal);
+        if (wanted !== null || clock.monotonic() - askedAt >= wait_ms) attempt = 0;
+        else await this.#pause(attempt++, signal);
+        told = wanted === null ? undefined : {id: wanted, unreached: await reachSyncPoint({...parts, leading}, signal)};
+      } catch (error) {
+        if (signal.aborted) break;
+        // A view of an earlier version has no sync points, until it is upgraded.
+        const isOld = error instanceof FustorError && error.code === 'ROUTE_NOT_FOUND';
+        if (isOld) await clock.sleep(heldMsMax, signal);
+        else await this.#pause(attempt++, signal, error);
+      }
+    }
+  }
+
+  get #leading(): {session: string; hasToldAll: boolean} | undefined {
+    if (!this.#session || this.#role !== 'leader') return undefined;
+    const session = this.#session.session_id;
+    return {session, hasToldAll: this.#hasSnapshot && this.#toldInFull === session};
   }
 
   /** The sentinel: looks again at what may still be being written, past every cache. */

@@ -60,7 +60,7 @@ export type SessionProgress = z.output<typeof sessionProgress>;
 
 /** `POST …/{id}/heartbeat`. */
 export const heartbeatRequest = z.strictObject({
-  /** Events waiting in the pipe's bus, for `status`. */
+  /** Realtime events that are not confirmed: at 0 the view has all that the watcher has seen. */
   queued: z.number().int().nonnegative(),
   /** Whether the pipe is ready to look at suspects (the leader's sentinel asks in its interval). */
   wants_suspects: z.boolean().default(false),

@@ -5,18 +5,25 @@ import type {TreeRead} from '../tree/tree-store.ts';
 import {readViewStatus} from '../view/view-status.ts';
 import {exactObject, exactTime} from './exact-object.ts';
 import {nameFields} from './json-values.ts';
-import {isoTime, type Meta, readMeta} from './meta.ts';
+import {isoTime, type Meta, type MetaJob, readMeta} from './meta.ts';
+import type {SettledQuery} from './read-settled.ts';
 import {resolve} from './resolve.ts';
 import {totalsFields} from './totals-fields.ts';
 
 /** `fs/stat`: one entry with everything known about it; `data` is JSON text, undefined for a path that is not in the tree. */
 export function entryAnswer(
   txn: TreeRead,
-  {view, path, nowMs}: {view: string; path: Path; nowMs: number},
+  {
+    view,
+    path,
+    nowMs,
+    settled,
+    asked,
+  }: {view: string; path: Path; nowMs: number; settled?: SettledQuery | undefined; asked?: MetaJob},
 ): {data: string | undefined; meta: Meta} {
   const found = resolve(txn, path);
   const {entry, record} = found;
-  const meta = readMeta(txn, {view, nowMs}, found);
+  const meta = {...readMeta(txn, {view, nowMs, settled}, found), ...asked};
   if (!entry) return {data: undefined, meta};
   const {agents} = readViewStatus(txn, nowMs).state;
   const name = path === '/' ? path : splitPath(path).name;

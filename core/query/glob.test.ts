@@ -29,13 +29,16 @@ test.each([
 });
 
 test.each([
-  ['report-*.csv', 'report-'],
-  ['*a?bcd[e]fg', 'bcd'],
-  ['*\\*x*', '*x'],
-  ['{a,b}', ''],
-  ['***', ''],
-])('whatever matches %s has %j in it', (pattern, literal) => {
-  expect(new Glob(pattern).literal).toBe(literal);
+  ['report-*.csv', [['report-', '.csv']]],
+  ['*a?bcd[e]fg', [['a', 'bcd', 'fg']]],
+  ['*\\*x*', [['*x']]],
+  ['{a,b*}c', [['b', 'c'], ['ac']]],
+  ['***', [[]]],
+  ['/ab/**/c*d', [['c', 'd']]],
+  ['/ab/c**d', [['d']]],
+  ['/ab/*', [[]]],
+])('the last part of what matches %s has %j in it', (pattern, literals) => {
+  expect(new Glob(pattern).literals).toEqual(literals);
 });
 
 test('names match as picomatch has it', () => {

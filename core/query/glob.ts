@@ -22,16 +22,18 @@ export class Glob {
     return false;
   }
 
-  /** The longest text that is part of everything that matches; empty where there is none. */
-  get literal(): string {
-    if (this.#alternatives.length > 1) return '';
-    let longest = '';
-    let current = '';
-    for (const token of this.#alternatives[0]!) {
-      current = typeof token === 'string' ? current + token : '';
-      if (current.length > longest.length) longest = current;
-    }
-    return longest;
+  /**
+   * What matches has all the texts of one of these in it: in the part behind the last `/`, if it has any.
+   */
+  get literals(): string[][] {
+    return this.#alternatives.map(tokens => {
+      const texts: string[] = [''];
+      for (const token of tokens.slice(tokens.findLastIndex(mayTakeSlash) + 1)) {
+        if (typeof token !== 'string') texts.push('');
+        else texts.push(texts.pop() + token);
+      }
+      return texts.filter(text => text !== '');
+    });
   }
 
   /** Follows all places that the beginning of the text leads to, at once. */
@@ -76,6 +78,11 @@ type Token =
   | {kind: 'name'}
   | {kind: 'folders'}
   | {kind: 'anything'};
+
+function mayTakeSlash(token: Token): boolean {
+  if (typeof token === 'string') return token === '/';
+  return token.kind === 'folders' || token.kind === 'anything';
+}
 
 /** A place, and those behind it that need no character. */
 function enter(places: Uint8Array, tokens: readonly Token[], place: number): void {

@@ -1,6 +1,9 @@
+import type {UnreachedReason} from '../protocol/sync-point.ts';
 import type {TreeRead} from '../tree/tree-store.ts';
 import {readViewStatus, type Sync} from '../view/view-status.ts';
+import {readSettled, type SettledQuery} from './read-settled.ts';
 import type {Found} from './resolve.ts';
+import type {Settled} from './settled.ts';
 
 /** The `meta` of an answer: how fresh and how complete it is. */
 export type Meta = {
@@ -22,18 +25,27 @@ export type Meta = {
   blind_spot: number;
   suspect: number;
   next_cursor?: string | null;
+  settled?: Settled;
 } & MetaJob;
 
-/** Where a scan of the path was asked for: which job it is, or why it could not be asked for. */
-export type MetaJob = {job?: {id: string; state: string} | null; job_error?: string};
+/** Where a scan of the path was asked for: which job it is, or why it could not be asked for. Where a sync point was: that. */
+export type MetaJob = {job?: {id: string; state: string} | null; job_error?: string; sync_point?: MetaSyncPoint};
+
+/** Whether the answer has every change made through the leader's mount before the request; `seq` is not later than the answer's. */
+export type MetaSyncPoint =
+  | {is_reached: true; seq: number}
+  | {is_reached: false; reason: UnreachedReason; message: string};
 
 export function readMeta(
   txn: TreeRead,
-  {view, nowMs}: {view: string; nowMs: number},
-  {entry, record, isComplete}: Found,
+  {view, nowMs, settled}: {view: string; nowMs: number; settled?: SettledQuery | undefined},
+  found: Found,
 ): Meta {
-  const {sync, state, leader, sessions} = readViewStatus(txn, nowMs);
+  const {entry, record, isComplete} = found;
+  const status = readViewStatus(txn, nowMs);
+  const {sync, state, leader, sessions} = status;
   const own = entry ? {blindSpots: Number(entry.isBlindSpot), suspects: Number(entry.isSuspect)} : undefined;
+  const suspect = (own?.suspects ?? 0) + (record?.totals.suspects ?? 0);
   return {
     view,
     seq: txn.seq(),
@@ -44,7 +56,8 @@ export function readMeta(
     leader: leader?.agent ?? null,
     agents: sessions.map(({agent}) => agent),
     blind_spot: (own?.blindSpots ?? 0) + (record?.totals.blindSpots ?? 0),
-    suspect: (own?.suspects ?? 0) + (record?.totals.suspects ?? 0),
+    suspect,
+    ...(settled && {settled: readSettled(txn, settled, {found, status, suspects: suspect})}),
   };
 }
 

@@ -2,17 +2,15 @@ import type {PackedCursor} from '../entry/packed.ts';
 import type {ByteBuffer} from './byte-buffer.ts';
 import {copyPlain, markedBytes} from './copy-plain.ts';
 import type {DirectoryPath} from './directory-path.ts';
+import {pathLine} from './path-line.ts';
 import {type Extent, extents, type TreeWriter} from './tree-writer.ts';
 
 const newline = 0x0a;
-const backslash = 0x5c;
 
 /**
  * Paths alone, as they are, one after the other; the one that was asked for first.
  *
- * `nul`: each is ended by a NUL, which no path has in it. `line`: each is a line. A path with a newline in it would be two, and
- * the second might be the path of another file. So, as `sha256sum` has it, the line of such a path begins with a backslash, which no
- * path does, and has `\n` for a newline and `\\` for a backslash: a script that knows nothing of this gets a path that does not exist.
+ * `nul`: each is ended by a NUL, which no path has in it. `line`: each is a line, as `pathLine` has it.
  */
 export class PathsWriter implements TreeWriter {
   readonly #end: number;
@@ -34,7 +32,7 @@ export class PathsWriter implements TreeWriter {
     if (at !== -1) at = copyPlain(bytes, at, run, nameOffset, nameOffset + nameLength, this.#marked);
     if (at === -1) {
       const name = run.subarray(nameOffset, nameOffset + nameLength);
-      writeEscaped(out, Buffer.concat([parent.bytes.subarray(0, parent.length), name]));
+      out.constant(pathLine(Buffer.concat([parent.bytes.subarray(0, parent.length), name])));
       return;
     }
     bytes[at] = this.#end;
@@ -45,16 +43,6 @@ export class PathsWriter implements TreeWriter {
   end(): void {}
   beginList(): void {}
   endList(): void {}
-}
-
-function writeEscaped(out: ByteBuffer, path: Uint8Array): void {
-  out.byte(backslash);
-  for (const byte of path) {
-    if (byte === newline) out.ascii('\\n');
-    else if (byte === backslash) out.ascii('\\\\');
-    else out.byte(byte);
-  }
-  out.byte(newline);
 }
 
 const newlines = markedBytes(byte => byte === newline);

@@ -2,7 +2,7 @@ import {type ByteString, fromBytes} from '../entry/byte-string.ts';
 import type {DirectoryNumber} from '../entry/entry.ts';
 import {PackedCursor} from '../entry/packed.ts';
 import {isName, type Path} from '../entry/path.ts';
-import {aboveRoot, rootDirectory, type TreeRead} from '../tree/tree-store.ts';
+import {aboveRoot, type NameParts, rootDirectory, type TreeRead} from '../tree/tree-store.ts';
 import {DirectoryPaths} from './directory-paths.ts';
 
 /** Where an entry is in the store. It stays there when a directory above it is renamed. */
@@ -10,6 +10,8 @@ export type Place = {directory: DirectoryNumber; name: ByteString};
 
 /** False to stop the scan behind this entry. `parent` is undefined for what nothing leads to. The cursor is the call's. */
 export type VisitPlace = (cursor: PackedCursor, parent: () => Path | undefined, place: () => Place) => boolean;
+
+type Scan = {runsMax: number; parts: NameParts; mayHold: (run: Buffer) => boolean; visit: VisitPlace};
 
 /**
  * Goes through all entries of a tree in the order of the store, which takes a fraction of what going from directory to directory
@@ -24,19 +26,19 @@ export class RunScan {
     this.#last = after;
   }
 
-  /** Runs in which `isOfInterest` finds nothing are passed over. At most so many runs. True when nothing is left. */
-  scan(
-    txn: TreeRead,
-    {runsMax, isOfInterest, visit}: {runsMax: number; isOfInterest: (run: Buffer) => boolean; visit: VisitPlace},
-  ): boolean {
+  /**
+   * Directories that have no names with such parts, and runs in which `mayHold` finds nothing, are passed over. At most so many
+   * runs. True when nothing is left.
+   */
+  scan(txn: TreeRead, {runsMax, parts, mayHold, visit}: Scan): boolean {
     this.#paths.begin(txn);
     const cursor = this.#cursor;
     const after = this.#last ?? {directory: rootDirectory, name: '' as ByteString};
     let runs = 0;
-    for (const {directory, run} of txn.allRuns(after)) {
+    for (const {directory, run} of txn.allRuns(after, parts)) {
       if (directory === aboveRoot) continue;
       const isLast = ++runs === runsMax;
-      if (isOfInterest(bytesOf(run))) {
+      if (mayHold(bytesOf(run))) {
         const parent = () => this.#paths.of(txn, directory);
         const place = () => ({directory, name: cursor.name});
         for (cursor.reset(run); !cursor.isAtEnd; cursor.next()) {
@@ -47,7 +49,8 @@ export class RunScan {
         }
       }
       if (!isLast) continue;
-      this.#last = {directory, name: lastName(run) ?? after.name};
+      const noName = directory === after.directory ? after.name : ('' as ByteString);
+      this.#last = {directory, name: lastName(run) ?? noName};
       return false;
     }
     return true;

@@ -1,15 +1,16 @@
 import {fromBytes, toBytes} from '../entry/byte-string.ts';
-import {compareTimes, type FileTime, type Kind, kindNames} from '../entry/entry.ts';
+import {compareTimes, type FileTime, type Kind} from '../entry/entry.ts';
 import type {PackedCursor} from '../entry/packed.ts';
 import {isBelow, isPath, joinPath, type Path, rootPath} from '../entry/path.ts';
 import type {TreeRead} from '../tree/tree-store.ts';
+import {ByteBuffer} from './byte-buffer.ts';
+import {DirectoryPath} from './directory-path.ts';
 import {EntryWalk} from './entry-walk.ts';
-import {exactObject, exactTime} from './exact-object.ts';
-import {nameFields} from './json-values.ts';
-import {type ListPage, pageBytesMax} from './list-page.ts';
+import {pageBytesMax} from './list-page.ts';
 import type {NameMatch} from './name-match.ts';
 import {resolve} from './resolve.ts';
 import {decodePlace, encodePlace, type Place, RunScan} from './run-scan.ts';
+import {extents, type TreeWriter} from './tree-writer.ts';
 
 /** What an entry must be, beside its name. Of one whose attributes are not known only the kind is. */
 export type SearchFilter = {
@@ -20,54 +21,81 @@ export type SearchFilter = {
   modifiedBefore: FileTime | undefined;
 };
 
-export type Search = {path: Path; limit: number; match: NameMatch; filter: SearchFilter};
+export type Search = {path: Path; limit: number; match: NameMatch; filter: SearchFilter; writer: TreeWriter};
 
 /** Where a page begins, in the order in which a search of its path goes. */
 export type SearchStart = {after: Path | undefined; place: Place | undefined};
 
+const firstBytes = 4 * 1024;
 /** Entries, and runs, that are looked at in one slice: a millisecond or so. */
 const sliceEntries = 4_000;
 const sliceRuns = 300;
 
+/** So much sooner is all of the store gone through than the same from directory to directory, if nothing is passed over. */
+const scanAdvantage = 5;
+
 /**
- * Entries below a path that are as asked for: a scan of the tree as it is, so it finds what came a moment ago. Below the root
- * it goes through the store from its beginning to its end, elsewhere from directory to directory; a run of entries that
- * cannot hold what is wanted is passed over without a look at its names.
+ * Entries below a path that are as asked for, in the tree as it is: so it finds what came a moment ago. It goes through the
+ * store from its beginning to its end, where that passes over directories and runs that cannot hold what is wanted; below a
+ * path with little of it below, from directory to directory.
  */
-export class SearchPage implements ListPage {
+export class SearchPage {
   readonly #search: Search;
   readonly #start: SearchStart;
   readonly #hasAttributeFilter: boolean;
+  /** Undefined until it has looked at how much there is; a page behind another goes as that did. */
+  #isScan: boolean | undefined;
   #scan: RunScan | undefined;
   #walk: EntryWalk | undefined;
-  #bytes = 0;
+  readonly #out = new ByteBuffer(firstBytes);
+  readonly #parent = new DirectoryPath();
+  #count = 0;
   #isFull = false;
-  readonly rows: string[] = [];
+  /** Final when the page is complete. */
   nextCursor: string | null = null;
 
   constructor(search: Search, start: SearchStart) {
     this.#search = search;
     this.#start = start;
+    search.writer.beginList(this.#out);
     const {sizeMin, sizeMax, modifiedAfter, modifiedBefore} = search.filter;
     const isAnySize = sizeMin === 0 && sizeMax === Number.POSITIVE_INFINITY;
     this.#hasAttributeFilter = !isAnySize || modifiedAfter !== undefined || modifiedBefore !== undefined;
   }
 
+  /** Looks at some more entries, in a snapshot of its own. True when the page is complete. */
   slice(txn: TreeRead): boolean {
-    const isAtEnd = this.#search.path === rootPath ? this.#scanRuns(txn) : this.#walkBelow(txn);
+    this.#isScan ??= this.#start.place !== undefined || (this.#start.after === undefined && this.#isWide(txn));
+    const isAtEnd = this.#isScan ? this.#scanRuns(txn) : this.#walkBelow(txn);
     return isAtEnd || this.#isFull;
   }
 
+  /** The bytes of a page that is complete. Once. */
+  end(meta: object): Buffer<ArrayBuffer> {
+    this.#search.writer.endList(this.#out, meta);
+    return this.#out.take();
+  }
+
+  #isWide(txn: TreeRead): boolean {
+    const {path, match} = this.#search;
+    if (path === rootPath) return true;
+    if (!match.parts.every(parts => parts.length > 0)) return false;
+    return scanAdvantage * entriesBelow(txn, path) > entriesBelow(txn, rootPath);
+  }
+
   #scanRuns(txn: TreeRead): boolean {
-    const {mayHold, matches} = this.#search.match;
+    const {path, match} = this.#search;
+    const {parts, mayHold, matches} = match;
     this.#scan ??= new RunScan(this.#start.place);
     return this.#scan.scan(txn, {
       runsMax: sliceRuns,
-      isOfInterest: mayHold,
+      parts,
+      mayHold,
       visit: (cursor, parentOf, place) => {
         if (!this.#isAsked(cursor)) return true;
         const parent = parentOf();
-        if (parent === undefined || !matches(parent, cursor)) return true;
+        if (parent === undefined || !(parent === path || isBelow(parent, path)) || !matches(parent, cursor))
+          return true;
         return this.#add(parent, cursor, () => encodePlace(place()));
       },
     });
@@ -101,28 +129,25 @@ export class SearchPage implements ListPage {
 
   /** False when the page is full. `cursorOf` makes what leads on behind the entry. */
   #add(parent: Path, cursor: PackedCursor, cursorOf: () => string): boolean {
-    const {name, kind, hasAttributes, size, mtime, isSuspect} = cursor;
-    const row = exactObject({
-      ...nameFields('path', joinPath(parent, name)),
-      content_type: kindNames[kind],
-      ...(hasAttributes && {size, modified_time: exactTime(mtime)}),
-      integrity_suspect: isSuspect,
-    });
-    this.#bytes += row.length;
-    this.rows.push(row);
-    this.#isFull = this.rows.length === this.#search.limit || this.#bytes >= pageBytesMax;
+    this.#parent.set(parent);
+    this.#search.writer.entry(this.#out, cursor, this.#parent, extents.leaf);
+    this.#count++;
+    this.#isFull = this.#count === this.#search.limit || this.#out.length >= pageBytesMax;
     if (this.#isFull) this.nextCursor = cursorOf();
     return !this.#isFull;
   }
 }
 
+function entriesBelow(txn: TreeRead, path: Path): number {
+  const {files = 0, directories = 0, others = 0} = resolve(txn, path).record?.totals ?? {};
+  return files + directories + others;
+}
+
 /** Where a page behind another begins. Undefined when the cursor is none of a search of this path. */
 export function decodeSearchStart(path: Path, cursor: string | undefined): SearchStart | undefined {
   if (cursor === undefined) return {after: undefined, place: undefined};
-  if (path === rootPath) {
-    const place = decodePlace(cursor);
-    return place && {after: undefined, place};
-  }
+  const place = decodePlace(cursor);
+  if (place || path === rootPath) return place && {after: undefined, place};
   const after = /^[\w-]+$/.test(cursor) ? fromBytes(Buffer.from(cursor, 'base64url')) : undefined;
   return after !== undefined && isPath(after) && isBelow(after, path) ? {after, place: undefined} : undefined;
 }

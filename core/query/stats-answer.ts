@@ -4,7 +4,8 @@ import type {TreeRead} from '../tree/tree-store.ts';
 import type {ChildrenPage} from './child-totals.ts';
 import {exactObject} from './exact-object.ts';
 import {nameFields} from './json-values.ts';
-import {type Meta, readMeta} from './meta.ts';
+import {type Meta, type MetaJob, readMeta} from './meta.ts';
+import type {SettledQuery} from './read-settled.ts';
 import {resolve} from './resolve.ts';
 import {ownTotals, totalsFields} from './totals-fields.ts';
 
@@ -15,11 +16,25 @@ import {ownTotals, totalsFields} from './totals-fields.ts';
  */
 export function statsAnswer(
   txn: TreeRead,
-  {view, path, nowMs, children}: {view: string; path: Path; nowMs: number; children?: ChildrenPage | undefined},
+  {
+    view,
+    path,
+    nowMs,
+    settled,
+    children,
+    asked,
+  }: {
+    view: string;
+    path: Path;
+    nowMs: number;
+    settled?: SettledQuery | undefined;
+    children?: ChildrenPage | undefined;
+    asked?: MetaJob;
+  },
 ): {data: string | undefined; meta: Meta} {
   const found = resolve(txn, path);
   const {entry, record} = found;
-  const meta = readMeta(txn, {view, nowMs}, found);
+  const meta = {...readMeta(txn, {view, nowMs, settled}, found), ...asked};
   if (!entry) return {data: undefined, meta};
   const data = {
     ...nameFields('path', path),

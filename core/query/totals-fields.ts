@@ -30,6 +30,7 @@ export function ownTotals({kind, size, ctime, isSuspect, isBlindSpot, realtimeAt
     blindSpots: Number(isBlindSpot),
     newestChange: kind === kinds.directory ? zeroTime : ctime,
     newestRealtimeAt: realtimeAt,
+    newestFoundAt: 0,
     version: 0,
   };
 }

@@ -11,6 +11,7 @@ import {DirectoryPath} from './directory-path.ts';
 import {DirectoryWalk} from './directory-walk.ts';
 import {type Meta, type MetaJob, readMeta} from './meta.ts';
 import type {NodeField} from './node-field.ts';
+import type {SettledQuery} from './read-settled.ts';
 import {RenderedRuns} from './rendered-runs.ts';
 import {type Found, isCompleteBelow, resolve} from './resolve.ts';
 import {type TreeFormat, treeFormats} from './tree-format.ts';
@@ -28,13 +29,16 @@ export type TreeQuery = WalkOptions & {
   fields?: readonly NodeField[] | undefined;
   /** Told in `meta`. */
   job?: MetaJob | undefined;
+  settled?: SettledQuery | undefined;
   /** What the first snapshot has, for one who has looked at it before he asks for the first chunk, in the same transaction. */
   begun?: {found: Found; meta: Meta} | undefined;
 };
 
 /** A first chunk is made when the request comes, so one of a long answer is small; it goes on in its turn. */
 const firstBytes = 16 * 1024;
-const chunkBytesMax = 64 * 1024;
+const chunkBytesMax = 128 * 1024;
+/** What the last entry of a chunk, and the end of an answer, take beyond it; else the buffer grows. */
+const beyondBytes = 4 * 1024;
 const renderedBytesMax = 16 * 2 ** 20;
 
 /** What all answers of a process share. */
@@ -52,6 +56,7 @@ export class TreeAnswer {
   readonly #query: TreeQuery;
   readonly #parts: AnswerParts;
   readonly #writer: TreeWriter;
+  #out: ByteBuffer;
   #walk: TreeWalk | DirectoryWalk | undefined;
   #extent: Extent = extents.leaf;
   #from: ChangePlace | undefined;
@@ -65,6 +70,7 @@ export class TreeAnswer {
   constructor(query: TreeQuery, parts = new AnswerParts()) {
     this.#query = query;
     this.#parts = parts;
+    this.#out = parts.out;
     this.#writer = treeFormats[query.format ?? 'json'].make(query.fields);
   }
 
@@ -75,18 +81,20 @@ export class TreeAnswer {
   }
 
   /**
-   * The same in pieces that need not be copied: some may be kept for other answers, so they are not to be written to. All
-   * together have about `bytesMax` bytes, never more than 64 KiB above that.
+   * The same in pieces that need not be copied: they are good until the next call. Some may be kept for other answers, so they
+   * are not to be written to. All together have about `bytesMax` bytes, never more than 64 KiB above that.
    */
   nextPieces(txn: TreeRead, nowMs: number, bytesMax = chunkBytesMax): Buffer[] | undefined {
-    const {out} = this.#parts;
+    const isFirst = this.#from === undefined;
+    if (!isFirst) this.#out = this.#ownOut(bytesMax);
+    const out = this.#out;
     out.length = 0; // an answer that failed may have left a part of itself
     if (this.#isBroken) throw new Error('An answer goes on behind a chunk that failed.');
     this.#isBroken = true;
     const pieces: Buffer[] = [];
     let found = this.#found && foundNow(txn, this.#found);
     let bytes = bytesMax;
-    if (this.#from === undefined) {
+    if (isFirst) {
       this.#from = newestPlace(txn);
       found = this.#found = this.#query.begun?.found ?? resolve(txn, this.#query.path);
       if (!found.entry) {
@@ -99,9 +107,19 @@ export class TreeAnswer {
     }
     this.#walk?.write(txn, out, bytes);
     if (!this.#walk || this.#walk.isAtEnd || this.#walk.isAtLimit) this.#end(txn, nowMs, found!);
-    pieces.push(out.take());
+    pieces.push(isFirst ? out.take() : out.written);
     this.#isBroken = false;
     return pieces;
+  }
+
+  /**
+   * Most answers are one chunk, which is as large as it is. A long one has a buffer of its own for all others: new memory for
+   * each of them costs more than writing it.
+   */
+  #ownOut(bytesMax: number): ByteBuffer {
+    const capacity = bytesMax + beyondBytes;
+    const isFitting = this.#out !== this.#parts.out && this.#out.capacity <= 2 * capacity;
+    return isFitting ? this.#out : new ByteBuffer(capacity);
   }
 
   #begin(txn: TreeRead, {entry, record}: Found & {entry: Entry}, pieces: Buffer[], bytesMax: number): void {
@@ -112,13 +130,14 @@ export class TreeAnswer {
     const below = depthMax > 0 ? record : undefined;
     if (after) this.#extent = extents.continued;
     else if (below) this.#extent = extents.open;
-    this.#writer.begin(this.#parts.out, start, parent, this.#extent);
+    this.#writer.begin(this.#out, start, parent, this.#extent);
     if (below) this.#walkBelow(txn, below, pieces, bytesMax);
   }
 
   #walkBelow(txn: TreeRead, record: Readonly<DirectoryRecord>, pieces: Buffer[], bytesMax: number): void {
     const {view, path, after, depthMax, limit, format = 'json', fields} = this.#query;
-    const {out, rendered} = this.#parts;
+    const {rendered} = this.#parts;
+    const out = this.#out;
     const isUsual = format === 'json' && fields === undefined && !after;
     if (isUsual && depthMax === 1 && limit === Number.POSITIVE_INFINITY) {
       const walk = new DirectoryWalk(record.number, {view, rendered});
@@ -136,7 +155,7 @@ export class TreeAnswer {
   }
 
   #end(txn: TreeRead, nowMs: number, found: Found): void {
-    const {out} = this.#parts;
+    const out = this.#out;
     const walk = this.#walk;
     const hasMore = walk !== undefined && !walk.isAtEnd;
     if (walk) walk.closeAll(out);
@@ -152,9 +171,10 @@ export class TreeAnswer {
   }
 
   #metaNow(txn: TreeRead, nowMs: number, found: Found): Meta {
-    const {view, begun, job, depthMax} = this.#query;
+    const {view, settled, begun, job, depthMax} = this.#query;
     if (begun?.found === found) return {...begun.meta, ...job};
-    return {...readMeta(txn, {view, nowMs}, found), ...(begun && firstTold(begun.meta, depthMax)), ...job};
+    const now = readMeta(txn, {view, nowMs, settled}, found);
+    return {...now, ...(begun && firstTold(begun.meta, depthMax)), ...job};
   }
 }
 

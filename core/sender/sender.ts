@@ -1,4 +1,5 @@
 import type {HeartbeatRequest, OpenSessionAnswer, OpenSessionRequest, SessionProgress} from '../protocol/session.ts';
+import type {SyncPointAnswer, SyncPointRequest} from '../protocol/sync-point.ts';
 
 /**
  * Where a pipe's batches go. Every method rejects with a FustorError; `retry` of its code tells whether the same call may
@@ -15,6 +16,8 @@ export interface Sender {
     batch: {session: string; number: number; sentAt: number; bytes: Uint8Array},
     signal: AbortSignal,
   ): Promise<SessionProgress>;
+  /** Tells what became of a sync point, and asks for the next. ROUTE_NOT_FOUND: the view's version has none. */
+  syncPoint(session: string, request: SyncPointRequest, signal: AbortSignal): Promise<SyncPointAnswer>;
   /** Ends the session, so that leadership passes at once. */
   end(session: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;

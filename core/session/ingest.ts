@@ -19,6 +19,7 @@ import {
   type ViewState,
   viewStateName,
 } from '../view/view-status.ts';
+import {atRest, upToLastEvent} from './proof.ts';
 import {agentNumber, applyPhases, getSession, putSession, readViewState} from './session.ts';
 
 /**
@@ -39,6 +40,21 @@ export function tick(txn: TreeWrite, viewMs: number): Hlc {
   const now = nextHlc(readClock(txn), viewMs);
   txn.putState(clockStateName, now);
   return now;
+}
+
+/**
+ * The starts of engines, oldest first, the newest few: in between nobody knows how much time passed, so a length of time on the
+ * view's clock counts only what lies within their runs.
+ */
+const runsStateName = 'engine-runs';
+const runsMax = 16;
+
+export function noteRun(txn: TreeWrite, run: EngineRun): void {
+  txn.putState(runsStateName, [...readRuns(txn), run].slice(-runsMax));
+}
+
+export function readRuns(txn: TreeRead): readonly EngineRun[] {
+  return txn.state<EngineRun[]>(runsStateName) ?? [];
 }
 
 /** The view's clock stood still for an unknown time, so what it said of the storage's does not hold any more. */
@@ -84,15 +100,16 @@ export function ingest(
   const saysSomething = batch.events.some(({kind}) => kind !== 'phase');
   if (saysSomething) txn.putState(viewStateName, {...readViewState(txn), lastEventAt: wallMs} satisfies ViewState);
 
-  const spoken = applyPhases(txn, session, {events: batch.events, nowMs: wallMs});
+  const spoken = applyPhases(txn, session, {events: batch.events, nowMs: wallMs, now});
+  const lagMs = oldestAge(batch);
   const next: StoredSession = {
     ...spoken,
     seenAt: wallMs,
     lastBatch: batch.number,
     observedUntil: arbitration.observedUntil,
-    lagMs: oldestAge(batch) ?? spoken.lagMs,
+    lagMs: lagMs ?? spoken.lagMs,
   };
-  return finish(txn, putSession(txn, next), now, arbitration);
+  return finish(txn, putSession(txn, upToLastEvent(next, lagMs)), now, arbitration);
 }
 
 /** A batch that cannot be applied is kept aside, and remembered: the stream goes on behind it. */
@@ -123,8 +140,9 @@ export function heartbeat(
   txn: TreeWrite,
   {session: id, queued, viewMs, wallMs}: {session: string; queued: number} & Arrival,
 ): Ingestion {
-  const session = putSession(txn, {...getSession(txn, id), seenAt: wallMs, queued});
-  return finish(txn, session, tick(txn, viewMs), undefined);
+  const now = tick(txn, viewMs);
+  const heard = {...getSession(txn, id), seenAt: wallMs, queued};
+  return finish(txn, putSession(txn, queued === 0 ? atRest(heard, now) : heard), now, undefined);
 }
 
 /** Paths (base64url of their bytes) for the leader to look at: those in doubt, and suspects that are due within `aheadMs`. */

@@ -1,6 +1,7 @@
 import {isBelow, type Path} from '../entry/path.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import type {PhaseEvent} from '../protocol/events.ts';
+import type {Hlc} from '../time/hlc.ts';
 import type {TreeRead, TreeWrite} from '../tree/tree-store.ts';
 import {jobStatePrefix, readJob, readJobs, type StoredJob} from '../view/jobs.ts';
 import type {StoredSession} from '../view/view-status.ts';
@@ -59,7 +60,13 @@ export function jobsToRun(txn: TreeRead): StoredJob[] {
 }
 
 /** What the leader's session says of a scan. */
-export function applyScanPhase(txn: TreeWrite, session: StoredSession, event: ScanPhase, nowMs: number): void {
+export function applyScanPhase(
+  txn: TreeWrite,
+  session: StoredSession,
+  event: ScanPhase,
+  nowMs: number,
+  evidence?: Hlc,
+): void {
   const known = readJob(txn, event.scan);
   const job = known ? takenBy(session, known, nowMs) : begunBy(session, event, nowMs);
   if (!job) return;
@@ -75,7 +82,7 @@ export function applyScanPhase(txn: TreeWrite, session: StoredSession, event: Sc
     case 'scan_end': {
       const {isComplete, reason = 'the scan was not completed'} = event;
       const end = isComplete ? {state: 'done' as const} : {state: 'failed' as const, reason};
-      putJob(txn, {...job, ...end, endedAt: nowMs});
+      putJob(txn, {...job, ...end, evidence, endedAt: nowMs});
       forgetEnded(txn);
       return;
     }

@@ -1,18 +1,23 @@
 import {toText} from '../entry/byte-string.ts';
+import {rootPath} from '../entry/path.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import type {FsEvent, PhaseEvent} from '../protocol/events.ts';
 import type {OpenSessionRequest, SessionRole} from '../protocol/session.ts';
+import type {Hlc} from '../time/hlc.ts';
 import type {TreeRead, TreeWrite} from '../tree/tree-store.ts';
-import {readJob} from '../view/jobs.ts';
+import {isFullReading, readJob} from '../view/jobs.ts';
 import {
   emptyViewState,
+  type SessionScan,
   type StoredSession,
   sessionStatePrefix,
+  silentStatePrefix,
   type ViewState,
   viewStateName,
 } from '../view/view-status.ts';
 import {applyScanPhase, releaseJob, releaseJobs, requestScanAfterGap} from './jobs.ts';
 import {electLeader} from './leadership.ts';
+import {withEvidence, withGap} from './proof.ts';
 
 /**
  * The sessions of a view, kept in its store: who may speak, up to which batch they were heard, who leads. They change only
@@ -32,7 +37,7 @@ export type OpenedSession = {session: StoredSession; isResumed: boolean};
 export function openSession(
   txn: TreeWrite,
   request: OpenSessionRequest,
-  {id, key, nowMs, timeoutMs}: {id: string; key: string; nowMs: number; timeoutMs: number},
+  {id, key, nowMs, now = 0, timeoutMs}: {id: string; key: string; nowMs: number; now?: Hlc; timeoutMs: number},
 ): OpenedSession {
   const {agent_id: agent, pipe, instance, source} = request;
   const earlier = readSessions(txn).find(session => session.agent === agent && session.pipe === pipe);
@@ -54,7 +59,13 @@ export function openSession(
   };
   putSession(txn, session);
   appointLeader(txn);
-  return {session: getSession(txn, session.id), isResumed};
+  const opened = getSession(txn, session.id);
+  // What was done while this pipe was away was not seen by the one that is expected to.
+  const hasMissed =
+    !isResumed && now > 0 && (opened.role === 'leader' || earlier !== undefined || silent !== undefined);
+  if (!hasMissed) return {session: opened, isResumed};
+  const gap = {path: rootPath, reason: `${agent} was started`, at: now};
+  return {session: putSession(txn, withGap(opened, gap)), isResumed};
 }
 
 const emptySession = {
@@ -105,7 +116,7 @@ export function endSilentSessions(
 }
 
 function silentName({agent, pipe}: Pick<StoredSession, 'agent' | 'pipe'>): string {
-  return `silent/${agent}/${pipe}`;
+  return `${silentStatePrefix}${agent}/${pipe}`;
 }
 
 /** After a restart of the engine: nobody could be heard meanwhile, so everybody gets a full timeout. Returns all sessions. */
@@ -134,20 +145,26 @@ export function readViewState(txn: TreeRead): ViewState {
 export function applyPhases(
   txn: TreeWrite,
   session: StoredSession,
-  {events, nowMs}: {events: readonly FsEvent[]; nowMs: number},
+  {events, ...at}: {events: readonly FsEvent[]} & Moment,
 ): StoredSession {
-  return events
-    .filter(event => event.kind === 'phase')
-    .reduce((current, phase) => applyPhase(txn, current, phase, nowMs), session);
+  return events.reduce(
+    (current, event) => (event.kind === 'phase' ? applyPhase(txn, current, event, at) : withEvidence(current, event)),
+    session,
+  );
 }
 
-function applyPhase(txn: TreeWrite, session: StoredSession, event: PhaseEvent, nowMs: number): StoredSession {
+/** `nowMs` for people, `now` on the view's clock. */
+type Moment = {nowMs: number; now: Hlc};
+
+function applyPhase(txn: TreeWrite, session: StoredSession, event: PhaseEvent, at: Moment): StoredSession {
+  const {nowMs} = at;
   // What is left of the scans of a session that does not lead any more.
   if ('scan' in event && session.role !== 'leader') return session;
   switch (event.phase) {
     case 'scan_begin': {
       applyScanPhase(txn, session, event, nowMs);
-      const scan = {id: event.scan, source: event.source, path: toText(event.path).text, startedAt: nowMs};
+      const path = toText(event.path).text;
+      const scan: SessionScan = {id: event.scan, source: event.source, path, startedAt: nowMs};
       const scans = [...session.scans.filter(({id}) => id !== event.scan), scan];
       for (const {id} of scans.slice(0, -scansMax)) giveUpScan(txn, session, id, nowMs);
       return {...session, scans: scans.slice(-scansMax)};
@@ -156,15 +173,17 @@ function applyPhase(txn: TreeWrite, session: StoredSession, event: PhaseEvent, n
       applyScanPhase(txn, session, event, nowMs);
       return session;
     case 'scan_end': {
-      applyScanPhase(txn, session, event, nowMs);
+      const scan = session.scans.find(({id}) => id === event.scan);
+      applyScanPhase(txn, session, event, nowMs, scan?.evidence);
       if (event.isComplete && event.path === '/') putScanCompleted(txn, event.source, nowMs);
+      if (event.isComplete) noteReading(txn, event.scan);
       return {...session, scans: session.scans.filter(({id}) => id !== event.scan)};
     }
     case 'gap':
       // The leader's own watcher or pipe rescans by itself.
       if (session.role !== 'leader') requestScanAfterGap(txn, session, event.path, nowMs);
       return {
-        ...session,
+        ...withGap(session, {path: event.path, reason: event.reason, at: at.now}),
         gaps: session.gaps + 1,
         lastGap: {path: toText(event.path).text, reason: event.reason, at: nowMs},
       };
@@ -194,6 +213,15 @@ function putScanCompleted(txn: TreeWrite, source: string, nowMs: number): void {
   const state = readViewState(txn);
   if (source === 'snapshot') txn.putState(viewStateName, {...state, snapshotCompletedAt: nowMs} satisfies ViewState);
   if (source === 'audit') txn.putState(viewStateName, {...state, auditCompletedAt: nowMs} satisfies ViewState);
+}
+
+/** Of everything, skipping nothing. */
+function noteReading(txn: TreeWrite, scan: string): void {
+  const job = readJob(txn, scan);
+  if (job?.path !== rootPath || !isFullReading(job)) return;
+  const state = readViewState(txn);
+  const readInFullFrom = Math.max(state.readInFullFrom ?? 0, job.evidence ?? 0);
+  txn.putState(viewStateName, {...state, readInFullFrom} satisfies ViewState);
 }
 
 function appointLeader(txn: TreeWrite): void {

@@ -215,6 +215,40 @@ export function sourceContract(name: string, open: (directory: string) => Source
     120_000,
   );
 
+  test(`${name}: a settling comes behind every change before it, while others go on and everything is scanned`, async () => {
+    const directory = temporary();
+    makeTree(join(directory, 'kept'), 300);
+    mkdirSync(join(directory, 'other'));
+    const observed = await observe(directory);
+    await observed.scan();
+    const random = new Prng(11);
+    let isOver = false;
+    const scans = (async () => {
+      while (!isOver) await observed.scan({source: 'audit'});
+    })();
+    let made = 0;
+    const others = setInterval(() => {
+      const one = join(directory, `other/d${++made % 50}`);
+      rmSync(one, {recursive: true, force: true});
+      mkdirSync(one);
+      writeFileSync(join(one, 'f'), 'x');
+    }, 5);
+    const ofKept = (lines: string[]) => lines.filter(line => line.startsWith('/kept'));
+    try {
+      for (let round = 0; round < 40; round++) {
+        storm(join(directory, 'kept'), round, 1 + random.below(12));
+        expect(await observed.source.settle()).toBeUndefined();
+        const told = ofKept(observed.lines());
+        expect({round, ...difference(told, ofKept(await linesOfFind(directory)))}).toMatchObject({round, count: 0});
+      }
+    } finally {
+      clearInterval(others);
+      isOver = true;
+      await scans;
+    }
+    await observed.expectSame();
+  }, 120_000);
+
   test(`${name}: a rename is told as one, and a write as closed`, async () => {
     const directory = temporary();
     makeTree(join(directory, 'a'), 50);

@@ -1,6 +1,7 @@
 import type {Attributes} from '../entry/entry.ts';
 import type {Path} from '../entry/path.ts';
 import type {FsEvent, ScanProgress, ScanSource} from '../protocol/events.ts';
+import type {Unreached} from '../protocol/sync-point.ts';
 import type {Hlc} from '../time/hlc.ts';
 
 /**
@@ -90,9 +91,11 @@ export interface Source {
   look(paths: readonly Path[]): Promise<Map<Path, Attributes | undefined>>;
   /**
    * Resolves when every change made before the call has been emitted to the sink: all events of the kernel up to now
-   * have been read, looked at, and handed over. At once while the source is not available.
+   * have been read, looked at, and handed over, with all that new directories hold. Changes that follow do not hold it up. To why
+   * that cannot be said of every change, if it cannot: at once while the source is not available, and as well as it can
+   * otherwise. What scans have read and offered counts as emitted.
    */
-  settle(): Promise<void>;
+  settle(): Promise<Unreached | undefined>;
   status(): SourceStatus;
   close(): Promise<void>;
 }

@@ -87,12 +87,13 @@ export function resolvePlace(txn: TreeWrite, path: Path): Resolved {
   if (name === undefined) return {place: {directory: aboveRoot, name: rootName}, missing: undefined};
   let directory = rootDirectory;
   for (const step of names) {
-    const entry = txn.entry(directory, step);
-    if (entry === undefined || entry.directory === 0) {
+    const next = txn.childDirectory(directory, step);
+    if (next === 0) {
       const at = {directory, name: step};
-      return {place: undefined, missing: {at, tombstone: txn.tombstone(directory, step), blocker: entry}};
+      const missing = {at, tombstone: txn.tombstone(directory, step), blocker: txn.entry(directory, step)};
+      return {place: undefined, missing};
     }
-    directory = entry.directory;
+    directory = next;
   }
   return {place: {directory, name}, missing: undefined};
 }
@@ -116,7 +117,7 @@ export function makeDirectory(context: RuleContext, path: Path): DirectoryNumber
 function makeDirectories({txn, agent}: RuleContext, names: readonly ByteString[]): DirectoryNumber {
   let directory = rootDirectory;
   for (const name of names) {
-    const known = txn.entry(directory, name)?.directory ?? 0;
+    const known = txn.childDirectory(directory, name);
     if (known === 0) txn.removeBlindSpot(directory, name);
     directory = known !== 0 ? known : txn.put(directory, unseenDirectory(name, agent)).directory;
   }

@@ -13,7 +13,7 @@ import {
   resolvePlace,
   seenUntil,
 } from './context.ts';
-import {isHot, watchSuspect} from './suspects.ts';
+import {hotAt, watchSuspect} from './suspects.ts';
 import {buryAt, isAfterDeletion} from './tombstones.ts';
 import {
   type Decide,
@@ -47,7 +47,14 @@ export function applyListing(context: RuleContext, event: ListingEvent): boolean
   const record = txn.directory(directory)!;
   const range = {after: event.after, until: event.until};
   const foundGone = deletionsIn(txn, directory);
-  txn.merge(directory, range, event.entries, agent, decider(context, event, {directory, record, foundGone}));
+  const decide = decider(context, event, {directory, record, foundGone});
+  let hasChanged = false;
+  txn.merge(directory, range, event.entries, agent, (stored, listed) => {
+    const verdict = decide(stored, listed);
+    hasChanged ||= isChange(verdict, stored, listed);
+    return verdict;
+  });
+  if (hasChanged) txn.raise(directory, {newestFoundAt: context.now});
   if (event.evidence >= record.listedAt) confirmDeletions(context, event, {directory, foundGone});
   txn.setDirectory(directory, reached(record, range, {evidence: event.evidence, now: context.now}));
   return true;
@@ -72,7 +79,7 @@ function findListed(
 ): DirectoryNumber | undefined {
   const {txn} = context;
   if (evidence < context.forgottenUntil || isOfDeletedDirectory(context, path, evidence)) return undefined;
-  const {missing} = resolvePlace(txn, path);
+  const {place: known, missing} = resolvePlace(txn, path);
   const look = {evidence, ctime: undefined};
   if (missing?.tombstone && !isAfterDeletion(context, missing.tombstone, look)) return undefined;
   if (missing?.blocker) {
@@ -80,7 +87,7 @@ function findListed(
     if (!isOutsideDoubt(context, evidence, missing.blocker, listedAt)) return undefined;
   }
 
-  const place = makePlace(context, path);
+  const place = known ?? makePlace(context, path);
   const stored = txn.entry(place.directory, place.name);
   if (stored) return updateListed(context, place, stored, evidence, self);
   const tombstone = txn.tombstone(place.directory, place.name);
@@ -122,13 +129,14 @@ function isOfDeletedDirectory(context: RuleContext, path: Path, evidence: Hlc): 
   const {txn, agent} = context;
   let directory: DirectoryNumber = rootDirectory;
   for (const name of pathNames(path)) {
-    const entry = txn.entry(directory, name);
-    if (!entry?.directory) return false;
+    const next = txn.childDirectory(directory, name);
+    if (next === 0) return false;
     const tombstone = txn.hasTombstones(directory) ? txn.tombstone(directory, name) : undefined;
     if (tombstone && !isAfterDeletion(context, tombstone, {evidence, ctime: undefined})) {
+      const entry = txn.entry(directory, name)!;
       if (entry.agent !== agent || entry.realtimeAt < tombstone.deletedAt) return true;
     }
-    directory = entry.directory;
+    directory = next;
   }
   return false;
 }
@@ -150,6 +158,7 @@ function decider(
   const hasTombstones = txn.hasTombstones(directory);
   const isLaterLook = evidence >= listedAt;
   const seenLimit = seenUntil(context, evidence);
+  const isHot = hotAt(context);
   const place = (name: ByteString): Place => ({directory, name});
 
   function addition(listed: PackedCursor): number {
@@ -161,7 +170,7 @@ function decider(
     }
     const isBlind = bringsBlindSpots(source);
     if (isBlind) txn.putBlindSpot(directory, listed.name, 'created', now);
-    else if (foundGone.has(listed.name)) txn.removeBlindSpot(directory, listed.name);
+    else if (foundGone.size > 0 && foundGone.has(listed.name)) txn.removeBlindSpot(directory, listed.name);
     return verdicts.take | suspicion(listed, false) | (isBlind ? verdicts.blindSpot : 0);
   }
 
@@ -198,7 +207,7 @@ function decider(
   function suspicion(listed: PackedCursor, isSuspect: boolean): number {
     if (listed.kind !== kinds.file || !listed.hasAttributes) return 0;
     if (isSuspect) return verdicts.suspect;
-    if (!isHot(context, listed.ctimeSeconds)) return 0;
+    if (!isHot(listed.ctimeSeconds)) return 0;
     watchSuspect(context, place(listed.name), listed.toEntry());
     return verdicts.suspect;
   }
@@ -207,6 +216,12 @@ function decider(
     if (!stored) return addition(listed!);
     return listed ? comparison(stored, listed) : absence(stored);
   };
+}
+
+/** Whether a name came, went or was written. The attributes of a directory follow its entries, which are listed themselves. */
+function isChange(verdict: number, stored: PackedCursor | undefined, listed: PackedCursor | undefined): boolean {
+  if (verdict & verdicts.remove) return true;
+  return (verdict & verdicts.take) !== 0 && !(stored?.kind === kinds.directory && listed?.kind === kinds.directory);
 }
 
 /** The first snapshot finds everything; only what a later scan finds has escaped the watchers. */

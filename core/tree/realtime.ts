@@ -3,7 +3,7 @@ import {isBelow, type Path, pathNames, rootPath} from '../entry/path.ts';
 import type {DeleteEvent, MoveEvent, UpsertEvent} from '../protocol/events.ts';
 import {type Hlc, hlcToMs} from '../time/hlc.ts';
 import {earliestStorageTimeAt, latestStorageTimeAt} from '../time/storage-clock.ts';
-import {makePlace, type Observation, type Place, type RuleContext, resolvePlace} from './context.ts';
+import {makePlace, type Observation, type Place, type Resolved, type RuleContext, resolvePlace} from './context.ts';
 import {doubt} from './doubts.ts';
 import {canBeSuspect, watchSuspect} from './suspects.ts';
 import {buryAt} from './tombstones.ts';
@@ -23,9 +23,10 @@ export function applyUpsert(context: RuleContext, event: Realtime<UpsertEvent>):
   const {txn, agent} = context;
   const {path, attributes, observed, isAtomic} = event;
   if (path === rootPath && attributes.kind !== kinds.directory) return false;
-  if (!mayStandAt(context, path, observed, attributes)) return doubt(context, path);
+  const resolved = resolvePlace(txn, path);
+  if (!mayStandAt(context, path, {resolved, observed, attributes})) return doubt(context, path);
 
-  const place = makePlace(context, path);
+  const place = resolved.place ?? makePlace(context, path);
   const {directory, name} = place;
   const stored = txn.entry(directory, name);
   if (stored && isOther(context, stored) && observed.from < lastLook(context, directory, stored)) {
@@ -72,7 +73,8 @@ export function applyMove(context: RuleContext, {from, to, observed}: Realtime<M
   const stored = known && txn.entry(known.directory, known.name);
   if (!stored && isForgotten(context, observed)) return inDoubt();
   if (stored && !mayRemove(context, observed, known.directory, stored)) return inDoubt();
-  if (!mayStandAt(context, to, observed, undefined)) return inDoubt();
+  const standing = {resolved: resolvePlace(txn, to), observed, attributes: undefined};
+  if (!mayStandAt(context, to, standing)) return inDoubt();
   // What is gone with its parent needs no tombstone, and no parent.
   const isGone = missing?.tombstone !== undefined || missing?.blocker !== undefined;
   const origin = known ?? (isGone ? undefined : makePlace(context, from));
@@ -88,6 +90,7 @@ export function applyMove(context: RuleContext, {from, to, observed}: Realtime<M
   const moved = txn.move(origin, target, {realtimeAt: observed.to, agent, isBlindSpot: false})!;
   txn.removeBlindSpot(origin.directory, origin.name);
   buryAt(context, origin, observed.to);
+  txn.raise(origin.directory, {newestFoundAt: observed.to});
   if (moved.isSuspect) watchSuspect(context, target, moved);
   confirm(context, target, moved, undefined);
   return true;
@@ -105,6 +108,7 @@ function confirm({txn}: RuleContext, {directory, name}: Place, entry: Entry, sto
 function removeObserved(context: RuleContext, place: Place, {to}: Observation): void {
   context.txn.remove(place.directory, place.name);
   context.txn.removeBlindSpot(place.directory, place.name);
+  context.txn.raise(place.directory, {newestFoundAt: to});
   buryAt(context, place, to);
 }
 
@@ -112,12 +116,11 @@ function removeObserved(context: RuleContext, place: Place, {to}: Observation): 
 function mayStandAt(
   context: RuleContext,
   path: Path,
-  observed: Observation,
-  attributes: Attributes | undefined,
+  {resolved, observed, attributes}: {resolved: Resolved; observed: Observation; attributes: Attributes | undefined},
 ): boolean {
   const {txn} = context;
   if (isOfEarlierDirectory(context, path, observed, attributes)) return false;
-  const {place, missing} = resolvePlace(txn, path);
+  const {place, missing} = resolved;
   const {directory, name} = place ?? missing.at;
   const tombstone = missing ? missing.tombstone : txn.tombstone(directory, name);
   if (tombstone) return isAfter(context, observed, tombstone, attributes);
@@ -138,11 +141,11 @@ function isOfEarlierDirectory(
   if (isOnlyAgent) return false; // what one agent tells is in order
   let directory: DirectoryNumber = rootDirectory;
   for (const name of pathNames(path).slice(0, -1)) {
-    const entry = txn.entry(directory, name);
-    if (!entry?.directory) return false;
+    const next = txn.childDirectory(directory, name);
+    if (next === 0) return false;
     const tombstone = txn.tombstone(directory, name);
     if (tombstone && !isAfter(context, observed, tombstone, attributes)) return true;
-    directory = entry.directory;
+    directory = next;
   }
   return false;
 }

@@ -63,6 +63,7 @@ function remove(context: RuleContext, place: Place, stored: Entry, evidence: Hlc
   if (isOther && Math.max(stored.realtimeAt, listedAt) >= seenUntil(context, evidence)) return false;
   txn.remove(place.directory, place.name);
   txn.putBlindSpot(place.directory, place.name, 'deleted', now);
+  txn.raise(place.directory, {newestFoundAt: now});
   buryAt(context, place, evidence);
   return true;
 }

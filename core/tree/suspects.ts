@@ -21,11 +21,11 @@ export function watchSuspect({txn, now, settings}: RuleContext, place: Place, en
   });
 }
 
-/** Whether a file of this ctime was changed so recently that its writer may not have finished. */
-export function isHot({storageClock, now, settings}: RuleContext, ctimeSeconds: number): boolean {
+/** Tells whether a file of some ctime was changed so recently that its writer may not have finished. */
+export function hotAt({storageClock, now, settings}: RuleContext): (ctimeSeconds: number) => boolean {
   const nowMs = hlcToMs(now);
   const storageNow = storageSecondsAt(storageClock, nowMs) ?? nowMs / 1000;
-  return (storageNow - ctimeSeconds) * 1000 < settings.hotFileThresholdMs;
+  return ctimeSeconds => (storageNow - ctimeSeconds) * 1000 < settings.hotFileThresholdMs;
 }
 
 /** Looks at the suspects whose time has come, at most `limit`. Returns how many there were. */

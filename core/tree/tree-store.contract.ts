@@ -1,9 +1,11 @@
 import {afterEach, beforeEach, describe, expect, test} from 'vitest';
+import {Prng} from '../../test/lib/prng.ts';
 import {type ByteString, fromBytes, fromText} from '../entry/byte-string.ts';
 import {type DirectoryNumber, type Entry, type Kind, kinds, newEntryFrom} from '../entry/entry.ts';
 import {PackedCursor, packRun} from '../entry/packed.ts';
 import {
   aboveRoot,
+  type NameParts,
   rootDirectory,
   rootName,
   type TreeRead,
@@ -42,6 +44,10 @@ function entriesIn(txn: TreeRead, directory: DirectoryNumber, from?: ByteString)
 
 function namesIn(txn: TreeRead, directory: DirectoryNumber): string[] {
   return entriesIn(txn, directory).map(entry => entry.name);
+}
+
+function lowerAscii(text: string): string {
+  return text.replace(/[A-Z]/g, letter => letter.toLowerCase());
 }
 
 /** What every implementation of the seam `TreeStore` promises. */
@@ -246,6 +252,47 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
         expect(namesFrom({directory: 4, name: name('z')})).toEqual([]);
       });
 
+      test('the runs in which names have certain parts are among those that are given for them, at any time', async () => {
+        const random = new Prng(7);
+        const syllables = ['Al', 'be', 'Ga', 'de', 'ep', 'zè', '\xff', '7'];
+        const anyOf = () => Array.from({length: 2 + random.below(6)}, () => random.pick(syllables)).join('');
+        const directories = [rootDirectory];
+        const missing = (txn: TreeRead): string[] => {
+          const wanted = anyOf()
+            .slice(0, 3 + random.below(4))
+            .toLowerCase();
+          const places = (parts?: NameParts) => {
+            const found: string[] = [];
+            for (const {directory, run} of txn.allRuns(undefined, parts)) {
+              for (const cursor = new PackedCursor(run); !cursor.isAtEnd; cursor.next())
+                if (lowerAscii(cursor.name).includes(lowerAscii(wanted))) found.push(`${directory}/${cursor.name}`);
+            }
+            return found;
+          };
+          const given = new Set(places([[name('!!none')], [wanted as ByteString]]));
+          return places().filter(place => txn.directory(Number.parseInt(place, 10)) && !given.has(place));
+        };
+        for (let round = 0; round < 60; round++) {
+          await write(txn => {
+            const at = directories[random.below(directories.length)]!;
+            if (round % 3 === 0) directories.push(txn.put(at, directory(`d${round}${anyOf()}`)).directory);
+            const names = [...new Set(Array.from({length: random.below(80)}, anyOf))].sort();
+            if (round % 4 === 0)
+              txn.merge(at, everything, packRun(names.map(one => entry(one))), 1, () => verdicts.take);
+            else for (const one of names) txn.put(at, entry(one));
+            for (const one of names.filter(() => random.next() < 0.3)) txn.remove(at, one as ByteString);
+            txn.move(
+              {directory: at, name: (names[0] ?? 'none') as ByteString},
+              {directory: rootDirectory, name: anyOf() as ByteString},
+              {},
+            );
+            expect(missing(txn)).toEqual([]);
+          });
+          if (opened.reopen && round % 20 === 19) store = await opened.reopen();
+          expect(store.read(txn => missing(txn) as never)).toEqual([]);
+        }
+      });
+
       test('a directory that does not exist is nothing to read and an error to write to', async () => {
         await write(txn => {
           expect(txn.directory(99)).toBeUndefined();
@@ -423,7 +470,13 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
           expect(totals(txn)).toMatchObject(marks);
           txn.raise(rootDirectory, {newestChange: {seconds: 600, nanos: 0}});
           txn.raise(rootDirectory, {newestRealtimeAt: 71});
-          expect(totals(txn)).toMatchObject({newestChange: {seconds: 600, nanos: 0}, newestRealtimeAt: 71});
+          txn.raise(rootDirectory, {newestFoundAt: 72});
+          txn.raise(rootDirectory, {newestFoundAt: 60});
+          expect(totals(txn)).toMatchObject({
+            newestChange: {seconds: 600, nanos: 0},
+            newestRealtimeAt: 71,
+            newestFoundAt: 72,
+          });
         });
       });
     });

@@ -44,11 +44,20 @@ export type Totals = {
   /** High-water mark of `realtimeAt` of all that is or was below: what realtime has seen, a listing may not delete. */
   newestRealtimeAt: Hlc;
   /**
+   * High-water mark of when, on the view's clock, the tree last changed here without leaving an entry that a watcher has just seen:
+   * by a deletion, a rename away, or what a scan found. With `newestRealtimeAt` it bounds when the newest change below was told.
+   * 0 in what only a program wrote that did not keep it yet.
+   */
+  newestFoundAt: Hlc;
+  /**
    * Of the newest change below, by the store's own count: of an entry, or of whether a directory is listed and readable, this
    * one included. It never comes again within the store (`storeId`), so as long as it is the same, so is all below.
    */
   version: number;
 };
+
+/** What of the totals never goes back. */
+export type Marks = Pick<Totals, 'newestChange' | 'newestRealtimeAt' | 'newestFoundAt'>;
 
 export type DirectoryRecord = {
   number: DirectoryNumber;
@@ -81,6 +90,12 @@ export type SuspectPlace = {expiresAt: Hlc; directory: DirectoryNumber; name: By
 
 export type BlindSpotChange = 'created' | 'modified' | 'deleted';
 
+/**
+ * Names of interest: those that have all parts of one of the alternatives, wherever in them, letters of ASCII in either case.
+ * An alternative without parts is every name.
+ */
+export type NameParts = readonly (readonly ByteString[])[];
+
 /** Reads one consistent snapshot. Valid only until the transaction's body returns. */
 export interface TreeRead {
   /**
@@ -95,6 +110,8 @@ export interface TreeRead {
   /** The changes behind a `seq`, in order. Those that nobody can see (only who spoke of an entry, or when) are not logged. */
   changes(since: number): Iterable<LoggedChange>;
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined;
+  /** The number of the directory that an entry is; 0 if it is something else, or nothing. */
+  childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber;
   /** Undefined for a directory that does not exist (any more). A copy: it does not follow what is written later. */
   directory(directory: DirectoryNumber): Readonly<DirectoryRecord> | undefined;
   /**
@@ -104,12 +121,13 @@ export interface TreeRead {
   runs(directory: DirectoryNumber, from?: ByteString): Iterable<Uint8Array>;
   /**
    * The runs of all directories, by their numbers, in the order of names; beginning with the run that `from` would be in. Some
-   * may be of directories that nothing leads to any more (`collect`).
+   * may be of directories that nothing leads to any more (`collect`). With `parts`, those in which no name is of interest may be
+   * missing, and empty ones stand for some that are.
    */
-  allRuns(from?: {
-    directory: DirectoryNumber;
-    name: ByteString;
-  }): Iterable<{directory: DirectoryNumber; run: Uint8Array}>;
+  allRuns(
+    from?: {directory: DirectoryNumber; name: ByteString},
+    parts?: NameParts,
+  ): Iterable<{directory: DirectoryNumber; run: Uint8Array}>;
   tombstone(directory: DirectoryNumber, name: ByteString): Tombstone | undefined;
   hasTombstones(directory: DirectoryNumber): boolean;
   /** All, or those behind a place, by directory and name. */
@@ -189,7 +207,7 @@ export interface TreeWrite extends TreeRead {
     changes: Partial<Pick<DirectoryRecord, 'listedAt' | 'unreadable' | 'partial'>>,
   ): void;
   /** Raises the high-water marks of a directory and all above it, for a change that leaves no entry (a deletion). */
-  raise(directory: DirectoryNumber, marks: Partial<Pick<Totals, 'newestChange' | 'newestRealtimeAt'>>): void;
+  raise(directory: DirectoryNumber, marks: Partial<Marks>): void;
   putTombstone(directory: DirectoryNumber, name: ByteString, tombstone: Tombstone): void;
   removeTombstone(directory: DirectoryNumber, name: ByteString): void;
   putSuspect(expiresAt: Hlc, suspect: Suspect): void;
@@ -198,7 +216,10 @@ export interface TreeWrite extends TreeRead {
   removeBlindSpot(directory: DirectoryNumber, name: ByteString): void;
   putState(name: string, value: unknown): void;
   removeState(name: string): void;
-  /** Frees up to `blocks` blocks of removed subtrees. False when none are left. */
+  /**
+   * Keeps house: frees up to `blocks` blocks of removed subtrees, or catches up with so much of what an older program did not
+   * keep. False when nothing is left to do.
+   */
   collect(blocks: number): boolean;
 }
 

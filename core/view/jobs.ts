@@ -1,5 +1,6 @@
 import type {Path} from '../entry/path.ts';
 import type {ScanProgress, ScanSource} from '../protocol/events.ts';
+import type {Hlc} from '../time/hlc.ts';
 import type {TreeRead} from '../tree/tree-store.ts';
 
 /**
@@ -27,6 +28,8 @@ export type StoredJob = {
   agent: string | undefined;
   session: string | undefined;
   progress: ScanProgress;
+  /** Of one that is done: it looked at nothing before the view had processed everything up to then. */
+  evidence?: Hlc | undefined;
   /** Why it failed. */
   reason: string | undefined;
 };
@@ -42,4 +45,9 @@ export function readJobs(txn: TreeRead): StoredJob[] {
   return [...txn.states<StoredJob>(jobStatePrefix)]
     .map(({value}) => value)
     .sort((a, b) => b.requestedAt - a.requestedAt || (a.id < b.id ? 1 : -1));
+}
+
+/** Whether it read everything at and below its path, and skipped nothing. */
+export function isFullReading({state, isRecursive, progress}: StoredJob): boolean {
+  return state === 'done' && isRecursive && (progress.unchanged ?? 0) === 0;
 }

@@ -1,3 +1,4 @@
+import type {Path} from '../entry/path.ts';
 import type {ScanSource} from '../protocol/events.ts';
 import type {SessionRole} from '../protocol/session.ts';
 import type {Hlc} from '../time/hlc.ts';
@@ -18,6 +19,8 @@ export type ViewState = {
   snapshotCompletedAt: number;
   /** When the last audit was completed. */
   auditCompletedAt: number;
+  /** Evidence of the newest complete reading of everything that skipped nothing: it saw what had been done by then. */
+  readInFullFrom?: Hlc;
   /** Ids of all agents that ever spoke; an agent's number (`Entry.agent`) is its place in this list. */
   agents: readonly string[];
   /** Never stored: why the store cannot be read, where it stands in for one that cannot. */
@@ -43,7 +46,9 @@ export type StoredSession = {
   lastBatch: number;
   /** Observation (`to`) of the newest realtime event told so far, on the view's clock. */
   observedUntil: Hlc;
-  /** Events that waited in the pipe when it was last heard. */
+  /** What its watcher saw up to then is stored: on the view's clock; undefined while that is not known. */
+  caughtUpAt?: Hlc | undefined;
+  /** Realtime events that were not confirmed when it was last heard. */
   queued: number;
   /** Milliseconds between observation and commit of the last realtime event; undefined before the first. */
   lagMs: number | undefined;
@@ -54,9 +59,22 @@ export type StoredSession = {
   /** Times that the watcher may have missed something, and the last of them. */
   gaps: number;
   lastGap: {path: string; reason: string; at: number} | undefined;
+  /** The newest of them on the view's clock, oldest first: what a reading with later evidence has made good. */
+  recentGaps?: readonly SessionGap[];
   /** Scans that have begun and not ended. */
-  scans: readonly {id: string; source: ScanSource; path: string; startedAt: number}[];
+  scans: readonly SessionScan[];
 };
+
+/** `evidence`: the oldest of all that was told of the scan so far. */
+export type SessionScan = {
+  id: string;
+  source: ScanSource;
+  path: string;
+  startedAt: number;
+  evidence?: Hlc | undefined;
+};
+
+export type SessionGap = {path: Path; reason: string; at: Hlc};
 
 /** Batches that could not be applied; they are kept in the view's folder `rejected`, the newest hundred. */
 export type RejectedState = {
@@ -68,6 +86,8 @@ export type RejectedState = {
 export const viewStateName = 'view';
 export const rejectedStateName = 'rejected';
 export const sessionStatePrefix = 'session/';
+/** Sessions that timed out, until their pipes come back. */
+export const silentStatePrefix = 'silent/';
 
 export const emptyViewState: ViewState = {lastEventAt: 0, snapshotCompletedAt: 0, auditCompletedAt: 0, agents: []};
 

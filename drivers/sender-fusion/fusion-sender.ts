@@ -12,6 +12,7 @@ import {
   type SessionProgress,
   sessionProgress,
 } from '../../core/protocol/session.ts';
+import {type SyncPointAnswer, type SyncPointRequest, syncPointAnswer} from '../../core/protocol/sync-point.ts';
 import type {Sender} from '../../core/sender/sender.ts';
 
 export type FusionSenderConfig = {
@@ -44,6 +45,11 @@ export class FusionSender implements Sender {
   heartbeat(session: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
     const call = {method: 'POST', path: `/${session}/heartbeat`, json: request, signal};
     return this.#call(sessionProgress, {...call, heldMs: request.wait_ms});
+  }
+
+  syncPoint(session: string, request: SyncPointRequest, signal: AbortSignal): Promise<SyncPointAnswer> {
+    const call = {method: 'POST', path: `/${session}/sync-points`, json: request, signal};
+    return this.#call(syncPointAnswer, {...call, heldMs: request.wait_ms ?? 0});
   }
 
   send(

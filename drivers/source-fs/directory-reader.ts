@@ -2,7 +2,7 @@ import {getRawPointer} from 'node:ffi';
 import type {ByteString} from '../../core/entry/byte-string.ts';
 import {type Attributes, kinds} from '../../core/entry/entry.ts';
 import {fixedBytes, flags} from '../../core/entry/packed.ts';
-import {joinPath, type Path} from '../../core/entry/path.ts';
+import {joinPath, nameBytesMax, type Path} from '../../core/entry/path.ts';
 import {type Exclude, isSillyName} from './exclude.ts';
 import {atEmptyPath, atStatxForceSync, atSymlinkNoFollow, type Libc} from './libc.ts';
 import {type Run, SortedRuns} from './sorted-runs.ts';
@@ -41,6 +41,9 @@ export class DirectoryReader {
   readonly #inotify: {descriptor: number; mask: number};
   readonly #dirents = Buffer.allocUnsafe(direntsBytes);
   readonly #direntsPointer = getRawPointer(this.#dirents);
+  /** The name that is being read, NUL-terminated, always at the same place: making a pointer costs as much as copying it. */
+  readonly #name = Buffer.alloc(nameBytesMax + 1);
+  readonly #namePointer = getRawPointer(this.#name);
   readonly #stat = new StatxBuffer();
   readonly #sorted = new SortedRuns();
 
@@ -102,6 +105,7 @@ export class DirectoryReader {
     if (!libc.statx(descriptor, '', stat.pointer, atEmptyPath)) return libc.errorName();
     const {identity, attributes: self, device} = stat;
     const directories: DirectoryReading['directories'] = [];
+    const opened = {descriptor, path, device, directories};
     const sorted = this.#sorted;
     sorted.clear();
     for (let isFirst = true; ; isFirst = false) {
@@ -109,82 +113,69 @@ export class DirectoryReader {
       if (bytes < 0) return libc.errorName();
       if (bytes === 0) break;
       if (isFirst && bytes > direntsBytes / 2) onWatched({identity, watch, isRefused});
-      for (let at = 0; at < bytes; ) {
-        const recordLength = this.#dirents.readUInt16LE(at + 16);
-        const nameStart = at + 19;
-        const nameEnd = this.#dirents.indexOf(0, nameStart);
-        const length = sorted.end;
-        const end = this.#readEntry({descriptor, at, nameStart, nameEnd, path, device, length, directories});
-        if (end > length) sorted.add(end);
-        at += recordLength;
+      for (let at = 0; at < bytes; at += this.#dirents.readUInt16LE(at + 16)) {
+        const end = this.#readEntry(opened, at);
+        if (end > sorted.end) sorted.add(end);
       }
     }
     return {identity, self, watch, isRefused, ...sorted.take(), directories};
   }
 
-  /** Packs one name at `length`; returns where it ends, or `length` when the name is no entry. */
-  #readEntry({
-    descriptor,
-    at,
-    nameStart,
-    nameEnd,
-    path,
-    device,
-    length,
-    directories,
-  }: {
-    descriptor: number;
-    at: number;
-    nameStart: number;
-    nameEnd: number;
-    path: Path;
-    device: string;
-    length: number;
-    directories: DirectoryReading['directories'];
-  }): number {
+  /**
+   * Packs the name of the directory entry at `at`; returns where it ends, or begins when it is no entry. Runs once for each name
+   * of a scan: bytes are copied by hand, because for so few a call into the engine costs more.
+   */
+  #readEntry({descriptor, path, device, directories}: Opened, at: number): number {
     const dirents = this.#dirents;
-    const nameLength = nameEnd - nameStart;
-    if (dirents[nameStart] === 0x2e) {
-      if (nameLength === 1 || (nameLength === 2 && dirents[nameStart + 1] === 0x2e)) return length;
-      if (isSillyName(dirents.toString('latin1', nameStart, nameEnd))) return length;
+    const name = this.#name;
+    let nameLength = 0;
+    for (let from = at + 19; dirents[from] !== 0; from++) name[nameLength++] = dirents[from]!;
+    name[nameLength] = 0;
+    const {packed, end: start} = this.#sorted;
+    if (name[0] === 0x2e) {
+      if (nameLength === 1 || (nameLength === 2 && name[1] === 0x2e)) return start;
+      if (isSillyName(this.#nameText(nameLength))) return start;
     }
-    if (this.#exclude?.(joinPath(path, dirents.toString('latin1', nameStart, nameEnd) as ByteString))) return length;
+    if (this.#exclude?.(joinPath(path, this.#nameText(nameLength)))) return start;
 
     const libc = this.#libc;
     const stat = this.#stat;
-    const hasAttributes = libc.statxAt(
-      descriptor,
-      this.#direntsPointer + BigInt(nameStart),
-      stat.pointer,
-      atSymlinkNoFollow,
-    );
-    if (!hasAttributes && libc.errorName() === 'ENOENT') return length; // vanished
+    const hasAttributes = libc.statxAt(descriptor, this.#namePointer, stat.pointer, atSymlinkNoFollow);
+    if (!hasAttributes && libc.errorName() === 'ENOENT') return start; // vanished
     const kind = hasAttributes ? stat.kind : kindOfDirent(dirents[at + 18]!);
     if (kind === kinds.directory) {
-      const name = dirents.toString('latin1', nameStart, nameEnd) as ByteString;
       const isOtherFileSystem = hasAttributes && stat.device !== device;
       const hotAt = hasAttributes ? timeToMs(stat.ctime) : Number.NEGATIVE_INFINITY;
-      directories.push({name, identity: hasAttributes ? stat.identity : '', hotAt, isOtherFileSystem});
+      const identity = hasAttributes ? stat.identity : '';
+      directories.push({name: this.#nameText(nameLength), identity, hotAt, isOtherFileSystem});
     }
-    const {packed} = this.#sorted;
-    packed[length] = nameLength;
-    packed[length + 1] = hasAttributes ? kind : kind | flags.noAttributes;
+    packed[start] = nameLength;
+    packed[start + 1] = hasAttributes ? kind : kind | flags.noAttributes;
     if (hasAttributes) {
-      const from = stat.view;
-      packed.writeUInt32LE(from.getUint32(40, true), length + 2);
-      packed.writeUInt32LE(from.getUint32(44, true), length + 6);
-      packTime(packed, length + 10, from, 112);
-      packTime(packed, length + 19, from, 96);
-      packed.writeUInt16LE(0, length + 28);
-    } else packed.fill(0, length + 2, length + fixedBytes);
-    dirents.copy(packed, length + fixedBytes, nameStart, nameEnd);
-    return length + fixedBytes + nameLength;
+      const {bytes} = stat;
+      copyBytes(bytes, 40, packed, start + 2, 8);
+      packTime(packed, start + 10, bytes, 112);
+      packTime(packed, start + 19, bytes, 96);
+      packed[start + 28] = packed[start + 29] = 0;
+    } else packed.fill(0, start + 2, start + fixedBytes);
+    copyBytes(name, 0, packed, start + fixedBytes, nameLength);
+    return start + fixedBytes + nameLength;
+  }
+
+  #nameText(length: number): ByteString {
+    return this.#name.toString('latin1', 0, length) as ByteString;
   }
 }
 
+/** A directory that is being read. */
+type Opened = Pick<DirectoryReading, 'directories'> & {descriptor: number; path: Path; device: string};
+
 /** A time of `struct statx` (i64 seconds, u32 nanoseconds) as a packed entry has it (u32 nanoseconds, i40 seconds). */
-function packTime(packed: Buffer, at: number, from: DataView, statxAt: number): void {
-  packed.writeUInt32LE(from.getUint32(statxAt + 8, true), at);
-  packed.writeUInt32LE(from.getUint32(statxAt, true), at + 4);
-  packed[at + 8] = from.getUint8(statxAt + 4);
+function packTime(packed: Buffer, at: number, statx: Buffer, statxAt: number): void {
+  copyBytes(statx, statxAt + 8, packed, at, 4);
+  copyBytes(statx, statxAt, packed, at + 4, 5);
+}
+
+function copyBytes(from: Buffer, fromAt: number, to: Buffer, toAt: number, length: number): void {
+  for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i]!;
 }

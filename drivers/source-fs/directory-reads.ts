@@ -1,6 +1,7 @@
 import {rootPath} from '../../core/entry/path.ts';
 import type {EventSink} from '../../core/source/source.ts';
 import type {Hlc} from '../../core/time/hlc.ts';
+import type {Ages} from './ages.ts';
 import type {DirectoryReading, WatchedDirectory} from './directory-reader.ts';
 import type {DirtyNames} from './dirty-names.ts';
 import {type Grant, HotSet} from './hot-set.ts';
@@ -17,6 +18,7 @@ import type {Node, WatchTree} from './watch-tree.ts';
 export type ReadsParts = {
   tree: WatchTree;
   dirty: DirtyNames;
+  ages: Ages;
   walkers: Walkers;
   inotify: Inotify;
   sink: EventSink;
@@ -27,6 +29,9 @@ export type ReadsParts = {
   onWatches: () => void;
   onRootLost: () => void;
 };
+
+/** Stands for one scan. */
+export type ScanMark = object;
 
 export type DirectoryRead = {
   /** What was read, or the name of the error. */
@@ -45,7 +50,13 @@ export class DirectoryReads {
   readonly hotSet: HotSet;
   #urgent = 0;
   #onIdle: (() => void)[] = [];
-  readonly #relisting = new Set<Node>();
+  /** With the age of what asked for it first. */
+  readonly #relisting = new Map<Node, number>();
+  /** Being read, or to be read, and how often. */
+  readonly #underway = new Map<Node, number>();
+  /** Found by scans, and not offered yet. */
+  readonly #found = new Map<Node, {scan: ScanMark; age: number}>();
+  #latestFound = 0;
   /** Names in the root, as its last reading found them. */
   rootCount = 0;
 
@@ -67,9 +78,47 @@ export class DirectoryReads {
     });
   }
 
-  read(node: Node, isUrgent: boolean, done: (read: DirectoryRead) => void): void {
-    const {tree, walkers, sink, onWatches, onRootLost} = this.#parts;
+  /** Directories of which nobody hears what happens in them, and that are not being read. */
+  get unwatched(): number {
+    const {known, watched} = this.#parts.tree;
+    if (known === watched) return 0;
+    let underway = 0;
+    for (const node of new Set([...this.#underway.keys(), ...this.#found.keys()])) {
+      if (node.watch === -1 && isWithin(node, this.#parts.tree.root)) underway++;
+    }
+    return Math.max(0, known - watched - underway);
+  }
+
+  /** What a scan read of a directory has been offered, or will not be. */
+  offered(node: Node): void {
+    const found = this.#found.get(node);
+    this.#found.delete(node);
+    if (found) this.#parts.ages.end(found.age);
+  }
+
+  /** What scans have found there, and not offered yet, is as old as what is being told now: nobody else will tell of it. */
+  inherit(directory: Node): void {
+    const {ages} = this.#parts;
+    if (this.#latestFound <= ages.current) return;
+    for (const [node, found] of this.#found) {
+      if (found.age <= ages.current || !isWithin(node, directory)) continue;
+      const later = found.age;
+      found.age = ages.begin();
+      ages.end(later);
+    }
+  }
+
+  /** A scan is over. */
+  ended(scan: ScanMark): void {
+    for (const [node, found] of this.#found) if (found.scan === scan) this.offered(node);
+  }
+
+  /** `scan`: of which it is a part; without it, it goes before those of scans. */
+  read(node: Node, scan: ScanMark | undefined, done: (read: DirectoryRead) => void): void {
+    const {tree, walkers, sink, ages, onWatches, onRootLost} = this.#parts;
     if (node.reading === 'new') node.reading = 'due';
+    this.#underway.set(node, (this.#underway.get(node) ?? 0) + 1);
+    const age = scan ? undefined : ages.begin();
     let begunAt = sink.now();
     let evidence = sink.evidence();
     let version = tree.version;
@@ -93,15 +142,28 @@ export class DirectoryReads {
         },
         done: found => {
           const reading = found as DirectoryReading | string;
-          const children = this.#register(node, reading, version);
-          if (grant) this.#endGrant(grant, reading);
-          if (reading === rootLost) onRootLost();
-          done({reading, children, evidence, begunAt});
+          this.#readingEnds(node);
+          const take = () => {
+            const children = this.#register(node, reading, {version, scan});
+            if (grant) this.#endGrant(grant, reading);
+            if (reading === rootLost) onRootLost();
+            done({reading, children, evidence, begunAt});
+          };
+          const since = age ?? this.#found.get(node)?.age;
+          if (since === undefined) take();
+          else ages.during(since, take);
           onWatches();
+          if (age !== undefined) ages.end(age);
         },
       },
-      {isUrgent},
+      {isUrgent: scan === undefined},
     );
+  }
+
+  #readingEnds(node: Node): void {
+    const others = this.#underway.get(node)! - 1;
+    if (others > 0) this.#underway.set(node, others);
+    else this.#underway.delete(node);
   }
 
   /** The directories that are hotter than one that is watched now, and are not, are read again with a watch. */
@@ -176,7 +238,7 @@ export class DirectoryReads {
    */
   readNew(node: Node): void {
     this.#urgent++;
-    this.read(node, true, read => {
+    this.read(node, undefined, read => {
       this.#tellNew(node, read);
       if (--this.#urgent === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     });
@@ -200,13 +262,17 @@ export class DirectoryReads {
       sink.emit({kind: 'unreadable', source, path: tree.childPath(node, name)!, evidence, error: 'EXDEV'});
     }
     this.told(node, read);
-    for (const child of children) if (child.reading === 'new') this.readNew(child);
+    for (const child of children) {
+      if (child.reading === 'new') this.readNew(child);
+      else this.inherit(child);
+    }
   }
 
   /** Reads and tells a directory again, once however often that is asked for until the reading begins. */
   relist(node: Node): void {
-    if (this.#relisting.has(node)) return;
-    this.#relisting.add(node);
+    const {current} = this.#parts.ages;
+    if ((this.#relisting.get(node) ?? Number.POSITIVE_INFINITY) <= current) return;
+    this.#relisting.set(node, current);
     this.readNew(node);
   }
 
@@ -223,7 +289,11 @@ export class DirectoryReads {
    * Takes over what a reading found: the watch, and the directories in it, which are returned. Undefined when it failed, was
    * of another directory than the node, or the node has gone: its name is then looked at again.
    */
-  #register(node: Node, reading: DirectoryReading | string, version: number): Node[] | undefined {
+  #register(
+    node: Node,
+    reading: DirectoryReading | string,
+    {version, scan}: {version: number; scan: ScanMark | undefined},
+  ): Node[] | undefined {
     const {tree, dirty, sink, storageTime} = this.#parts;
     node.stamp = 0;
     if (typeof reading === 'string') {
@@ -247,18 +317,30 @@ export class DirectoryReads {
     const children: Node[] = [];
     for (const directory of reading.directories) {
       if (directory.isOtherFileSystem && !this.#parts.crossesFileSystems) continue;
-      const child = this.#childAs(node, directory);
+      const child = this.#childAs(node, directory, scan);
       if (child) children.push(child);
     }
     return children;
   }
 
   /** The node of a directory that was found; undefined when another one was known, which is left to a look. */
-  #childAs(node: Node, directory: DirectoryReading['directories'][number]): Node | undefined {
+  #childAs(
+    node: Node,
+    directory: DirectoryReading['directories'][number],
+    scan: ScanMark | undefined,
+  ): Node | undefined {
     const {tree, dirty} = this.#parts;
     const {name, identity} = directory;
     const known = node.children?.get(name);
-    if (!known) return tree.add(node, directory);
+    if (!known) {
+      const found = tree.add(node, directory);
+      if (scan) {
+        const age = this.#parts.ages.begin();
+        this.#found.set(found, {scan, age});
+        this.#latestFound = Math.max(this.#latestFound, age);
+      }
+      return found;
+    }
     known.hotAt = Math.max(known.hotAt, directory.hotAt);
     if (known.identity === '' || identity === '' || known.identity === identity) return known;
     this.drop(known);
@@ -275,7 +357,13 @@ export class DirectoryReads {
     if (watch === -1) return;
     if (inotify.isRemoved(watch)) {
       // It was removed with another node of the same directory, after this reading had asked for it.
-      if (node.watch === -1) queueMicrotask(() => this.readNew(node));
+      if (node.watch !== -1) return;
+      const {ages} = this.#parts;
+      const age = ages.begin();
+      queueMicrotask(() => {
+        ages.during(age, () => this.readNew(node));
+        ages.end(age);
+      });
       return;
     }
     const before = node.watch;
@@ -294,4 +382,10 @@ export class DirectoryReads {
       this.drop(child);
     }
   }
+}
+
+function isWithin(node: Node, directory: Node): boolean {
+  let at: Node | undefined = node;
+  while (at && at !== directory) at = at.parent;
+  return at !== undefined;
 }

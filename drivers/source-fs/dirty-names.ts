@@ -1,4 +1,5 @@
 import type {ByteString} from '../../core/entry/byte-string.ts';
+import type {Ages} from './ages.ts';
 import type {Node} from './watch-tree.ts';
 
 type Flags = {
@@ -14,26 +15,36 @@ type State = Flags & {
   times: number;
   isMoved: boolean;
   rounds: number;
+  /** Of the oldest change that is not told yet. */
+  age: number;
 };
 
 export type Mark = Flags & {
   node: Node;
   name: ByteString;
   isMoved: boolean;
+  age: number;
   /** How often it was looked at and not told, because the name came, went or moved again meanwhile. */
   rounds: number;
 };
 
 /** Names that something happened to, to be looked at. Marks of one name are one. */
 export class DirtyNames {
+  readonly #ages: Ages;
   #marks = new Map<Node, Map<ByteString, State>>();
   /** Taken and not told yet. */
   #taken = new Map<Node, Map<ByteString, State>>();
-  #isRootMarked = false;
+  /** Age of the root's mark, and of the one that was taken and is not told yet. */
+  #root: number | undefined;
+  #takenRoot: number | undefined;
   #count = 0;
 
+  constructor(ages: Ages) {
+    this.#ages = ages;
+  }
+
   get size(): number {
-    return this.#count + Number(this.#isRootMarked);
+    return this.#count + Number(this.#root !== undefined);
   }
 
   mark(node: Node, name: ByteString, {isStructural = false, isReplaced = false}: Partial<Flags> = {}): void {
@@ -55,7 +66,7 @@ export class DirtyNames {
   }
 
   markRoot(): void {
-    this.#isRootMarked = true;
+    this.#root ??= this.#ages.begin();
   }
 
   /** A rename was told: what was told of both its names holds again. */
@@ -83,8 +94,8 @@ export class DirtyNames {
   take(): Mark[] {
     const taken: Mark[] = [];
     for (const [node, names] of this.#marks) {
-      for (const [name, {isStructural, isReplaced, isMoved, rounds}] of names) {
-        taken.push({node, name, isStructural, isReplaced, isMoved, rounds});
+      for (const [name, {isStructural, isReplaced, isMoved, rounds, age}] of names) {
+        taken.push({node, name, isStructural, isReplaced, isMoved, rounds, age});
       }
     }
     this.#taken = this.#marks;
@@ -95,13 +106,16 @@ export class DirtyNames {
 
   /** What was taken is told, or marked again. */
   told(): void {
+    for (const names of this.#taken.values()) for (const {age} of names.values()) this.#ages.end(age);
     this.#taken = new Map();
+    if (this.#takenRoot !== undefined) this.#ages.end(this.#takenRoot);
+    this.#takenRoot = undefined;
   }
 
   takeRoot(): boolean {
-    const isMarked = this.#isRootMarked;
-    this.#isRootMarked = false;
-    return isMarked;
+    this.#takenRoot = this.#root;
+    this.#root = undefined;
+    return this.#takenRoot !== undefined;
   }
 
   #stateOf(node: Node, name: ByteString): State {
@@ -112,9 +126,14 @@ export class DirtyNames {
     }
     let state = names.get(name);
     if (!state) {
-      state = {isStructural: false, isReplaced: false, isStale: false, times: 0, isMoved: false, rounds: 0};
+      const age = this.#ages.begin();
+      state = {isStructural: false, isReplaced: false, isStale: false, times: 0, isMoved: false, rounds: 0, age};
       names.set(name, state);
       this.#count++;
+    } else if (this.#ages.current < state.age) {
+      const age = this.#ages.begin();
+      this.#ages.end(state.age);
+      state.age = age;
     }
     return state;
   }

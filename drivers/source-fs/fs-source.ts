@@ -1,9 +1,11 @@
+import {randomUUID} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {SourceConfig} from '../../core/config/schema.ts';
 import type {Attributes} from '../../core/entry/entry.ts';
 import {type Path, rootPath} from '../../core/entry/path.ts';
 import type {FustorError} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
+import type {Unreached} from '../../core/protocol/sync-point.ts';
 import {
   type EventSink,
   emptyResult,
@@ -135,9 +137,17 @@ export class FsSource implements Source {
     return found;
   }
 
-  async settle(): Promise<void> {
-    await this.#whileAvailable(this.#opened.settle());
+  async settle(): Promise<Unreached | undefined> {
+    const unwatched = await this.#whileAvailable(this.#opened.settle());
     if (this.#failure) throw this.#failure;
+    const {path} = this.#config;
+    if (unwatched === undefined) return {reason: 'unavailable', message: this.#unavailable ?? `${path} is closed`};
+    if (this.#hasMissed || this.#rescans.isDue) {
+      return {reason: 'gap', message: `Changes of ${path} may have been missed; everything is being read again.`};
+    }
+    if (unwatched === 0) return undefined;
+    const message = `${unwatched} of ${this.#opened.tree.known} directories of ${path} have no watch.`;
+    return {reason: 'not_all_watched', message};
   }
 
   status(): SourceStatus {
@@ -311,13 +321,27 @@ export class FsSource implements Source {
   /** What stopped it makes another one due: at once when that is that the source was not available, else after a pause. */
   async #rescan(): Promise<void> {
     try {
-      const {signal} = this.#closing;
-      const {reason} = await this.scan({source: 'on_demand', path: rootPath, isFull: true, signal});
+      const {reason} = await this.#readAgain();
       if (reason === undefined || this.#isClosed) return;
       if (this.#unavailable === undefined) this.#rescans.plan();
       else this.#hasMissed = true;
     } catch (error) {
       this.#parts.log.error({error: String(error)}, 'a rescan failed');
+    }
+  }
+
+  /** The view is told of it as of every scan: its end makes the gap good. */
+  async #readAgain(): Promise<ScanResult> {
+    const {signal} = this.#closing;
+    const scan = {kind: 'phase', source: 'on_demand', scan: `gap-${randomUUID()}`, path: rootPath} as const;
+    let reason: string | undefined = 'the rescan failed';
+    await this.#sink.offer({...scan, phase: 'scan_begin'});
+    try {
+      const result = await this.scan({source: 'on_demand', path: rootPath, isFull: true, signal});
+      reason = result.reason;
+      return result;
+    } finally {
+      await this.#sink.offer({...scan, phase: 'scan_end', isComplete: reason === undefined, reason});
     }
   }
 

@@ -28,10 +28,11 @@ const polledPointer = getRawPointer(polled);
 
 while (Atomics.load(shared, 1) === 0) {
   functions.poll(polledPointer, 2n, -1);
-  // Taken before the queue is read to its end: what was in it when the sync was asked for comes before the answer.
-  const asked = Atomics.load(shared, 0);
   const isAsked = (polled.readInt16LE(14) & pollIn) !== 0;
   if (isAsked) functions.read(wake, counterPointer, 8n);
+  // Taken behind the wake, so that no wake is used up whose sync is not answered, and before the queue is read to its end: what
+  // was in it when the sync was asked for comes before the answer.
+  const asked = Atomics.load(shared, 0);
   drain();
   if (isAsked) parentPort!.postMessage({synced: asked} satisfies InotifyMessage);
 }

@@ -35,6 +35,8 @@ export type KernelEventsParts = {
 export class KernelEvents {
   readonly #parts: KernelEventsParts;
   #queue: QueuedEvent[] = [];
+  #pushed = 0;
+  #onHandled: {upTo: number; resolve: () => void}[] = [];
 
   constructor(parts: KernelEventsParts) {
     this.#parts = parts;
@@ -45,7 +47,16 @@ export class KernelEvents {
     return this.#queue.length;
   }
 
+  /** Resolves in the turn in which what was pushed before the call is handled. */
+  handled(): Promise<void> {
+    return new Promise(resolve => {
+      if (this.#queue.length === 0) resolve();
+      else this.#onHandled.push({upTo: this.#pushed, resolve});
+    });
+  }
+
   push(events: KernelEvent[]): void {
+    this.#pushed += events.length;
     const begun = this.#parts.walkers.lastBegun;
     for (const event of events) this.#queue.push({...event, begun});
     this.handleAll();
@@ -66,6 +77,8 @@ export class KernelEvents {
       handled++;
     }
     this.#queue.splice(0, handled);
+    const done = this.#pushed - this.#queue.length;
+    while (this.#onHandled[0] && this.#onHandled[0].upTo <= done) this.#onHandled.shift()!.resolve();
     if (dirty.size > 0 || moves.size > 0) onMarks();
   }
 

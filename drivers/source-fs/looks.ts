@@ -1,6 +1,7 @@
 import {type Attributes, kinds} from '../../core/entry/entry.ts';
 import {type Path, rootPath} from '../../core/entry/path.ts';
 import type {EventSink} from '../../core/source/source.ts';
+import type {Ages} from './ages.ts';
 import type {DirectoryReads} from './directory-reads.ts';
 import type {DirtyNames, Mark} from './dirty-names.ts';
 import type {Inotify} from './inotify.ts';
@@ -22,6 +23,7 @@ const roundsMax = 8;
 export type LooksParts = {
   tree: WatchTree;
   dirty: DirtyNames;
+  ages: Ages;
   moves: PendingMoves;
   reads: DirectoryReads;
   walkers: Walkers;
@@ -70,7 +72,7 @@ export class Looks {
   }
 
   async #lookAndTell(): Promise<void> {
-    const {tree, dirty, moves, reads, inotify, walkers, signal} = this.#parts;
+    const {tree, dirty, ages, moves, reads, inotify, walkers, signal} = this.#parts;
     const marks = dirty.take();
     const isRootMarked = dirty.takeRoot();
     const version = tree.version;
@@ -84,7 +86,7 @@ export class Looks {
     if (signal.aborted) return;
     if (!walkers.isReadingSince(Number.POSITIVE_INFINITY)) inotify.forgetRemoved(removed);
     if (typeof rootLook === 'object') this.#tellUpsert(rootPath, rootLook.attributes, true);
-    for (const mark of marks) this.#tell(mark, looks.get(mark), version);
+    for (const mark of marks) ages.during(mark.age, () => this.#tell(mark, looks.get(mark), version));
     dirty.told();
     for (const {child} of moves.age()) reads.drop(child);
   }
@@ -157,6 +159,7 @@ export class Looks {
     this.#tellUpsert(path, attributes, true);
     const directory = isSame ? child : tree.add(node, {name, identity, hotAt: timeToMs(attributes.ctime)});
     if (directory.reading === 'new') reads.readNew(directory);
+    else reads.inherit(directory);
   }
 
   #tellDelete({node, name}: Pick<Mark, 'node' | 'name'>): void {

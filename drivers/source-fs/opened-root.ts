@@ -1,6 +1,7 @@
 import type {SourceConfig} from '../../core/config/schema.ts';
 import {pathNames} from '../../core/entry/path.ts';
 import {type EventSink, emptyResult, type ScanRequest, type ScanResult} from '../../core/source/source.ts';
+import {Ages} from './ages.ts';
 import {DirectoryReads} from './directory-reads.ts';
 import {DirtyNames} from './dirty-names.ts';
 import {createExclude} from './exclude.ts';
@@ -42,8 +43,8 @@ export class OpenedRoot {
   readonly #closing = new AbortController();
   readonly #inotify: Inotify;
   readonly #walkers: Walkers;
-  readonly #dirty = new DirtyNames();
-  readonly #moves = new PendingMoves();
+  readonly #ages = new Ages();
+  readonly #dirty = new DirtyNames(this.#ages);
   readonly #reads: DirectoryReads;
   readonly #events: KernelEvents;
   readonly #looks: Looks;
@@ -55,7 +56,8 @@ export class OpenedRoot {
     const {root, device} = found;
     const tree = new WatchTree({identity: root.identity, device});
     const dirty = this.#dirty;
-    const moves = this.#moves;
+    const ages = this.#ages;
+    const moves = new PendingMoves();
     const {crossesFileSystems, maxWatches = Number.POSITIVE_INFINITY} = config;
     const exclude = createExclude(config.exclude);
 
@@ -69,6 +71,7 @@ export class OpenedRoot {
     const reads = new DirectoryReads({
       tree,
       dirty,
+      ages,
       walkers,
       inotify,
       sink,
@@ -78,7 +81,7 @@ export class OpenedRoot {
       onWatches,
       onRootLost,
     });
-    const shared = {tree, dirty, moves, reads, walkers, inotify, sink, storageTime};
+    const shared = {tree, dirty, ages, moves, reads, walkers, inotify, sink, storageTime};
     const onMarks = () => this.#looks.plan();
     this.#events = new KernelEvents({...shared, exclude, onOverflow, onUnmount, onMarks});
     const {signal} = this.#closing;
@@ -124,22 +127,26 @@ export class OpenedRoot {
     await this.#reads.idle();
   }
 
-  async settle(): Promise<void> {
-    const {signal} = this.#closing;
-    do {
-      await this.#inotify.sync();
+  /**
+   * Resolves when every change made before the call has been emitted; those that follow hold nothing up. To how many directories
+   * are without a watch then.
+   */
+  async settle(): Promise<number> {
+    await this.#inotify.sync();
+    await this.#events.handled();
+    // All renames that wait for their second half have a mark at their old name.
+    await this.#ages.past();
+    // One that is just being renamed may have no watch for the moment.
+    for (let rounds = 0; rounds < 10 && this.#reads.unwatched > 0 && this.#dirty.size > 0; rounds++) {
       await this.#looks.flush();
-    } while (!signal.aborted && !this.#isSettled);
+    }
+    return this.#reads.unwatched;
   }
 
   /** `reason` is told to the scans under way. */
   async close(reason?: string): Promise<void> {
     this.#closing.abort(reason);
     await Promise.all([this.#inotify.close(), this.#walkers.close(), this.looker.close()]);
-  }
-
-  get #isSettled(): boolean {
-    return this.#events.waiting + this.#dirty.size + this.#moves.size + this.#reads.urgent === 0;
   }
 }
 

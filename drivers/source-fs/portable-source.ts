@@ -14,6 +14,7 @@ import {packRun} from '../../core/entry/packed.ts';
 import {joinPath, type Path, rootPath, splitPath} from '../../core/entry/path.ts';
 import {systemErrorCode} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
+import type {Unreached} from '../../core/protocol/sync-point.ts';
 import {
   type EventSink,
   emptyResult,
@@ -122,10 +123,14 @@ export class PortableSource implements Source {
     return found;
   }
 
-  async settle(): Promise<void> {
+  async settle(): Promise<Unreached> {
     this.#lastEventAt = performance.now();
     while (performance.now() - this.#lastEventAt < quietMs)
       await new Promise(resolve => setTimeout(resolve, quietMs / 4));
+    return {
+      reason: 'not_supported',
+      message: 'chokidar, which watches there, does not say when it has told everything.',
+    };
   }
 
   status(): SourceStatus {

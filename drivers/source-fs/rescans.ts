@@ -8,9 +8,15 @@ export class Rescans {
   #pauseMs = pauseMs.min;
   #planned = 0;
   #isStopped = false;
+  #isRunning = false;
 
   constructor(rescan: () => Promise<void>) {
     this.#rescan = rescan;
+  }
+
+  /** What may have been missed has not been read again yet. */
+  get isDue(): boolean {
+    return this.#timer !== undefined || this.#isRunning;
   }
 
   plan(): void {
@@ -28,7 +34,9 @@ export class Rescans {
   async #run(): Promise<void> {
     const planned = this.#planned;
     this.#timer = undefined;
+    this.#isRunning = true;
     await this.#rescan();
+    this.#isRunning = false;
     if (planned === this.#planned) this.#pauseMs = pauseMs.min;
   }
 }

@@ -4,7 +4,7 @@ import type {FsEvent} from '../../core/protocol/events.ts';
 import {type EventSink, emptyResult, type ScanRequest, type ScanResult} from '../../core/source/source.ts';
 import type {Hlc} from '../../core/time/hlc.ts';
 import type {DirectoryReading} from './directory-reader.ts';
-import type {DirectoryRead, DirectoryReads} from './directory-reads.ts';
+import type {DirectoryRead, DirectoryReads, ScanMark} from './directory-reads.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone} from './mount.ts';
 import {rootLost} from './root-door.ts';
@@ -30,6 +30,7 @@ export class Scan {
   readonly #parts: ScanParts;
   readonly #request: ScanOrder;
   readonly #result: ScanResult = {...emptyResult};
+  readonly #mark: ScanMark = {};
   readonly #start: Node;
   readonly #frontier: Node[];
   readonly #waiting: Looked[] = [];
@@ -59,6 +60,7 @@ export class Scan {
       }
     } finally {
       signal.removeEventListener('abort', wake);
+      this.#parts.reads.ended(this.#mark);
     }
     return {...this.#result, isComplete: false, reason: reasonOf(signal)};
   }
@@ -83,7 +85,7 @@ export class Scan {
   }
 
   #read(node: Node): void {
-    this.#parts.reads.read(node, false, read => {
+    this.#parts.reads.read(node, this.#mark, read => {
       if (this.#isRecursive) for (const child of read.children ?? []) this.#frontier.push(child);
       this.#looked({node, bytes: bytesOf(read.reading), is: 'read', ...read});
     });
@@ -104,6 +106,7 @@ export class Scan {
   async #offer(looked: Looked): Promise<void> {
     if (looked.is === 'read') await this.#offerRead(looked.node, looked);
     else await this.#offerUnchanged(looked.node, looked.evidence);
+    this.#parts.reads.offered(looked.node);
     this.#waitingBytes -= looked.bytes;
   }
 

@@ -6,9 +6,9 @@ export const statxBirth = 0x800;
 
 /** The kernel's `struct statx` (statx(2)), 256 bytes, little-endian. */
 export class StatxBuffer {
-  readonly #bytes = Buffer.alloc(256);
-  readonly view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, 256);
-  readonly pointer = getRawPointer(this.#bytes);
+  readonly bytes = Buffer.alloc(256);
+  readonly view = new DataView(this.bytes.buffer, this.bytes.byteOffset, 256);
+  readonly pointer = getRawPointer(this.bytes);
 
   get kind(): Kind {
     return kindOfMode(this.view.getUint16(28, true));

@@ -1,5 +1,6 @@
 import {FustorError} from '../../core/errors/fustor-error.ts';
 import {type Databases, getNumber, putNumber, putText} from '../databases.ts';
+import {behindGroupOf} from '../filter-group.ts';
 
 /**
  * Brings a store from the format before its number to its number, inside the write transaction that is current. `newId` is for
@@ -12,8 +13,10 @@ const migrations: readonly Migration[] = [
   // The log of changes, which knows nothing from before it.
   {to: 2, run: db => putNumber(db, 'changesFrom', getNumber(db, 'seq') ?? 0)},
   {to: 3, run: (db, newId) => putText(db, 'storeId', newId)},
+  // Signatures of names: the directories that are there get theirs bit by bit (`collect`).
+  {to: 4, run: db => putNumber(db, 'filteredFrom', behindGroupOf(getNumber(db, 'nextDirectory') ?? 0))},
 ];
-export const currentFormat = 3;
+export const currentFormat = 4;
 
 /** Throws STORE_FORMAT for a store of a newer program. All steps happen in one transaction, or none does. */
 export function migrate(

@@ -6,6 +6,7 @@ import {join} from 'node:path';
 import {say} from './elapsed.ts';
 import {killMarked, markVariable} from './leftovers.ts';
 import type {Row} from './rows.ts';
+import {unmountBelow} from './scratch-disk.ts';
 import type {StageSettings} from './stage.ts';
 
 /** `left` are the processes that the groups left behind; they are gone now. */
@@ -42,6 +43,7 @@ export class BenchRun {
     const [code, signal] = await once(this.#child, 'close');
     const left = killMarked(this.#folder);
     if (this.#stopSignal !== undefined) say(`${this.#stopSignal}: removing ${this.#folder}`);
+    unmountBelow(this.#folder);
     rmSync(this.#folder, {recursive: true, force: true});
     if (this.#stopSignal !== undefined) return {rows: this.#rows, exitCode: 130, left: []};
     if (signal !== null) say(`The process of the groups was killed by ${signal}.`);

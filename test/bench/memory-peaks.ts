@@ -1,24 +1,15 @@
-import {readFileSync} from 'node:fs';
-
-/** Resident memory of a process without what is mapped from files, as the tree itself is; 0 when it has ended. */
-export function anonymousBytes(pid: number): number {
-  try {
-    return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
-}
+import {anonymousBytesOf} from './process-usage.ts';
 
 const everyMs = 50;
 
-/** The largest that each of some processes had, from its making to its end. */
+/** The largest memory of its own that each of some processes had. */
 export class MemoryPeaks {
   readonly #peaks = new Map<number, number>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(pids: () => number[]) {
     this.#timer = setInterval(() => {
-      for (const pid of pids()) this.#peaks.set(pid, Math.max(this.of(pid), anonymousBytes(pid)));
+      for (const pid of pids()) this.#note(pid);
     }, everyMs);
   }
 
@@ -28,5 +19,13 @@ export class MemoryPeaks {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  #note(pid: number): void {
+    try {
+      this.#peaks.set(pid, Math.max(this.of(pid), anonymousBytesOf(pid)));
+    } catch {
+      // it has ended
+    }
   }
 }

@@ -29,8 +29,10 @@ const perFile = {bytes: 1_500, inodes: 1.1};
 
 function whyNotEnoughRoom(groups: string[], {files, largeFiles}: StageSettings): string | undefined {
   const {bavail, bsize, ffree, files: inodes} = statfsSync(tmpdir());
-  const wanted = files + (groups.includes('large') ? largeFiles : 0);
-  const needed = {bytes: wanted * perFile.bytes, inodes: wanted * perFile.inodes};
+  const large = groups.includes('large') ? largeFiles : 0;
+  // As root that tree is in a file system of its own (`ScratchDisk`).
+  const inodesOutside = files + (process.getuid!() === 0 ? 0 : large);
+  const needed = {bytes: (files + large) * perFile.bytes, inodes: inodesOutside * perFile.inodes};
   // btrfs and others count no inodes.
   if (needed.bytes <= bavail * bsize && (inodes === 0 || needed.inodes <= ffree)) return undefined;
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -60,7 +60,7 @@ export class Rivals {
     if (debian.length > 1 && patchelf === undefined)
       throw new Error('no patchelf, which tells it where its libraries are');
     this.#make(target, making => {
-      run('apt-get', ['download', ...debian], making);
+      run('apt-get', ['-o', 'Acquire::Retries=0', 'download', ...debian], making);
       const packages = globSync('*.deb', {cwd: making});
       for (const file of packages) run('dpkg', ['-x', file, '.'], making);
       for (const file of packages) rmSync(join(making, file));
@@ -74,7 +74,15 @@ export class Rivals {
       writeFileSync(join(making, 'package.json'), '{}');
       // What `npm run` is run by, where it is.
       const client = process.env.npm_execpath;
-      const args = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--save-exact', `${npm}@${version}`];
+      const args = [
+        'install',
+        '--no-audit',
+        '--no-fund',
+        '--ignore-scripts',
+        '--fetch-retries=0',
+        '--save-exact',
+        `${npm}@${version}`,
+      ];
       if (client === undefined) run('npm', args, making);
       else run(process.execPath, [client, ...args], making);
       return version;

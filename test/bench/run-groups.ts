@@ -3,6 +3,7 @@ import {say} from './elapsed.ts';
 import {groups} from './groups/all.ts';
 import {killMarked, markVariable} from './leftovers.ts';
 import {markOf, type Row, Rows, valueText} from './rows.ts';
+import {unmountBelow} from './scratch-disk.ts';
 import {Stage, type StageSettings} from './stage.ts';
 
 /** Runs groups and tells the parent each row; exit code 1 when one failed, which is a row, too. */
@@ -12,6 +13,7 @@ const asked: {groups: string[]; settings: StageSettings} = JSON.parse(process.ar
 process.on('disconnect', () => {
   const folder = process.env[markVariable]!;
   killMarked(folder);
+  unmountBelow(folder);
   rmSync(folder, {recursive: true, force: true});
   process.exit(1);
 });

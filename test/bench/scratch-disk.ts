@@ -1,9 +1,7 @@
 import {spawnSync} from 'node:child_process';
-import {mkdirSync, rmSync, statfsSync, truncateSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 
-/** What a file without data takes at most, with its share of its directory. */
-const bytesAFile = 640;
 /** ext4 has no more inodes than one for each block. */
 const imageBytesAFile = 6_000;
 const imageBytesMin = 2 ** 30;
@@ -37,21 +35,20 @@ export class ScratchDisk {
     return new ScratchDisk(path, undefined);
   }
 
-  /** How many of so many files there is room for beside a tenth that stays free. */
-  static room(parent: string, files: number): number {
-    const {bavail, bsize, ffree} = statfsSync(parent);
-    const room = Math.floor(Math.min((bavail * bsize) / bytesAFile, ffree) * 0.9);
-    if (room < files)
-      console.log(`  (room for ${room.toLocaleString('en')} of ${files.toLocaleString('en')} files only)`);
-    return Math.min(room, files);
-  }
-
   dispose(): void {
     if (this.#image !== undefined && !succeeds('umount', [this.path])) {
       throw new Error(`${this.path} cannot be unmounted: something still has it open.`);
     }
     rmSync(this.path, {recursive: true});
     if (this.#image !== undefined) rmSync(this.#image);
+  }
+}
+
+/** What a process that was killed could not unmount: before its folder is removed. */
+export function unmountBelow(folder: string): void {
+  for (const line of readFileSync('/proc/self/mounts', 'utf8').split('\n')) {
+    const path = line.split(' ')[1] ?? '';
+    if (path.startsWith(`${folder}/`)) succeeds('umount', ['--lazy', path]);
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type NameRange,
   rootDirectory,
   rootName,
+  type Marks as StoreMarks,
   type Suspect,
   type SuspectPlace,
   type Tombstone,
@@ -31,7 +32,7 @@ export function openMemoryTree(storeId = 'memory'): TreeStore {
   return new MemoryTree(storeId);
 }
 
-type Marks = Pick<Totals, 'newestChange' | 'newestRealtimeAt' | 'version'>;
+type Marks = StoreMarks & Pick<Totals, 'version'>;
 type Node = Omit<DirectoryRecord, 'totals'> & {entries: Map<ByteString, Entry>; marks: Marks};
 type Row<T> = T & {directory: DirectoryNumber; name: ByteString};
 type BlindSpot = {change: BlindSpotChange; foundAt: Hlc};
@@ -104,6 +105,10 @@ class MemoryTransaction implements TreeWrite {
 
   changes(since: number): Iterable<LoggedChange> {
     return [...this.#changes.values()].filter(({seq}) => seq > since);
+  }
+
+  childDirectory(directory: DirectoryNumber, name: ByteString): DirectoryNumber {
+    return this.entry(directory, name)?.directory ?? 0;
   }
 
   entry(directory: DirectoryNumber, name: ByteString): Entry | undefined {
@@ -383,7 +388,7 @@ class MemoryTransaction implements TreeWrite {
 
   #write(directory: DirectoryNumber, entry: Entry): void {
     this.undo.set(this.#node(directory).entries, entry.name, entry);
-    const own = {newestChange: entry.ctime, newestRealtimeAt: entry.realtimeAt, version: 0};
+    const own = {...noMarks, newestChange: entry.ctime, newestRealtimeAt: entry.realtimeAt};
     const below = this.#nodes.get(entry.directory)?.marks ?? noMarks;
     this.raise(directory, entry.directory === 0 ? own : higher(own, below));
     this.#bump();
@@ -433,12 +438,13 @@ class MemoryTransaction implements TreeWrite {
   }
 }
 
-const noMarks: Marks = {newestChange: zeroTime, newestRealtimeAt: 0, version: 0};
+const noMarks: Marks = {newestChange: zeroTime, newestRealtimeAt: 0, newestFoundAt: 0, version: 0};
 
 function higher(a: Marks, b: Marks): Marks {
   return {
     newestChange: compareTimes(a.newestChange, b.newestChange) >= 0 ? a.newestChange : b.newestChange,
     newestRealtimeAt: Math.max(a.newestRealtimeAt, b.newestRealtimeAt),
+    newestFoundAt: Math.max(a.newestFoundAt, b.newestFoundAt),
     version: Math.max(a.version, b.version),
   };
 }

@@ -6,6 +6,7 @@ import {Pipe} from '../../core/pipe/pipe.ts';
 import {decodeBatch} from '../../core/protocol/codec.ts';
 import type {FsEvent} from '../../core/protocol/events.ts';
 import type {HeartbeatRequest, OrderedScan, SessionProgress, SessionRole} from '../../core/protocol/session.ts';
+import type {SyncPointRequest} from '../../core/protocol/sync-point.ts';
 import type {Sender} from '../../core/sender/sender.ts';
 import type {EventSink, ScanRequest, Source, SourceStatus} from '../../core/source/source.ts';
 import type {Clock} from '../../core/time/clock.ts';
@@ -68,7 +69,7 @@ export function sourceOf(directories: number, hold: (scan: Scanned) => Promise<v
       return {...result, directories};
     },
     look: async () => new Map(),
-    settle: async () => {},
+    settle: async () => undefined,
     status: (): SourceStatus => ({isAvailable: true, reason: undefined, watched: 0, known: 0, overflows: 0}),
     close: async () => {},
   } satisfies Source & Record<string, unknown>;
@@ -88,6 +89,9 @@ export function viewWith(
     role: 'leader' as SessionRole,
     orders: [] as OrderedScan[],
     beats: [] as HeartbeatRequest[],
+    /** Sync points that somebody wants, and what was told of them. */
+    wanted: [] as string[],
+    syncPoints: [] as NonNullable<SyncPointRequest['told']>[],
     phases: (scan: string) =>
       view.events.flatMap(event => (event.kind === 'phase' && 'scan' in event && event.scan === scan ? [event] : [])),
   };
@@ -109,6 +113,13 @@ export function viewWith(
       view.beats.push(request);
       return {...progress(), scans: view.role === 'leader' ? view.orders : []};
     },
+    syncPoint: (_, {told}, signal) =>
+      new Promise(resolve => {
+        if (told) view.syncPoints.push(told);
+        const wanted = view.wanted.shift();
+        if (wanted !== undefined) resolve({wanted});
+        else signal.addEventListener('abort', () => resolve({wanted: null}), {once: true});
+      }),
     send: async ({number, bytes}) => {
       const {events} = decodeBatch(bytes, 0);
       if (!view.stored.includes(number)) {

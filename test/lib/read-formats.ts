@@ -8,8 +8,9 @@ export type ReadEntry = {path: ByteString | undefined; fields: Record<string, un
 export type ReadAnswer = {entries: ReadEntry[]; meta: Record<string, unknown> | undefined};
 
 type Node = Record<string, unknown> & {children?: Node[]};
+type Document = {data: Node | Node[]; meta: Record<string, unknown>};
 
-/** Reads an answer as a client would who knows nothing but the format. What an earlier page has is left out. */
+/** Reads a tree, or a list of entries, as a client would who knows nothing but the format. What an earlier page has is left out. */
 export function readAnswer(format: TreeFormat, bytes: Buffer): ReadAnswer {
   switch (format) {
     case 'json':
@@ -44,7 +45,7 @@ addExtension({
 } as Parameters<typeof addExtension>[0]);
 const decoder = new Decoder({useRecords: false, mapsAsObjects: true});
 
-function readDocument({data, meta}: {data: Node; meta: Record<string, unknown>}): ReadAnswer {
+function readDocument({data, meta}: Document): ReadAnswer {
   const entries: ReadEntry[] = [];
   const add = (node: Node, path: string | undefined) => {
     if (node.continued !== true) entries.push({path: path as ByteString, fields: fieldsOf(node)});
@@ -53,7 +54,7 @@ function readDocument({data, meta}: {data: Node; meta: Record<string, unknown>})
       add(child, name === undefined || path === undefined ? undefined : `${path === '/' ? '' : path}/${name}`);
     }
   };
-  add(data, bytesOf(data, 'path'));
+  for (const node of [data].flat()) add(node, bytesOf(node, 'path'));
   return {entries, meta};
 }
 

@@ -3,7 +3,7 @@ import {type DirectoryRecord, rootDirectory, type Totals, type TreeRead} from '.
 import {addEntry, addState, addSums, newTotals} from '../../store/totals.ts';
 
 /**
- * Counts what is below every directory anew, entry by entry, and tells where the stored totals say something else. The two
+ * Counts what is below every directory anew, entry by entry, and tells where the stored totals say something else. The
  * high-water marks never go back, so they must only be at least what is there.
  */
 export function wrongTotals(txn: TreeRead): string[] {
@@ -34,8 +34,9 @@ function count(txn: TreeRead, record: Readonly<DirectoryRecord>, wrong: string[]
     if (record.totals[key] === sum[key]) continue;
     wrong.push(`${key} of directory ${record.number} is ${record.totals[key]}, counted ${sum[key]}`);
   }
-  const {newestChange, newestRealtimeAt} = record.totals;
-  if (newestChange.seconds < sum.newestChange.seconds || newestRealtimeAt < sum.newestRealtimeAt) {
+  const {newestChange, newestRealtimeAt, newestFoundAt} = record.totals;
+  const isTimeBelow = newestRealtimeAt < sum.newestRealtimeAt || newestFoundAt < sum.newestFoundAt;
+  if (newestChange.seconds < sum.newestChange.seconds || isTimeBelow) {
     wrong.push(`a high-water mark of directory ${record.number} is below what is in it`);
   }
   return sum;

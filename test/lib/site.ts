@@ -18,6 +18,7 @@ export type AgentStatus = {
   role: string;
   unavailable: string | null;
   watched: number | null;
+  known: number | null;
   gaps: number;
 };
 export type Status = {

@@ -1,4 +1,5 @@
 import {FustorError} from '../../core/errors/fustor-error.ts';
+import {syncPointRequest} from '../../core/protocol/sync-point.ts';
 import type {Sender} from '../../core/sender/sender.ts';
 import type {Prng} from '../lib/prng.ts';
 import type {SimFusion} from './sim-fusion.ts';
@@ -53,6 +54,13 @@ export class SimNetwork implements Sender {
 
   heartbeat: Sender['heartbeat'] = (session, request, signal) =>
     this.#call('heartbeat', () => this.#fusion.call(engine => engine.heartbeat(session, request, signal)), signal);
+
+  syncPoint: Sender['syncPoint'] = (session, request, signal) =>
+    this.#call(
+      'sync point',
+      () => this.#fusion.call(engine => engine.askSyncPoint(session, syncPointRequest.parse(request), signal)),
+      signal,
+    );
 
   send: Sender['send'] = (batch, signal) =>
     this.#call(

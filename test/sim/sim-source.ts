@@ -18,6 +18,8 @@ export class SimSource implements Source {
   #sink: EventSink | undefined;
   #isDeaf = false;
   #gaps = 0;
+  /** Overflows after which not everything was read again. */
+  #unread = 0;
   /** Paths that were removed or renamed through this client, in order. */
   readonly #left: Path[] = [];
 
@@ -35,6 +37,7 @@ export class SimSource implements Source {
   /** The kernel's queue overflows: what happens in the next `ms` is not heard; then a gap is told, and a rescan follows. */
   overflow(ms: number): void {
     this.#isDeaf = true;
+    this.#unread++;
     this.#time.after(ms, () => {
       this.#isDeaf = false;
       if (!this.#sink) return;
@@ -46,7 +49,10 @@ export class SimSource implements Source {
         isFull: true,
         signal: new AbortController().signal,
       } as const;
-      this.#time.after(1_000, () => void this.scan(request));
+      this.#time.after(1_000, async () => {
+        await this.scan(request);
+        this.#unread--;
+      });
     });
   }
 
@@ -94,7 +100,10 @@ export class SimSource implements Source {
     return new Map(paths.map(path => [path, this.#client.look(path)]));
   }
 
-  async settle(): Promise<void> {}
+  /** It hears and looks in one turn. */
+  async settle(): ReturnType<Source['settle']> {
+    return this.#unread > 0 ? {reason: 'gap', message: 'overflow'} : undefined;
+  }
 
   status(): SourceStatus {
     return {isAvailable: true, reason: undefined, watched: 1, known: 1, overflows: this.#gaps};

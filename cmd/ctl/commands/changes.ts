@@ -2,7 +2,7 @@ import type {Meta} from '../api.ts';
 import type {JsonObject} from '../exact-json.ts';
 import {metaNotices} from '../meta-notices.ts';
 import {JsonList} from '../output/json-list.ts';
-import {pathCell, pathLine} from '../output/path-cell.ts';
+import {pathCell, rowPath} from '../output/path-cell.ts';
 import {cell} from '../output/table.ts';
 import {pathParameters} from '../path-argument.ts';
 import type {Verb} from '../verb.ts';
@@ -27,7 +27,7 @@ export const changes: Verb<Flags> = {
 
   run: async ({client, view, argument, flags, form, isJson, io}) => {
     const shown = (row: JsonObject) =>
-      form === 'name' ? pathLine(row, io.isTerminal ? 'escaped' : 'newline') : Buffer.from(line(row));
+      form === 'name' ? rowPath(row, io.isTerminal ? 'escaped' : 'newline') : Buffer.from(line(row));
     const parameters = {...pathParameters(argument, flags.pathB64), since: flags.since};
     if (flags.follow) {
       let left = flags.limit ?? Number.POSITIVE_INFINITY;

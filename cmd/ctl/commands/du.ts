@@ -3,16 +3,17 @@ import {isObject, type JsonObject} from '../exact-json.ts';
 import {metaNotices} from '../meta-notices.ts';
 import {bar} from '../output/bar.ts';
 import {jsonDocument} from '../output/json.ts';
-import {pathCell, pathLine} from '../output/path-cell.ts';
+import {pathCell, rowPath} from '../output/path-cell.ts';
 import {bytesText} from '../output/quantity.ts';
 import {cell, table} from '../output/table.ts';
 import {pathParameters} from '../path-argument.ts';
+import {settledHelp} from '../settled-condition.ts';
 import {nameBytes} from '../tree-entries.ts';
 import type {Verb} from '../verb.ts';
 import {viewPath} from '../view-path.ts';
 import {wholeNumberFrom} from '../whole-number.ts';
 
-type Flags = {sort: string; limit?: number; bytes?: boolean; pathB64?: string};
+type Flags = {sort: string; limit?: number; bytes?: boolean; settled?: string; pathB64?: string; sync?: boolean};
 
 const barWidth = 20;
 
@@ -28,6 +29,8 @@ export const du: Verb<Flags> = {
       )
       .option('--limit <n>', 'at most so many children (1000)', wholeNumberFrom(1))
       .option('--bytes', 'sizes as numbers of bytes')
+      .option('--sync', "wait until every change made through the leader's mount is in the answer")
+      .option('--settled <duration>', settledHelp)
       .option('--path-b64 <bytes>', 'the path as base64url of its bytes, for one that is not UTF-8'),
 
   printsNames: true,
@@ -38,6 +41,8 @@ export const du: Verb<Flags> = {
       children: true,
       sort: flags.sort,
       limit: flags.limit,
+      sync: flags.sync,
+      settled: flags.settled,
     });
     if (isJson) {
       await io.write(jsonDocument(answer));
@@ -47,7 +52,7 @@ export const du: Verb<Flags> = {
     const children = Array.isArray(data.children) ? data.children.filter(isObject) : [];
     if (form === 'name') {
       const end = io.isTerminal ? 'escaped' : 'newline';
-      await io.write(Buffer.concat(children.map(child => pathLine(below(data, child), end))));
+      await io.write(Buffer.concat(children.map(child => rowPath(below(data, child), end))));
       return 0;
     }
     const total = flags.sort === 'files' ? data.files : data.bytes;

@@ -3,7 +3,7 @@ import type {Meta} from '../api.ts';
 import type {Parameters} from '../client.ts';
 import {metaNotices} from '../meta-notices.ts';
 import {JsonList} from '../output/json-list.ts';
-import {pathLine} from '../output/path-cell.ts';
+import {rowPath} from '../output/path-cell.ts';
 import {pathParameters} from '../path-argument.ts';
 import type {Verb, VerbCall} from '../verb.ts';
 import {viewPath} from '../view-path.ts';
@@ -20,6 +20,7 @@ type Flags = {
   older?: string;
   print0?: boolean;
   limit?: number;
+  sync?: boolean;
   cursor?: string;
   pathB64?: string;
 };
@@ -41,6 +42,7 @@ export const find: Verb<Flags> = {
       .option('-0, --print0', 'each path ended by a NUL, for "xargs -0"')
       .option('--limit <n>', 'at most so many; a notice says how to go on', wholeNumberFrom(1))
       .option('--cursor <cursor>', 'go on where an earlier call with --limit ended')
+      .option('--sync', "wait until every change made through the leader's mount is in the answer")
       .option('--path-b64 <bytes>', 'the path as base64url of its bytes, for one that is not UTF-8'),
 
   printsNames: true,
@@ -51,7 +53,7 @@ export const find: Verb<Flags> = {
     const form = flags.print0 ? 'nul' : io.isTerminal ? 'escaped' : 'newline';
     let last: Meta = {};
     for await (const {rows, meta} of client.rowPages(viewPath(view, 'fs/search'), parameters(call), flags.limit)) {
-      await io.write(isJson ? json.page(rows, meta) : Buffer.concat(rows.map(row => pathLine(row, form))));
+      await io.write(isJson ? json.page(rows, meta) : Buffer.concat(rows.map(row => rowPath(row, form))));
       last = meta;
     }
     if (isJson) await io.write(json.end());
@@ -73,6 +75,7 @@ function parameters({argument, flags}: VerbCall<Flags>): Parameters {
     modified_after: flags.newer,
     modified_before: flags.older,
     cursor: flags.cursor,
+    sync: flags.sync,
   };
 }
 

@@ -4,6 +4,7 @@ import {metaNotices} from '../meta-notices.ts';
 import {JsonTree} from '../output/json-tree.ts';
 import {pathLines, treeHeading, treeLines} from '../output/tree-lines.ts';
 import {pathParameters} from '../path-argument.ts';
+import {settledHelp} from '../settled-condition.ts';
 import type {Verb, VerbCall} from '../verb.ts';
 import {viewPath} from '../view-path.ts';
 import {wholeNumberFrom} from '../whole-number.ts';
@@ -15,7 +16,9 @@ type Flags = {
   print0?: boolean;
   limit?: number;
   cursor?: string;
+  settled?: string;
   pathB64?: string;
+  sync?: boolean;
 };
 
 /** Prints page by page, so its memory does not grow with the tree. */
@@ -27,10 +30,12 @@ export const tree: Verb<Flags> = {
       .argument('[path]', 'path in the view; without one its root')
       .option('-R, --recursive', 'everything below, not only what is in the directory')
       .option('--depth <n>', 'go at most so many levels down (implies -R)', wholeNumberFrom(0))
-      .option('--only-path', 'paths alone; not escaped when the output is not a terminal')
+      .option('--only-path', 'paths alone; in a pipe as they are, but with a newline in it as sha256sum writes it')
       .option('-0, --print0', 'paths alone, each ended by a NUL, for "xargs -0"')
       .option('--limit <n>', 'at most so many entries; a notice says how to go on', wholeNumberFrom(1))
       .option('--cursor <cursor>', 'go on where an earlier call with --limit ended')
+      .option('--sync', "wait until every change made through the leader's mount is in the answer")
+      .option('--settled <duration>', settledHelp)
       .option('--path-b64 <bytes>', 'the path as base64url of its bytes, for one that is not UTF-8'),
 
   printsNames: true,
@@ -58,6 +63,8 @@ function parameters({argument, flags, form}: VerbCall<Flags>): Parameters {
     max_depth: flags.depth,
     only_path: isPathsOnly({flags, form}) || undefined,
     cursor: flags.cursor,
+    sync: flags.sync,
+    settled: flags.settled,
   };
 }
 

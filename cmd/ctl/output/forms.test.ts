@@ -38,10 +38,10 @@ describe('forms', () => {
   });
 
   test('names are paths where there is one, as bytes for programs', async () => {
-    expect((await runAt(fusion.url, blindSpots, ['-o', 'name'])).bytes.toString('latin1')).toBe('/a\nb\n/\xff\n');
+    expect((await runAt(fusion.url, blindSpots, ['-o', 'name'])).bytes.toString('latin1')).toBe('\\/a\\nb\n/\xff\n');
     expect((await runAt(fusion.url, blindSpots, ['-o', 'name'], {isTerminal: true})).out).toBe('/a\\nb\n/\\377\n');
     expect((await runAt(fusion.url, tree, ['/data', '-o', 'name'])).out).toBe(
-      '/data\n/data/a\nb\n/data/sub\n/data/sub/one\n',
+      '/data\n\\/data/a\\nb\n/data/sub\n/data/sub/one\n',
     );
     expect((await runAt(fusion.url, stat, ['/a', '-o', 'name'], {env: {FUSTOR_VIEW: ''}})).out).toBe('/a\n');
     expect((await runAt(fusion.url, tree, ['/conflict', '-o', 'name'])).err).toContain('Another change came first.');

@@ -1,5 +1,5 @@
 import {isObject, type Json, type JsonObject} from '../exact-json.ts';
-import {pathCell} from './path-cell.ts';
+import {rowPath} from './path-cell.ts';
 
 /** The name of a row of an answer, as the verbs take it. */
 export type NameOf = (row: JsonObject) => string;
@@ -12,16 +12,16 @@ export function nameLines(document: Json, {nameOf, isTerminal}: {nameOf: NameOf 
   // A line of what never ends is a row itself.
   const data = isObject(document) && document.data !== undefined ? document.data : document;
   const rows = (Array.isArray(data) ? data : [data]).filter(isObject);
-  const names = rows.map(row => (nameOf ? Buffer.from(nameOf(row)) : nameBytes(row, isTerminal)));
-  return Buffer.concat(names.flatMap(name => (name.length === 0 ? [] : [name, newline])));
+  return Buffer.concat(rows.map(row => (nameOf ? lineOf(nameOf(row)) : ownLine(row, isTerminal))));
 }
 
-const newline = Buffer.from('\n');
+function ownLine(row: JsonObject, isTerminal: boolean): Buffer {
+  if (typeof row.path !== 'string') return lineOf(ownName(row));
+  return rowPath(row, isTerminal ? 'escaped' : 'newline');
+}
 
-function nameBytes(row: JsonObject, isTerminal: boolean): Buffer {
-  if (typeof row.path !== 'string') return Buffer.from(ownName(row));
-  if (isTerminal) return Buffer.from(pathCell(row));
-  return typeof row.path_b64 === 'string' ? Buffer.from(row.path_b64, 'base64url') : Buffer.from(row.path);
+function lineOf(name: string): Buffer {
+  return Buffer.from(name === '' ? '' : `${name}\n`);
 }
 
 /** `-` for what has no name. */

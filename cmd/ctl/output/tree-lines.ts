@@ -1,6 +1,7 @@
 import type {TreeNode} from '../api.ts';
 import {type TreeEntry, treeEntries} from '../tree-entries.ts';
 import {escapeName} from './escape.ts';
+import {endedPath, type PathForm} from './path-cell.ts';
 import {formatTime} from './time.ts';
 
 /** A line for each entry. The columns have fixed widths, so that a line can go out before the next is known. */
@@ -10,11 +11,9 @@ export function treeLines(page: TreeNode): string {
   return Array.from(treeEntries(page), entry => `${treeLine(entry)}\n`).join('');
 }
 
-/** Paths alone: escaped for eyes; raw for programs, which read bytes and want them to end in a newline or a NUL. */
-export function pathLines(page: TreeNode, form: 'escaped' | 'newline' | 'nul'): Buffer {
-  const end = Buffer.from(form === 'nul' ? '\0' : '\n');
-  const paths = Array.from(treeEntries(page), ({path}) => (form === 'escaped' ? Buffer.from(escapeName(path)) : path));
-  return Buffer.concat(paths.flatMap(path => [path, end]));
+/** Paths alone: escaped for eyes; for programs a `pathLine` each, or their bytes ended by a NUL. */
+export function pathLines(page: TreeNode, form: PathForm): Buffer {
+  return Buffer.concat(Array.from(treeEntries(page), ({path}) => endedPath(path, form)));
 }
 
 function treeLine({path, node}: TreeEntry): string {

@@ -5,8 +5,9 @@ import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
 import {batchNumberHeader, sentAtHeader} from '../../../core/protocol/batch.ts';
 import {heartbeatRequest, openSessionRequest} from '../../../core/protocol/session.ts';
+import {syncPointRequest} from '../../../core/protocol/sync-point.ts';
 import {jobAnswer} from '../../../core/query/job-answer.ts';
-import {keyHeader, scanRequest} from '../engine-protocol.ts';
+import {keyHeader, scanRequest, syncPointBody} from '../engine-protocol.ts';
 import type {Engine} from './engine.ts';
 
 type Answer = {status: number; body: unknown};
@@ -58,6 +59,18 @@ export function createEngineServer(
       },
     },
     {
+      method: 'POST',
+      pattern: /^\/sessions\/([^/]+)\/sync-points$/,
+      handle: async (_, id, body, signal) =>
+        ok(await engine.askSyncPoint(id, parseJson(syncPointRequest, body), signal)),
+    },
+    {
+      method: 'POST',
+      pattern: /^\/sync-points$/,
+      handle: async (_request, _id, body, signal) =>
+        ok(await engine.reachSyncPoint(parseJson(syncPointBody, body).timeout_ms, signal)),
+    },
+    {
       method: 'DELETE',
       pattern: /^\/sessions\/([^/]+)$/,
       handle: async (_, id) => {
@@ -75,6 +88,7 @@ export function createEngineServer(
         return {status: isNew ? 202 : 200, body: {data: jobAnswer(job)}};
       },
     },
+    {method: 'POST', pattern: /^\/hear-all$/, handle: async () => ok({now: engine.hearAll()})},
     {
       method: 'GET',
       pattern: /^\/health$/,

@@ -12,12 +12,14 @@ import {
   type OpenSessionRequest,
   type SessionProgress,
 } from '../../../core/protocol/session.ts';
+import type {SyncPointAnswer, SyncPointRequest} from '../../../core/protocol/sync-point.ts';
 import {
   type Arrival,
   forgetStorageClock,
   heartbeat,
   type Ingestion,
   ingest,
+  noteRun,
   progressOf,
   readClock,
   skipBatch,
@@ -36,7 +38,7 @@ import {
   readViewState,
 } from '../../../core/session/session.ts';
 import type {Clock} from '../../../core/time/clock.ts';
-import {hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
+import {type Hlc, hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
 import {type EngineRun, onlyRun, type Place, type TreeSettings} from '../../../core/tree/context.ts';
 import {reviewSuspects} from '../../../core/tree/suspects.ts';
 import {take} from '../../../core/tree/take.ts';
@@ -49,6 +51,7 @@ import {BatchOrder} from './batch-order.ts';
 import type {DeathMarks} from './death-marks.ts';
 import type {EngineMetrics} from './engine-metrics.ts';
 import {StoreTrouble} from './store-trouble.ts';
+import {type SyncPointResult, SyncPoints} from './sync-points.ts';
 import {Turnstile} from './turnstile.ts';
 
 export type EngineSettings = TreeSettings & {view: string; sessionTimeoutMs: number};
@@ -78,6 +81,8 @@ const lookAtMax = 1_000;
 const reviewedAtOnce = 1_000;
 const collectedAtOnce = 512;
 const tombstonesIntervalMs = 1_000;
+/** Pipes are not asked more often how far they are. */
+const hearAllIntervalMs = 1_000;
 const tombstonesAtOnce = 2_000;
 /** As often in a row the engine may die of a batch. */
 const deathsMax = 3;
@@ -93,6 +98,9 @@ export class Engine {
   readonly #trouble: StoreTrouble;
   /** Raised when there may be something to tell to a pipe. */
   readonly #news = new Signal();
+  readonly #syncPoints: SyncPoints;
+  /** How often all pipes were asked how far they are, and when the last time, on the monotonic clock. */
+  readonly #hearing = {count: 0, at: Number.NEGATIVE_INFINITY};
   #hasOrphans = true;
   /** What the view's clock has more than the monotonic one. */
   #viewOffsetMs = 0;
@@ -107,6 +115,13 @@ export class Engine {
     this.#parts = parts;
     this.#order = new BatchOrder(parts.clock);
     this.#trouble = new StoreTrouble(parts);
+    const {store, clock, randomId} = parts;
+    this.#syncPoints = new SyncPoints({
+      clock,
+      randomId,
+      leader: () => store.read(readSessions).find(({role}) => role === 'leader'),
+      seq: () => store.read(txn => txn.seq()),
+    });
   }
 
   readonly #write: TreeStore['write'] = async body => {
@@ -132,6 +147,7 @@ export class Engine {
       const before = readClock(txn);
       if (hlcAt(wallMs) < before) forgetStorageClock(txn);
       this.#run = {since: tick(txn, this.#arrival().viewMs), before};
+      noteRun(txn, this.#run);
       return graceAll(txn, wallMs);
     });
     for (const {id} of sessions) this.#heardAt.set(id, clock.monotonic());
@@ -143,11 +159,12 @@ export class Engine {
     const timeoutMs = this.#settings.sessionTimeoutMs;
     const answer = await this.#write(txn => {
       const id = `${this.#settings.view}.${randomId()}`;
-      const {session, isResumed} = openSession(txn, request, {id, key, nowMs: wallMs, timeoutMs});
+      const now = tick(txn, viewMs);
+      const {session, isResumed} = openSession(txn, request, {id, key, nowMs: wallMs, now, timeoutMs});
       return {
         session_id: session.id,
         role: session.role,
-        hlc: tick(txn, viewMs),
+        hlc: now,
         last_batch: session.lastBatch,
         is_resumed: isResumed,
         has_snapshot: readViewState(txn).snapshotCompletedAt !== 0,
@@ -169,6 +186,7 @@ export class Engine {
   async heartbeat(id: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
     const {store, clock} = this.#parts;
     const {queued, wants_suspects} = request;
+    this.#syncPoints.heard(id);
     this.#heardAt.set(id, clock.monotonic()); // also when that cannot be stored: a full disk ends no session
     const {told: first, timeoutMs} = await this.#write(txn => {
       const {session} = heartbeat(txn, {session: id, queued, ...this.#arrival()});
@@ -176,13 +194,29 @@ export class Engine {
     });
     const waitMs = Math.min(request.wait_ms, heldMsMax, timeoutMs / 2);
     if (waitMs === 0 || isNews(first, request)) return first;
-    const hasNews = () => store.read(txn => isNews(tell(txn, id, wants_suspects), request));
+    const {count} = this.#hearing;
+    const hasNews = () =>
+      this.#hearing.count !== count || store.read(txn => isNews(tell(txn, id, wants_suspects), request));
     await this.#untilNews(hasNews, waitMs, signal);
     // The clock is evidence for what the pipe looks at next: it is told as it is now.
     return this.#write(txn => {
       tick(txn, this.#arrival().viewMs);
       return tell(txn, id, wants_suspects);
     });
+  }
+
+  /**
+   * Somebody asks how quiet it is: heartbeats are answered, and their successors tell whether anything waits. Returns the
+   * view's clock: what is heard at that moment or later counts.
+   */
+  hearAll(): Hlc {
+    const {store, clock} = this.#parts;
+    if (clock.monotonic() - this.#hearing.at >= hearAllIntervalMs) {
+      this.#hearing.at = clock.monotonic();
+      this.#hearing.count++;
+      this.#news.raise();
+    }
+    return Math.max(store.read(readClock), hlcAt(this.#arrival().viewMs));
   }
 
   /** A job for a scan that somebody asks for, told to the leader at once. Throws TOO_MANY_JOBS. */
@@ -195,6 +229,18 @@ export class Engine {
       this.#news.raise();
     }
     return requested;
+  }
+
+  /** Resolves when the view has every change made through the leader's mount before the call, or to why that is not known. */
+  reachSyncPoint(timeoutMs: number, signal: AbortSignal): Promise<SyncPointResult> {
+    return this.#syncPoints.reach(timeoutMs, signal);
+  }
+
+  /** Keeps the answer back as that of a heartbeat. Throws SESSION_UNKNOWN. */
+  async askSyncPoint(id: string, request: SyncPointRequest, signal: AbortSignal): Promise<SyncPointAnswer> {
+    this.#parts.store.read(txn => getSession(txn, id));
+    const waitMs = Math.min(request.wait_ms ?? 0, heldMsMax);
+    return {wanted: await this.#syncPoints.ask(id, {...request, wait_ms: waitMs}, signal)};
   }
 
   /** Resolves when the batch's effects are stored; a batch that was stored before is confirmed again. */
@@ -275,6 +321,7 @@ export class Engine {
     const isSilent = ({id, timeoutMs}: StoredSession) => clock.monotonic() - heardAt(id) > timeoutMs;
     const sessions = store.read(readSessions);
     for (const id of this.#heardAt.keys()) if (!sessions.some(session => session.id === id)) this.#heardAt.delete(id);
+    this.#syncPoints.retain(id => sessions.some(session => session.id === id));
     if (!sessions.some(isSilent)) return;
     const {viewMs, wallMs} = this.#arrival();
     const silent = await this.#write(txn => {

@@ -186,17 +186,7 @@ test('the document of the API names every route and every parameter of fs/tree',
   );
   const parameters = body.paths['/api/v1/fs/tree'].get.parameters.map(({name}: {name: string}) => name);
   expect(parameters).toEqual([
-    ...[
-      'path',
-      'path_b64',
-      'recursive',
-      'max_depth',
-      'format',
-      'fields',
-      'only_path',
-      'limit',
-      'cursor',
-      'on_demand_scan',
-    ],
+    ...['path', 'path_b64', 'sync', 'sync_timeout', 'settled', 'require', 'recursive', 'max_depth', 'format', 'fields'],
+    ...['only_path', 'limit', 'cursor', 'on_demand_scan'],
   ]);
 });

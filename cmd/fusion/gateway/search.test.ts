@@ -1,9 +1,11 @@
 import {afterEach, beforeEach, expect, test} from 'vitest';
 import {type ByteString, fromText} from '../../../core/entry/byte-string.ts';
 import {type Kind, kinds, newEntryFrom} from '../../../core/entry/entry.ts';
+import {treeFormatNames} from '../../../core/query/tree-format.ts';
 import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
 import {openTreeStore} from '../../../store/tree-store.ts';
-import {askApp, gatewayApp} from '../../../test/lib/gateway-app.ts';
+import {askApp, gatewayApp, readerHeaders} from '../../../test/lib/gateway-app.ts';
+import {readAnswer} from '../../../test/lib/read-formats.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
 import type {GatewayApp} from './app.ts';
 
@@ -131,6 +133,19 @@ test('lines, and a path that is not known', async () => {
   expect(row).toMatchObject({path: '/data/Deep', content_type: 'directory', modified_time: 1_700_000_003.5});
   expect(last.meta).toMatchObject({view: 'research', next_cursor: null});
   expect((await ask('path=/nowhere')).status).toBe(404);
+});
+
+test.each(treeFormatNames)('as %s it has the same entries', async format => {
+  const query = 'pattern=*&kind=file,symlink&limit=3';
+  const wanted = readAnswer('ndjson', Buffer.from((await ask(`${query}&format=ndjson&fields=path,size`)).text));
+  const isPaths = format.startsWith('paths');
+  const url = `/api/v1/fs/search?${query}&format=${format}${isPaths ? '' : '&fields=path,size'}`;
+  const response = await app.request(url, {headers: readerHeaders});
+  const {entries, meta} = readAnswer(format, Buffer.from(await response.arrayBuffer()));
+  expect(entries.map(({fields}) => fields.path)).toEqual(wanted.entries.map(({path}) => path));
+  if (!isPaths) expect(entries).toEqual(wanted.entries);
+  const cursor = meta ? meta.next_cursor : response.headers.get('fustor-next-cursor');
+  expect(cursor).toBe(wanted.meta!.next_cursor);
 });
 
 test.each(['kind=folder', 'modified_after=yesterday', 'size_min=1k', 'cursor=!', 'path=/data&cursor=L2E', 'limit=0'])(

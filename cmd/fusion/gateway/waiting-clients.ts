@@ -1,8 +1,8 @@
 /** Most that one client gets at once, and least that is worth a write. */
-const chunkBytesMax = 64 * 1024;
+const chunkBytesMax = 128 * 1024;
 const chunkBytesMin = 4 * 1024;
-/** What a few hundred clients may have in memory before the chunks get smaller. */
-const budgetBytes = 32 * 2 ** 20;
+/** What two hundred clients may have in memory before the chunks get smaller. */
+const budgetBytes = 24 * 2 ** 20;
 
 /** A client may take its time; who has taken nothing for this long is the first to go where there is no room. */
 const stalledMs = 1_000;
@@ -12,7 +12,7 @@ type Answer = {destroy(): unknown};
 /**
  * The answers of a gateway that wait for their clients to take what they were given.
  *
- * An answer has one chunk in memory and no more, and a chunk is the smaller the more of them wait: 64 KiB beside some
+ * An answer has one chunk in memory and no more, and a chunk is the smaller the more of them wait: 128 KiB beside some
  * hundred, 4 KiB beside many thousand. So any number of slow clients costs about 150 MiB at most, besides their connections.
  */
 export class WaitingClients {

@@ -12,6 +12,7 @@ import {getRequest} from '../query/connection.ts';
 import {Downloads} from '../query/downloads.ts';
 import {endlessScans} from '../query/endless-scans.ts';
 import type {Stage} from '../stage.ts';
+import {wholeTree} from './whole-tree.ts';
 
 const rounds = 3;
 const roundMs = 2_000;
@@ -25,6 +26,7 @@ const small = getRequest(smallPath, key);
 
 /** What answers cost, alone and beside everything else. */
 export async function queryGroup(stage: Stage): Promise<void> {
+  await wholeTree(stage);
   const site = await stage.site();
   const folder = join(stage.tree().root, 'asked');
   mkdirSync(folder);

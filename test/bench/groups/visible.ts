@@ -13,6 +13,7 @@ import type {Stage} from '../stage.ts';
 import type {Waits} from '../visible/ask-for-files.ts';
 import {Asker, isFinished, isGone, isThere} from '../visible/asker.ts';
 import type {Told} from '../visible/many-watchers.ts';
+import {syncReadRows} from './sync-read.ts';
 
 const programs = join(import.meta.dirname, '../visible');
 
@@ -21,6 +22,7 @@ export async function visibleGroup(stage: Stage): Promise<void> {
   await filesFigures(stage);
   await renameFigures(stage);
   await watchersFigures(stage);
+  await syncReadRows(stage);
 }
 
 /** 1,000 files a second are written and closed, and one in fifty is waited for: by asking, and by being told. */

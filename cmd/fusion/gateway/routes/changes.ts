@@ -19,12 +19,14 @@ import {
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
 import {sendPage} from '../send-page.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {errorBody, json, meta} from './schemas.ts';
 import {viewRoute} from './view-route.ts';
 
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
   since: z
     .string()
     .optional()
@@ -79,9 +81,12 @@ export function changesRoutes(app: GatewayApp, {views, clock, ...sending}: Gatew
     const asked = parseParameters(readParameters(queryOf(context), names), parameters);
     const path = requestedPath(asked);
     const place = placeOf(view, asked.cursor ?? asked.since);
+    const sync = await syncPoint(context, view, asked);
     const page = new ChangePage({path, place, limit: asked.limit ?? limitDefault});
-    const metaNow = () =>
-      view.reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, path)));
+    const metaNow = () => ({
+      ...view.reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, path))),
+      ...sync,
+    });
     try {
       await sending.turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
     } catch (error) {

@@ -28,6 +28,12 @@ export function pipeRoutes(app: GatewayApp, {views, leaving, bodies}: GatewayPar
       handOnHeld(context, view, {path: `${path}/heartbeat`, body}, leaving),
     );
   });
+  app.post('/api/v1/pipe/sessions/:id/sync-points', context => {
+    const {view, path} = ofSession(context);
+    return bodies.with(context, bodyBytesMax, body =>
+      handOnHeld(context, view, {path: `${path}/sync-points`, body}, leaving),
+    );
+  });
   app.post('/api/v1/pipe/sessions/:id/events', context => {
     const {view, path} = ofSession(context);
     return bodies.with(context, bodyBytesMax, body => handOn(context, view, {path: `${path}/events`, body}));
@@ -42,6 +48,11 @@ export function pipeRoutes(app: GatewayApp, {views, leaving, bodies}: GatewayPar
       method: 'post',
       path: '/api/v1/pipe/sessions/{id}/heartbeat',
       summary: 'Keeps a session alive; held until there is something to tell.',
+    },
+    {
+      method: 'post',
+      path: '/api/v1/pipe/sessions/{id}/sync-points',
+      summary: 'What became of a sync point, and the question for the next; held until one is wanted.',
     },
     {method: 'post', path: '/api/v1/pipe/sessions/{id}/events', summary: 'A batch of events, as CBOR.'},
     {method: 'delete', path: '/api/v1/pipe/sessions/{id}', summary: 'Ends a session.'},

@@ -1,7 +1,29 @@
 import {z} from '@hono/zod-openapi';
+import {unreached} from '../../../../core/protocol/sync-point.ts';
+import {settledCauses} from '../../../../core/query/settled.ts';
 import {jobStates} from '../../../../core/view/jobs.ts';
 import {syncs} from '../../../../core/view/view-status.ts';
 import {json} from '../../../http/api.ts';
+
+const settled = z
+  .object({
+    is_settled: z.boolean().describe('Nothing was written there for that long, and nothing is half-written.'),
+    for_s: z.number(),
+    quiet_since: z.string().nullable().describe('When the last write there was seen.'),
+    as_of: z.string().nullable().describe('Up to when that is known, of what the hosts of all agents write.'),
+    asked_at: z
+      .string()
+      .nullable()
+      .describe('When it was asked: a later `as_of` speaks of a moment after that. Null while the engine is away.'),
+    looked_at: z
+      .string()
+      .nullable()
+      .describe('When the last scan that read all of it began: what hosts without an agent wrote later is not known.'),
+    cause: z.enum(settledCauses).optional().describe('Why not, in one word.'),
+    reason: z.string().optional().describe('And for people.'),
+    retry_after_s: z.number().optional().describe('It cannot be so earlier than in that time.'),
+  })
+  .openapi('Settled');
 
 /** Shapes of answers, for `/openapi.json`. */
 export const meta = z
@@ -22,18 +44,26 @@ export const meta = z
     blind_spot: z.number().int(),
     suspect: z.number().int(),
     next_cursor: z.string().nullable().optional(),
+    settled: settled.optional(),
     job: z
       .object({id: z.string(), state: z.enum(jobStates)})
       .nullable()
       .optional()
       .describe('With on_demand_scan: the scan of this path; null when it could not be asked for.'),
+    sync_point: z
+      .union([
+        z.object({is_reached: z.literal(true), seq: z.number().int().describe('Not later than that of the answer.')}),
+        unreached.extend({is_reached: z.literal(false)}),
+      ])
+      .optional()
+      .describe("With sync: whether every change made through the leader's mount before the request is in the answer."),
     job_error: z.string().optional().describe('Why it could not.'),
   })
   .openapi('Meta');
 
 export const node = z
   .object({
-    name: z.string(),
+    name: z.string().optional().describe('Where `fields` or the format have it.'),
     name_b64: z.string().optional().describe('The bytes of a name that is not valid UTF-8, in base64url.'),
     path: z.string().optional().describe('At the root of an answer, and with `fields`.'),
     path_b64: z.string().optional(),
@@ -50,16 +80,19 @@ export const node = z
 
 const bytes = z.string().openapi({format: 'binary'});
 
-export const treeAnswer = {
-  description: 'The tree.',
-  content: {
-    'application/json': {schema: z.object({data: node, meta})},
-    'application/x-ndjson': {schema: bytes},
-    'text/plain': {schema: bytes},
-    'application/octet-stream': {schema: bytes},
-    'application/cbor': {schema: bytes},
-  },
-};
+/** An answer that is made of entries; what its other formats have follows from the JSON. */
+export function inFormats(schema: z.ZodType, description: string) {
+  return {
+    description,
+    content: {
+      'application/json': {schema},
+      'application/x-ndjson': {schema: bytes},
+      'text/plain': {schema: bytes},
+      'application/octet-stream': {schema: bytes},
+      'application/cbor': {schema: bytes},
+    },
+  };
+}
 
 const scanProgress = z.object({
   directories: z.number().int(),
@@ -112,4 +145,9 @@ export const errorAnswers = {
   401: json(errorBody, 'No key, or an unknown one.'),
   403: json(errorBody, 'The key may not do this.'),
   404: json(errorBody, 'No such view or path; `meta.complete` tells "does not exist" from "not seen yet".'),
+};
+
+/** Of requests that may demand something. */
+export const unmetAnswer = {
+  412: json(errorBody, 'What the request demands with `require` is not so now; `meta` tells what is.'),
 };

@@ -6,8 +6,10 @@ import {firstTold, treeTag} from '../../../../core/query/answer-tag.ts';
 import {GlobMistake} from '../../../../core/query/glob.ts';
 import {readMeta} from '../../../../core/query/meta.ts';
 import {type NameMatch, nameMatch} from '../../../../core/query/name-match.ts';
+import {fieldsDefault} from '../../../../core/query/node-field.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {decodeSearchStart, SearchPage} from '../../../../core/query/search-page.ts';
+import {treeFormats} from '../../../../core/query/tree-format.ts';
 import {
   booleanParameter,
   integerParameter,
@@ -19,9 +21,11 @@ import {
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
 import {askedOf, isKept, notModified} from '../not-modified.ts';
-import {sendPage} from '../send-page.ts';
+import {sendChunks} from '../send-chunks.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
-import {json, meta, node, notModifiedAnswer} from './schemas.ts';
+import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
+import {inFormats, meta, node, notModifiedAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 import {viewRoute} from './view-route.ts';
 
@@ -38,6 +42,7 @@ const timeParameter = z
 
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
   pattern: z
     .string()
     .optional()
@@ -55,15 +60,13 @@ const parameters = z.object({
     .optional()
     .describe('Entries in one answer, at most about 256 KiB of them; `next_cursor` goes on. Default: 1000.'),
   cursor: z.string().optional().describe('`next_cursor` of the answer before.'),
-  format: z
-    .enum(['json', 'ndjson'], {error: 'json or ndjson'})
-    .optional()
-    .describe('ndjson: one entry a line, and a last line {"meta": …}.'),
+  format: formatParameters.format,
+  fields: formatParameters.fields,
 });
 const names = Object.keys(parameters.shape);
 const limitDefault = 1_000;
 const depth = Number.POSITIVE_INFINITY;
-const found = node.omit({name: true, name_b64: true, children: true, continued: true}).extend({path: z.string()});
+const found = node.omit({children: true, continued: true});
 
 /** `GET …/fs/search`: entries below a path by name, kind, size and time. */
 export function searchRoutes(app: GatewayApp, {views, clock, ...sending}: GatewayParts): void {
@@ -84,6 +87,7 @@ export function searchRoutes(app: GatewayApp, {views, clock, ...sending}: Gatewa
       modifiedBefore: asked.modified_before,
     };
     const match = matchOf(asked.pattern ?? '', asked.ignore_case ?? false);
+    const sync = await syncPoint(context, view, asked);
     const now = () => ({view: view.name, nowMs: clock.now()});
     const begun = view.reader.read(txn => {
       const found = resolve(txn, path);
@@ -91,21 +95,30 @@ export function searchRoutes(app: GatewayApp, {views, clock, ...sending}: Gatewa
       const etag = treeTag(txn, {asked: askedOf(context, view), meta: known}, {found, depth});
       return {isKnown: found.entry !== undefined, first: firstTold(known, depth), etag};
     });
-    if (!begun.isKnown) return pathNotFound(view, path, clock);
-    const {etag} = begun;
-    if (isKept(context, etag)) return notModified(etag);
-    const page = new SearchPage({path, limit: asked.limit ?? limitDefault, match, filter}, start);
+    if (!begun.isKnown) return pathNotFound(view, path, clock, sync);
+    const etag = asked.sync ? undefined : begun.etag;
+    if (etag !== undefined && isKept(context, etag)) return notModified(etag);
+    const {format, fields = fieldsDefault.flat} = requestedFormat(asked);
+    const writer = treeFormats[format].make(fields);
+    const page = new SearchPage({path, limit: asked.limit ?? limitDefault, match, filter, writer}, start);
     await sending.turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
     const known = view.reader.read(txn => readMeta(txn, now(), resolve(txn, path)));
-    const full = {...known, ...begun.first, next_cursor: page.nextCursor};
-    return sendPage(context, {rows: page.rows, meta: full, format: asked.format, etag}, sending);
+    const full = {...known, ...begun.first, next_cursor: page.nextCursor, ...sync};
+    const chunks = {
+      first: [page.end(full)],
+      next: () => undefined,
+      isDone: true,
+      etag,
+      ...formatOf(format, () => full),
+    };
+    return sendChunks(context, chunks, sending);
   };
   const description = {
     name: 'fs/search',
     summary: 'Entries below a path by name or path, kind, size and time, as the tree is now.',
     query: parameters,
     responses: {
-      200: json(
+      200: inFormats(
         z.object({data: z.array(found), meta}),
         'The entries. A page that is full has a `next_cursor`, even if nothing comes behind it.',
       ),

@@ -3,15 +3,17 @@ import {entryAnswer} from '../../../../core/query/entry-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
 import {parseParameters, pathParameters, readParameters, requestedPath} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {freshnessParameters, settledQuery, unmetRequirement} from '../freshness.ts';
 import {askedOf} from '../not-modified.ts';
 import type {SendParts} from '../send-chunks.ts';
 import {sendTold} from '../send-page.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
-import {errorAnswers, json, meta, node, notModifiedAnswer} from './schemas.ts';
+import {errorAnswers, json, meta, node, notModifiedAnswer, unmetAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 
-const parameters = z.object(pathParameters);
-const names = Object.keys(pathParameters);
+const parameters = z.object({...pathParameters, ...syncParameters, ...freshnessParameters});
+const names = Object.keys(parameters.shape);
 
 const entry = node.omit({children: true, continued: true}).extend({
   changed_time: z.number().optional().describe('ctime, as modified_time.'),
@@ -39,16 +41,29 @@ export function statRoutes(app: GatewayApp, {views, ...parts}: GatewayParts): vo
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: json(z.object({data: entry, meta}), 'The entry.'), 304: notModifiedAnswer, ...errorAnswers},
+      responses: {
+        200: json(z.object({data: entry, meta}), 'The entry.'),
+        304: notModifiedAnswer,
+        ...unmetAnswer,
+        ...errorAnswers,
+      },
     });
   }
 }
 
-function answerStat(context: GatewayContext, view: View, {clock, ...sending}: SendParts & {clock: Clock}): Response {
+async function answerStat(
+  context: GatewayContext,
+  view: View,
+  {clock, ...sending}: SendParts & {clock: Clock},
+): Promise<Response> {
   const asked = parseParameters(readParameters(queryOf(context), names), parameters);
   const path = requestedPath(asked);
-  const place = {view: view.name, path, nowMs: clock.now()};
+  const sync = await syncPoint(context, view, asked);
+  const settled = await settledQuery(context, view, path, asked);
+  const refused = unmetRequirement(view, asked, {path, clock, settled});
+  if (refused) return refused;
+  const place = {view: view.name, path, nowMs: clock.now(), settled, asked: sync};
   const {data, meta} = view.reader.read(txn => entryAnswer(txn, place));
-  if (data === undefined) return pathNotFound(view, path, clock);
+  if (data === undefined) return pathNotFound(view, path, clock, {...sync, settled});
   return sendTold(context, {asked: askedOf(context, view), data, meta}, sending);
 }

@@ -10,17 +10,21 @@ import {
   requestedPath,
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {freshnessParameters, settledQuery, unmetRequirement} from '../freshness.ts';
 import {isGone} from '../is-gone.ts';
 import {askedOf} from '../not-modified.ts';
 import {sendTold} from '../send-page.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
-import {json, meta, notModifiedAnswer} from './schemas.ts';
+import {json, meta, notModifiedAnswer, unmetAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 import {viewRoute} from './view-route.ts';
 
 const orders = Object.keys(childOrders) as [ChildOrder, ...ChildOrder[]];
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
+  ...freshnessParameters,
   children: booleanParameter.optional().describe('Also the sums of each child, the greatest first. Default: false.'),
   sort: z
     .enum(orders, {error: `one of ${orders.join(', ')}`})
@@ -57,19 +61,23 @@ export function statsRoutes(app: GatewayApp, {views, clock, ...sending}: Gateway
   const answer = async (context: GatewayContext, view: View): Promise<Response> => {
     const asked = parseParameters(readParameters(queryOf(context), names), parameters);
     const path = requestedPath(asked);
+    const sync = await syncPoint(context, view, asked);
+    const settled = await settledQuery(context, view, path, asked);
+    const refused = unmetRequirement(view, asked, {path, clock, settled});
+    if (refused) return refused;
     const order = {order: asked.sort ?? 'bytes', limit: asked.limit ?? limitDefault};
     const children = asked.children ? new ChildrenPage({path, ...order}) : undefined;
     if (children) await sending.turns.whole(() => isGone(context) || view.reader.read(txn => children.slice(txn)));
-    const place = {view: view.name, path, nowMs: clock.now(), children};
+    const place = {view: view.name, path, nowMs: clock.now(), settled, children, asked: sync};
     const {data, meta} = view.reader.read(txn => statsAnswer(txn, place));
-    if (data === undefined) return pathNotFound(view, path, clock);
+    if (data === undefined) return pathNotFound(view, path, clock, {...sync, settled});
     return sendTold(context, {asked: askedOf(context, view), data, meta}, sending);
   };
   const description = {
     name: 'fs/stats',
     summary: 'Recursive totals of a directory, at once however large it is; of anything else its own.',
     query: parameters,
-    responses: {200: json(z.object({data: stats, meta}), 'The totals.'), 304: notModifiedAnswer},
+    responses: {200: json(z.object({data: stats, meta}), 'The totals.'), 304: notModifiedAnswer, ...unmetAnswer},
   };
   viewRoute(app, views, description, answer);
 }

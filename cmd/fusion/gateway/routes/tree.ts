@@ -5,6 +5,7 @@ import {FustorError} from '../../../../core/errors/fustor-error.ts';
 import {treeTag} from '../../../../core/query/answer-tag.ts';
 import {decodeCursor} from '../../../../core/query/cursor.ts';
 import {type MetaJob, readMeta} from '../../../../core/query/meta.ts';
+import type {SettledQuery} from '../../../../core/query/read-settled.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {AnswerParts, TreeAnswer} from '../../../../core/query/tree-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
@@ -17,15 +18,19 @@ import {
   requestedPath,
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
+import {freshnessParameters, settledQuery, unmetRequirement} from '../freshness.ts';
 import {askedOf, isKept, notModified} from '../not-modified.ts';
 import {orderScan} from '../order-scan.ts';
 import {type SendParts, sendChunks} from '../send-chunks.ts';
+import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
-import {errorAnswers, notModifiedAnswer, treeAnswer} from './schemas.ts';
+import {errorAnswers, inFormats, meta, node, notModifiedAnswer, unmetAnswer} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
+  ...syncParameters,
+  ...freshnessParameters,
   recursive: booleanParameter
     .optional()
     .describe('Everything below, not only what is in the directory. Default: false.'),
@@ -65,7 +70,12 @@ export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}:
         query: parameters,
         ...(path.includes('{view}') && {params: z.object({view: z.string()})}),
       },
-      responses: {200: treeAnswer, 304: notModifiedAnswer, ...errorAnswers},
+      responses: {
+        200: inFormats(z.object({data: node, meta}), 'The tree.'),
+        304: notModifiedAnswer,
+        ...unmetAnswer,
+        ...errorAnswers,
+      },
     });
   }
 }
@@ -85,12 +95,18 @@ async function answerTree(
     });
   }
   const depthMax = asked.max_depth ?? (asked.recursive ? Number.POSITIVE_INFINITY : 1);
+  const sync = await syncPoint(context, view, asked);
   const isScanAsked = asked.on_demand_scan === true && after === undefined;
   const isTagged = [...raw.keys()].every(name => tagged.includes(name));
-  const job = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
+  const scan = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
+  const job = {...scan, ...sync};
+  const settled = await settledQuery(context, view, path, asked);
+  const refused = unmetRequirement(view, asked, {path, clock, settled});
+  if (refused) return refused;
   const query = {
     view: view.name,
     path,
+    settled,
     after,
     job,
     depthMax,
@@ -104,7 +120,7 @@ async function answerTree(
     view.reader.read(txn => {
       const nowMs = clock.now();
       const found = resolve(txn, path);
-      const known = readMeta(txn, {view: view.name, nowMs}, found);
+      const known = readMeta(txn, {view: view.name, nowMs, settled}, found);
       const tag = () => treeTag(txn, {asked: askedOf(context, view), meta: known}, {found, depth: depthMax});
       etag = isTagged ? tag() : undefined;
       if (etag !== undefined && found.entry && isKept(context, etag)) return kept;
@@ -113,7 +129,7 @@ async function answerTree(
     });
   const first = depthMax > 1 ? await sending.turns.first(begin) : begin();
   if (first === kept) return notModified(etag!);
-  if (first === undefined) return pathNotFound(view, path, clock, job);
+  if (first === undefined) return pathNotFound(view, path, clock, {...job, settled});
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
   const chunks = {first, next: rest, isDone: answer!.isDone, etag, ...formatOf(query.format, () => answer.meta)};
   return sendChunks(context, chunks, sending);
@@ -136,8 +152,13 @@ async function askForScan(
 }
 
 /** 404 with the `meta` of the place, so that a script can tell "does not exist" from "not seen yet". */
-export function pathNotFound(view: View, path: Path, clock: Clock, job: MetaJob = {}): Response {
-  const place = {view: view.name, nowMs: clock.now()};
+export function pathNotFound(
+  view: View,
+  path: Path,
+  clock: Clock,
+  {settled, ...job}: MetaJob & {settled?: SettledQuery | undefined} = {},
+): Response {
+  const place = {view: view.name, nowMs: clock.now(), settled};
   const known = view.reader.read(txn => {
     const found = resolve(txn, path);
     const meta = readMeta(txn, place, found);

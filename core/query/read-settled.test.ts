@@ -1,0 +1,308 @@
+import fc from 'fast-check';
+import {expect, test} from 'vitest';
+import {openMemoryTree} from '../../test/lib/memory-tree.ts';
+import {fromText} from '../entry/byte-string.ts';
+import {type Attributes, kinds, newEntryFrom} from '../entry/entry.ts';
+import {packRun} from '../entry/packed.ts';
+import {type Path, rootPath} from '../entry/path.ts';
+import type {FsEvent, UpsertEvent} from '../protocol/events.ts';
+import {heartbeat, ingest, noteRun, readClock, tick} from '../session/ingest.ts';
+import {endSilentSessions, graceAll, openSession, readSessions} from '../session/session.ts';
+import {type Hlc, hlcAt} from '../time/hlc.ts';
+import type {EngineRun} from '../tree/context.ts';
+import {readMeta} from './meta.ts';
+import {resolve} from './resolve.ts';
+import type {Settled} from './settled.ts';
+
+const settings = {hotFileThresholdMs: 1_000, cacheWindowMs: 0, tombstoneRetentionMs: 3_600_000};
+const timeoutMs = 30_000;
+const windowMs = 2_000;
+/** Clocks are written in whole milliseconds. */
+const roundingMs = 5;
+const directory: Attributes = {kind: kinds.directory, size: 0, mtime: time(0), ctime: time(0)};
+
+function time(ms: number) {
+  return {seconds: Math.floor(ms / 1_000), nanos: 0};
+}
+
+/**
+ * A view with one agent in real time, which nobody in it knows: every clock is some other. The agent's watcher sees each write
+ * after `lookMs`, its pipe tells it when it is let, and the engine may be started again with a wall clock that was set.
+ */
+class History {
+  readonly #store = openMemoryTree();
+  readonly #writes: {at: number; path: string}[] = [];
+  #real = 1_000_000;
+  /** The wall of the gateway host, the agent's monotonic clock, the storage's time: each less the real time. */
+  #wallOffset = Date.UTC(2026, 0, 1);
+  readonly #agentOffset = -999_000;
+  readonly #storageOffset: number;
+  #viewOffset = Date.UTC(2026, 0, 1);
+  #run: EngineRun = {since: 0, before: 0};
+  #session = '';
+  #instances = 0;
+  #batches = 0;
+  #queue: {event: UpsertEvent; visibleAt: number}[] = [];
+  #isAway = false;
+  #isUp = false;
+  /** The moment of real time for each moment of the view's clock that was given. */
+  readonly #moments: {hlc: Hlc; real: number}[] = [];
+
+  constructor(storageOffset: number) {
+    this.#storageOffset = storageOffset;
+  }
+
+  get #arrival() {
+    return {viewMs: this.#real + this.#viewOffset, wallMs: this.#real + this.#wallOffset, run: this.#run};
+  }
+
+  async begin(): Promise<void> {
+    await this.startEngine(0);
+    await this.startAgent();
+  }
+
+  /** The wall clock is set by so much before it. */
+  async startEngine(wallSetByMs: number): Promise<void> {
+    this.#wallOffset += wallSetByMs;
+    const before = this.#store.read(readClock);
+    const wall = this.#real + this.#wallOffset;
+    const last = this.#moments.at(-1);
+    const stored = last ? last.hlc / 4096 + Date.UTC(2024, 0, 1) : 0;
+    this.#viewOffset = Math.max(wall, Math.ceil(stored)) - this.#real;
+    await this.#store.write(txn => {
+      this.#run = {since: tick(txn, this.#arrival.viewMs), before};
+      noteRun(txn, this.#run);
+      graceAll(txn, wall);
+    });
+    this.#note();
+    this.#isUp = true;
+  }
+
+  /** What happened while no agent ran nobody saw, until the next reading. */
+  async startAgent(): Promise<void> {
+    const request = {view: 'v', schema: 'fs' as const, agent_id: 'a', pipe: 'p', instance: `${++this.#instances}`};
+    const now = await this.#store.write(txn => {
+      const now = tick(txn, this.#arrival.viewMs);
+      const nowMs = this.#arrival.wallMs;
+      this.#session = openSession(txn, request, {
+        id: `s${this.#instances}`,
+        key: 'k',
+        nowMs,
+        now,
+        timeoutMs,
+      }).session.id;
+      return now;
+    });
+    this.#note();
+    this.#batches = 0;
+    this.#queue = [];
+    this.#isAway = false;
+    await this.#say([{kind: 'phase', phase: 'coverage', watched: 2, known: 2}]);
+    if (this.#instances === 1) await this.read(now, 'snapshot');
+  }
+
+  /** A complete reading by the agent, with what it finds. */
+  async read(evidence: Hlc, source: 'snapshot' | 'audit' = 'audit'): Promise<void> {
+    if (!this.#isUp || this.#isAway) return;
+    await this.beat(); // what waits goes first
+    const scan = {kind: 'phase' as const, source, scan: `${this.#session}-${this.#batches}`, path: rootPath};
+    const names = [...new Set(this.#writes.map(({path}) => path))].sort();
+    const listing = (path: Path, entries: {name: string; attributes: Attributes}[]): FsEvent => ({
+      ...{kind: 'listing', source, path, self: directory, evidence, after: undefined, until: undefined},
+      entries: packRun(entries.map(({name, attributes}) => newEntryFrom(fromText(name), attributes))),
+    });
+    const files = names.map(path => ({name: path.slice('/set/'.length), attributes: this.#attributes(path)}));
+    await this.#say([
+      {...scan, phase: 'scan_begin'},
+      listing(rootPath, [{name: 'set', attributes: directory}]),
+      listing(fromText('/set') as Path, files),
+      {...scan, phase: 'scan_end', isComplete: true, reason: undefined},
+    ]);
+  }
+
+  async readNow(): Promise<void> {
+    await this.read(this.#store.read(readClock));
+  }
+
+  /** Seen by the watcher after some time; lost when there is none. */
+  write(name: string, lookMs: number): void {
+    const path = `/set/${name}`;
+    this.#writes.push({at: this.#real, path});
+    if (this.#isAway) return;
+    const observedAt = this.#real + lookMs + this.#agentOffset;
+    const event: UpsertEvent = {
+      ...{kind: 'upsert', path: fromText(path) as Path, attributes: this.#attributes(path)},
+      ...{isAtomic: true, observedAt},
+    };
+    this.#queue.push({event, visibleAt: this.#real + lookMs});
+    this.#queue.sort((a, b) => a.visibleAt - b.visibleAt);
+  }
+
+  pass(ms: number): void {
+    this.#real += ms;
+  }
+
+  killAgent(): void {
+    this.#isAway = true;
+  }
+
+  killEngine(): void {
+    this.#isUp = false;
+  }
+
+  /** A part of what waits is told. */
+  async tell(count: number): Promise<void> {
+    const told = this.#waiting().slice(0, count);
+    if (told.length === 0 || !this.#isUp || this.#isAway) return;
+    this.#queue = this.#queue.filter(one => !told.includes(one));
+    await this.#say(told.map(({event}) => event));
+  }
+
+  /** All that waits, and a heartbeat. */
+  async beat(): Promise<void> {
+    await this.tell(Number.POSITIVE_INFINITY);
+    await this.heartbeat();
+  }
+
+  async heartbeat(): Promise<void> {
+    if (!this.#isUp || this.#isAway) return;
+    const queued = this.#waiting().length;
+    await this.#store.write(txn => heartbeat(txn, {session: this.#session, queued, ...this.#arrival}));
+    this.#note();
+  }
+
+  async endSilent(): Promise<void> {
+    if (!this.#isUp) return;
+    const nowMs = this.#arrival.wallMs;
+    await this.#store.write(txn => endSilentSessions(txn, ({seenAt}) => nowMs - seenAt > timeoutMs, nowMs));
+  }
+
+  ask(): Settled {
+    const askedAt = this.#isUp ? hlcAt(this.#arrival.viewMs) : undefined;
+    const path = fromText('/set') as Path;
+    const query = {view: 'v', nowMs: this.#arrival.wallMs, settled: {path, windowMs, askedAt}};
+    return this.#store.read(txn => readMeta(txn, query, resolve(txn, path)).settled!);
+  }
+
+  /** Writes that a settled answer says there were none of, and how long ago that is if it is too long. */
+  wrong(): number[] {
+    const {is_settled, as_of} = this.ask();
+    if (!is_settled) return [];
+    // The latest real moment that `as_of` can stand for.
+    const until = Date.parse(as_of!);
+    const known = this.#moments.filter(({hlc}) => hlc / 4096 + Date.UTC(2024, 0, 1) <= until).at(-1)!;
+    const real = known.real + until - (known.hlc / 4096 + Date.UTC(2024, 0, 1));
+    const writes = this.#writes
+      .filter(({at}) => at > real - windowMs + roundingMs && at < real - roundingMs)
+      .map(({at}) => at - real);
+    return this.#isUp && this.#real - real <= windowMs + roundingMs ? writes : [...writes, this.#real - real];
+  }
+
+  hasSession(): boolean {
+    return this.#store.read(readSessions).length > 0;
+  }
+
+  /** What has reached the pipe; a later event of the same path has taken out the earlier one. */
+  #waiting(): {event: UpsertEvent; visibleAt: number}[] {
+    const arrived = this.#queue.filter(({visibleAt}) => visibleAt <= this.#real);
+    const later = this.#queue.filter(({visibleAt}) => visibleAt > this.#real);
+    const newest = new Map(arrived.map(one => [one.event.path, one]));
+    const waiting = arrived.filter(one => newest.get(one.event.path) === one);
+    this.#queue = [...waiting, ...later];
+    return waiting;
+  }
+
+  async #say(events: FsEvent[]): Promise<void> {
+    const batch = {session: this.#session, number: ++this.#batches, sentAt: this.#real + this.#agentOffset};
+    const {arrival} = {arrival: this.#arrival};
+    await this.#store.write(txn => ingest(txn, {...batch, heard: undefined, events}, {arrival, settings}));
+    this.#note();
+  }
+
+  #attributes(path: string): Attributes {
+    const last = this.#writes.findLast(write => write.path === path)!;
+    return {kind: kinds.file, size: this.#writes.length, mtime: time(0), ctime: time(last.at + this.#storageOffset)};
+  }
+
+  #note(): void {
+    this.#moments.push({hlc: this.#store.read(readClock), real: this.#real});
+  }
+}
+
+const pause = fc.oneof(fc.nat(500), fc.nat(3_000));
+const name = fc.constantFrom('a', 'b');
+const step = fc.oneof(
+  {weight: 3, arbitrary: fc.record({do: fc.constant('write' as const), name, lookMs: fc.nat(900)})},
+  {weight: 6, arbitrary: fc.record({do: fc.constant('pass' as const), ms: pause})},
+  {weight: 2, arbitrary: fc.record({do: fc.constant('tell' as const), count: fc.integer({min: 1, max: 2})})},
+  {weight: 6, arbitrary: fc.record({do: fc.constantFrom('beat', 'heartbeat')})},
+  {weight: 1, arbitrary: fc.record({do: fc.constant('read' as const)})},
+  {weight: 1, arbitrary: fc.record({do: fc.constant('agentDown' as const), name, ms: pause})},
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('engineDown' as const),
+      ms: pause,
+      setByMs: fc.integer({min: -9_000, max: 9_000}),
+    }),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+async function take(history: History, one: Step): Promise<void> {
+  switch (one.do) {
+    case 'write':
+      return history.write(one.name, one.lookMs);
+    case 'pass':
+      history.pass(one.ms);
+      return history.endSilent();
+    case 'tell':
+      return history.tell(one.count);
+    case 'beat':
+      return history.beat();
+    case 'heartbeat':
+      return history.heartbeat();
+    case 'read':
+      return history.readNow();
+    case 'agentDown':
+      history.killAgent();
+      history.write(one.name, 0);
+      history.pass(one.ms);
+      expect(history.wrong()).toEqual([]);
+      return history.startAgent();
+    case 'engineDown':
+      history.killEngine();
+      history.pass(one.ms);
+      expect(history.wrong()).toEqual([]);
+      return history.startEngine(one.setByMs);
+  }
+}
+
+test('never settled with a write within the window, and always when it is quiet and somebody watches', async () => {
+  const histories = fc.record({
+    storageOffset: fc.constantFrom(0, -86_400_000, 10 * 365 * 86_400_000),
+    steps: fc.array(step, {minLength: 10, maxLength: 40, size: 'max'}),
+  });
+  let settled = 0;
+  await fc.assert(
+    fc.asyncProperty(histories, async ({storageOffset, steps}) => {
+      const history = new History(storageOffset);
+      await history.begin();
+      for (const one of steps) {
+        await take(history, one);
+        expect(history.wrong()).toEqual([]);
+        if (history.ask().is_settled) settled++;
+      }
+      if (!history.hasSession()) await history.startAgent();
+      await history.readNow();
+      for (let beats = 0; beats < 5; beats++) {
+        history.pass(3_000);
+        await history.beat();
+      }
+      expect(history.ask()).toMatchObject({is_settled: true});
+      expect(history.wrong()).toEqual([]);
+    }),
+    {numRuns: 500},
+  );
+  expect(settled).toBeGreaterThan(30);
+});

@@ -1,0 +1,56 @@
+import {statSync} from 'node:fs';
+import {join} from 'node:path';
+import {Site} from '../../lib/site.ts';
+import {median} from '../load.ts';
+import {MemoryPeaks} from '../memory-peaks.ts';
+import {anonymousBytesOf} from '../process-usage.ts';
+import {restartMs} from '../restart.ts';
+import type {Stage} from '../stage.ts';
+import {feed} from './feed.ts';
+import {MadeUpStorage} from './made-up-storage.ts';
+
+/**
+ * Directories of one file each, by what an agent would tell of them. A tenth of the group `large`: each costs the engine what
+ * forty files in one directory do.
+ */
+export async function manyDirectories({rows, settings, folder}: Stage): Promise<void> {
+  const source = new MadeUpStorage({directories: settings.largeFiles / 10, filesEach: 1});
+  const {directories} = source;
+  const what = `${directories.toLocaleString('en')} tiny directories`;
+  const site = new Site(folder);
+  try {
+    await site.prepare();
+    await site.startFusion();
+    const engine = site.partPid('fusion', 'engine-site');
+    const base = anonymousBytesOf(engine);
+    const peaks = new MemoryPeaks(() => [engine]);
+    const startedAt = performance.now();
+    const feeding = feed(site, source);
+    await site.live(1_200_000);
+    const seconds = (performance.now() - startedAt) / 1000;
+    peaks.stop();
+    const {data} = JSON.parse((await site.get('/api/v1/fs/stats')).text);
+    if (data.directories !== directories || data.files !== source.files) {
+      throw new Error(`${what}, and the view has ${data.directories} with ${data.files} files`);
+    }
+    rows.add({
+      name: `${what}, to a complete view`,
+      value: directories / seconds,
+      unit: 'directories/s',
+      against: `${seconds.toFixed(1)} s; with a file each: ${Math.round((2 * directories) / seconds).toLocaleString('en')} entries a second`,
+    });
+    rows.add({
+      name: `${what}, memory of the engine at its peak`,
+      value: (peaks.of(engine) - base) / directories,
+      unit: 'bytes a directory',
+      against: `RssAnon ${(peaks.of(engine) / 2 ** 20).toFixed(0)} MiB`,
+    });
+    const {blocks} = statSync(join(site.folder, 'fusion/views/site/tree.mdb'));
+    rows.add({name: `${what}, disk`, value: (blocks * 512) / directories, unit: 'bytes a directory and its file'});
+    const ms = median(await restartMs(site));
+    rows.add({name: `${what}, kill -9, exec to first right answer`, value: ms, unit: 'ms', against: 'median of 5'});
+    await feeding.end();
+  } finally {
+    await site.dispose();
+  }
+}
