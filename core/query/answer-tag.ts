@@ -33,11 +33,13 @@ export function treeTag(txn: TreeRead, {asked, meta}: Tagged, {found, depth}: {f
 
 /**
  * What of an answer's meta must be told as its first snapshot has it. Whether all below is known, and the counts of it, go with the
- * version of all below, and a directory whose children are told must not seem complete when it came later.
+ * version of all below, and a directory whose children are told must not seem complete when it came later. Whether it is settled is
+ * a matter of the moment, and no answer that tells it has a tag.
  */
 export function firstTold(meta: Meta, depth: number): Partial<Meta> {
-  const {complete: _, blind_spot: _blind, suspect: _suspect, ...rest} = told(meta);
-  return depth > 1 ? rest : told(meta);
+  const {settled: _, ...first} = told(meta);
+  const {complete: _complete, blind_spot: _blind, suspect: _suspect, ...rest} = first;
+  return depth > 1 ? rest : first;
 }
 
 function told({

@@ -35,7 +35,7 @@ export async function queryGroup(stage: Stage): Promise<void> {
   // A file that was just written may be written to again; that it is suspect goes after half a minute, and would change the answer.
   const isCalm = async () => {
     const {data, meta} = await asked();
-    return data?.children?.length === 250 && meta.suspect === 0;
+    return data?.children?.length === 250 && meta.suspect === 0 && (await site.status()).meta.suspect === 0;
   };
   await until(isCalm, {what: 'the directory', timeoutMs: 60_000, everyMs: 100});
   await oneDirectory(stage, site);
@@ -98,9 +98,9 @@ async function notModified(stage: Stage, site: Site): Promise<void> {
   const tagOf = async (path: string) => (await head(site, path)).etag!;
   const whole = '/api/v1/views/site/fs/tree?recursive=true';
   const kept = async (path: string) => getRequest(path, {...key, 'If-None-Match': await tagOf(path)});
-  const requests = {all: small, kept: await kept(smallPath), whole: await kept(whole)};
   const found = {all: [] as number[], kept: [] as number[], whole: [] as number[]};
   for (let round = 0; round < rounds; round++) {
+    const requests = {all: small, kept: await kept(smallPath), whole: await kept(whole)};
     for (const name of ['all', 'kept', 'whole'] as const) {
       const asked = await askAgain({port: site.port, requests: [requests[name]], connections, durationMs: roundMs});
       if (name !== 'all' && asked.bytes !== 0) throw new Error('Something changed that nobody changed.');
