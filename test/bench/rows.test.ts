@@ -50,7 +50,7 @@ test('the picture says in words what is met and what is missed', () => {
 });
 
 test('a figure of nothing, or of far too much, stays within the picture', () => {
-  const svg = picture([rowOf(0, {atMost: 2}), rowOf(1e12, {atMost: 2})]);
+  const svg = picture([rowOf(0, {atMost: 2}), rowOf(1e12, {atMost: 2}), rowOf(0, {atMost: 0}), rowOf(1, {atMost: 0})]);
   const numbers = [...svg.matchAll(/ (?:x|width)="([^"]*)"/g)].map(([, number]) => Number(number));
   expect(numbers.filter(number => !(number >= 0 && number <= 1_200))).toEqual([]);
 });

@@ -29,11 +29,12 @@ const width = 1200;
 const margin = 24;
 const [chartLeft, chartRight] = [490, 860];
 const [top, bottom, lineHeight, barHeight] = [92, 44, 26, 14];
-const nameLengthMax = 66;
+const nameLengthMax = 60;
 
 /** 2: half of what may be, or twice what should be. 0.5: the goal is missed by a factor of two. */
 function timesBetter(row: Row): number {
   const goal = goalOf(row)!;
+  if ('atMost' in goal && goal.atMost === 0) return row.met ? 1 : 0; // nothing is as good as nothing, and no times worse
   return 'atMost' in goal ? goal.atMost / row.value : row.value / goal.atLeast;
 }
 
