@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import fc from 'fast-check';
 import {expect, test} from 'vitest';
-import type {TreeReader} from '../../../core/tree/tree-store.ts';
+import {rootDirectory, type TreeReader} from '../../../core/tree/tree-store.ts';
 import {openTreeReader, openTreeStore} from '../../../store/tree-store.ts';
 import {gatewayParts} from '../../../test/lib/gateway-app.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
@@ -112,11 +112,32 @@ test('what was answered is sent again without a look at the tree', async () => {
   expect(await looksOf(path)).toBeGreaterThan(0);
 });
 
+test('when a session times out, and when the clock is set back, nothing has to be written', async () => {
+  const store = openMemoryTree();
+  await plantTree(store);
+  let nowMs = 1_000;
+  await store.write(txn => applyChange(txn, {kind: 'session', agent: 'x', role: 'leader'}, nowMs));
+  const app = appOf(store, store, () => nowMs);
+  const leaderAt = async (ms: number) => {
+    nowMs = ms;
+    return JSON.parse((await ask(app, 'views/one/fs/tree?path=/a')).text).meta.leader;
+  };
+  for (const [ms, leader] of [
+    [1_030, 'x'],
+    [1_031, null],
+    [1_090, null],
+    [1_001, 'x'],
+    [1_031, null],
+  ] as const)
+    expect([ms, await leaderAt(ms)]).toEqual([ms, leader]);
+});
+
 test('a key is sent nothing of a view that it may not see, and nothing of another view', async () => {
   const [one, other] = [openMemoryTree(), openMemoryTree()];
   await plantTree(one);
   await plantTree(other);
-  await other.write(txn => void txn.put(1, file('only-here')));
+  await other.write(txn => void txn.put(rootDirectory, file('only-here')));
+  await one.write(() => {}); // so that both have had as many
   const app = appOf(one, other, () => 1_000);
   for (let time = 0; time < 2; time++) {
     expect((await ask(app, 'views/other/fs/tree?path=/')).text).toContain('only-here');
