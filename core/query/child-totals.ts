@@ -6,7 +6,7 @@ import type {Totals, TreeRead} from '../tree/tree-store.ts';
 import {exactObject} from './exact-object.ts';
 import {nameFields} from './json-values.ts';
 import {resolve} from './resolve.ts';
-import {ownTotals, totalsFields} from './totals-fields.ts';
+import {totalsFields, totalsOf} from './totals-fields.ts';
 
 export const childOrders = {
   bytes: ({bytes}) => bytes,
@@ -66,7 +66,7 @@ export class ChildrenPage {
   #take(txn: TreeRead, cursor: PackedCursor): void {
     const {name, kind, directory} = cursor;
     const below = directory === 0 ? undefined : txn.directory(directory)?.totals;
-    const totals = below ?? ownTotals(cursor);
+    const totals = totalsOf(cursor, below);
     this.count++;
     this.#last = name;
     this.#kept.push({name, kind, totals, rank: this.#rankOf(totals)});

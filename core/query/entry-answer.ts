@@ -8,7 +8,7 @@ import {nameFields} from './json-values.ts';
 import {isoTime, type Meta, type MetaJob, readMeta} from './meta.ts';
 import type {SettledQuery} from './read-settled.ts';
 import {resolve} from './resolve.ts';
-import {totalsFields} from './totals-fields.ts';
+import {totalsFields, totalsOf} from './totals-fields.ts';
 
 /** `fs/stat`: one entry with everything known about it; `data` is JSON text, undefined for a path that is not in the tree. */
 export function entryAnswer(
@@ -44,7 +44,7 @@ export function entryAnswer(
       complete: found.isComplete,
       listed_at: record.listedAt === 0 ? null : isoTime(hlcToMs(record.listedAt)),
       unreadable: record.unreadable ?? null,
-      totals: totalsFields(record.totals),
+      totals: totalsFields(totalsOf(entry, record.totals)),
     }),
   };
   return {data: exactObject(data), meta};

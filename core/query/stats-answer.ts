@@ -7,7 +7,7 @@ import {nameFields} from './json-values.ts';
 import {type Meta, type MetaJob, readMeta} from './meta.ts';
 import type {SettledQuery} from './read-settled.ts';
 import {resolve} from './resolve.ts';
-import {ownTotals, totalsFields} from './totals-fields.ts';
+import {totalsFields, totalsOf} from './totals-fields.ts';
 
 /**
  * `fs/stats`: the sums over everything below a directory, which the store keeps, so they cost the same at any size; of
@@ -39,7 +39,7 @@ export function statsAnswer(
   const data = {
     ...nameFields('path', path),
     content_type: kindNames[entry.kind],
-    ...totalsFields(record?.totals ?? ownTotals(entry)),
+    ...totalsFields(totalsOf(entry, record?.totals)),
   };
   const below = children && `,"children":[${children.rows.join(',')}],"children_count":${children.count}`;
   return {data: `${exactObject(data).slice(0, -1)}${below ?? ''}}`, meta};

@@ -1,4 +1,4 @@
-import {type Entry, kinds, zeroTime} from '../entry/entry.ts';
+import {compareTimes, type Entry, kinds} from '../entry/entry.ts';
 import type {Totals} from '../tree/tree-store.ts';
 import {exactTime} from './exact-object.ts';
 
@@ -17,8 +17,13 @@ export function totalsFields(totals: Totals) {
   };
 }
 
-/** What an entry that is no directory adds to the sums of those above it. */
-export function ownTotals({kind, size, ctime, isSuspect, isBlindSpot, realtimeAt}: Omit<Entry, 'name'>): Totals {
+/**
+ * The sums of an entry: of a directory those of all below it, and its own change, because that is all that a deletion in it
+ * leaves behind; of anything else what it adds to the sums of those above it.
+ */
+export function totalsOf(entry: Omit<Entry, 'name'>, below: Totals | undefined): Totals {
+  const {kind, size, ctime, isSuspect, isBlindSpot, realtimeAt} = entry;
+  if (below) return {...below, newestChange: compareTimes(ctime, below.newestChange) > 0 ? ctime : below.newestChange};
   return {
     files: kind === kinds.file ? 1 : 0,
     directories: 0,
@@ -28,7 +33,7 @@ export function ownTotals({kind, size, ctime, isSuspect, isBlindSpot, realtimeAt
     unreadable: 0,
     suspects: Number(isSuspect),
     blindSpots: Number(isBlindSpot),
-    newestChange: kind === kinds.directory ? zeroTime : ctime,
+    newestChange: ctime,
     newestRealtimeAt: realtimeAt,
     newestFoundAt: 0,
     version: 0,

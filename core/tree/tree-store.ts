@@ -37,8 +37,8 @@ export type Totals = {
   suspects: number;
   blindSpots: number;
   /**
-   * High-water mark of the change times (ctime) of what is or was below, and of deletions: when the newest change was.
-   * It never goes back, also not when the newest entry goes.
+   * High-water mark of the change times (ctime) of what is or was below: when the newest change was. It never goes back, also
+   * not when the newest entry goes. A deletion is in the ctime of the directory that it was in.
    */
   newestChange: FileTime;
   /** High-water mark of `realtimeAt` of all that is or was below: what realtime has seen, a listing may not delete. */

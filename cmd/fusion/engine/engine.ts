@@ -80,6 +80,8 @@ const lookAheadMs = 3_600_000;
 const lookAtMax = 1_000;
 const reviewedAtOnce = 1_000;
 const collectedAtOnce = 512;
+/** After that the rest of the house has its turn; sessions must end in time. */
+const collectingMsMax = 500;
 const tombstonesIntervalMs = 1_000;
 /** Pipes are not asked more often how far they are. */
 const hearAllIntervalMs = 1_000;
@@ -294,7 +296,9 @@ export class Engine {
       this.#tombstonesAt = clock.monotonic();
       await this.#forgetTombstones(viewMs);
     }
-    while (this.#hasOrphans) this.#hasOrphans = await this.#write(txn => txn.collect(collectedAtOnce));
+    const until = clock.monotonic() + collectingMsMax;
+    while (this.#hasOrphans && clock.monotonic() < until)
+      this.#hasOrphans = await this.#write(txn => txn.collect(collectedAtOnce));
     this.#news.raise(); // suspects may have come
     metrics.observe(store);
   }

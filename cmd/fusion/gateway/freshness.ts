@@ -1,6 +1,6 @@
 import type {Path} from '../../../core/entry/path.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
-import {type Meta, readMeta} from '../../../core/query/meta.ts';
+import {type Meta, type MetaJob, readMeta} from '../../../core/query/meta.ts';
 import type {SettledQuery} from '../../../core/query/read-settled.ts';
 import {resolve} from '../../../core/query/resolve.ts';
 import type {Clock} from '../../../core/time/clock.ts';
@@ -17,15 +17,20 @@ export const freshnessParameters = {
     .describe(
       '`meta.settled` tells whether nothing was written there for so long, and nothing is half-written: `30s`.',
     ),
-  require: wordsParameter('complete', 'settled')
+  require: wordsParameter('complete', 'settled', 'synced')
     .optional()
     .describe(
-      'Answers 412, with the `meta` alone, when it is not `complete`, not `settled`; both with a comma between.',
+      'Answers 412, with the `meta` alone, when it is not `complete`, not `settled` (with settled), not `synced` (with sync); ' +
+        'several with a comma between.',
     ),
 };
 
-type Asked = {settled?: number | undefined; require?: ('complete' | 'settled')[] | undefined};
-type Place = {path: Path; clock: Clock; settled: SettledQuery | undefined};
+type Asked = {
+  settled?: number | undefined;
+  require?: ('complete' | 'settled' | 'synced')[] | undefined;
+  sync?: boolean | undefined;
+};
+type Place = {path: Path; clock: Clock; settled: SettledQuery | undefined; sync: MetaJob};
 
 /** An engine that is there answers in a millisecond. */
 const hearAllTimeoutMs = 200;
@@ -35,8 +40,13 @@ export async function settledQuery(
   context: GatewayContext,
   view: View,
   path: Path,
-  {settled, require}: Asked,
+  {settled, require, sync}: Asked,
 ): Promise<SettledQuery | undefined> {
+  if (require?.includes('synced') && !sync) {
+    throw new FustorError('BAD_REQUEST', 'Nothing can be required to be synced without sync.', {
+      hint: 'Send sync=true with it.',
+    });
+  }
   if (settled !== undefined) return {path, windowMs: settled, askedAt: await hearAll(view, context.get('key').name)};
   if (!require?.includes('settled')) return undefined;
   throw new FustorError('BAD_REQUEST', 'What is required to be settled needs a time.', {
@@ -56,15 +66,23 @@ async function hearAll(view: View, key: string): Promise<Hlc | undefined> {
 }
 
 /** The answer in place of one that does not fulfil what the request demands. A path that is not there is a 404 as ever. */
-export function unmetRequirement(view: View, {require}: Asked, {path, clock, settled}: Place): Response | undefined {
+export function unmetRequirement(
+  view: View,
+  {require}: Asked,
+  {path, clock, settled, sync}: Place,
+): Response | undefined {
   if (!require) return undefined;
   const {isKnown, meta} = view.reader.read(txn => {
     const found = resolve(txn, path);
     const place = {view: view.name, nowMs: clock.now(), settled};
-    return {isKnown: found.entry !== undefined, meta: readMeta(txn, place, found)};
+    return {isKnown: found.entry !== undefined, meta: {...readMeta(txn, place, found), ...sync}};
   });
   if (require.includes('complete') && !isWhole(meta)) {
     return refusal(`Not everything there has been seen (sync: ${meta.sync}).`, meta);
+  }
+  const {sync_point: point} = sync;
+  if (require.includes('synced') && !point?.is_reached) {
+    return refusal(point?.message ?? 'Nobody was asked how far the view is.', meta);
   }
   if (isKnown && require.includes('settled') && !meta.settled!.is_settled) {
     return refusal(meta.settled!.reason!, meta);

@@ -45,6 +45,18 @@ test('a directory has the sums of everything below it, and the meta of a tree', 
   expect(body.meta).toMatchObject({view: 'research', complete: false, sync: 'stale', seq: expect.any(Number)});
 });
 
+test('a deletion is the newest change where it was, and above: the directory itself has changed by it', async () => {
+  const deletedAt = {seconds: 1_800_000_000, nanos: 0};
+  await store.write(txn => {
+    const large = txn.entry(rootDirectory, fromText('large'))!;
+    txn.remove(large.directory, fromText('y'));
+    txn.put(rootDirectory, {...large, mtime: deletedAt, ctime: deletedAt});
+  });
+  for (const path of ['/', '/large']) expect((await ask(`path=${path}`)).body.data.newest_change).toBe(1_800_000_000);
+  expect((await ask('path=/large/deep')).body.data.newest_change).toBe(1_700_001_000.12);
+  expect((await ask('children=true&sort=newest_change')).body.data.children[0].name).toBe('large');
+});
+
 test('a file and a link have their own', async () => {
   const [file, link] = await Promise.all(['small', 'link'].map(name => ask(`path=/${name}`)));
   expect(file!.body.data).toMatchObject({

@@ -60,7 +60,7 @@ async function answerStat(
   const path = requestedPath(asked);
   const sync = await syncPoint(context, view, asked);
   const settled = await settledQuery(context, view, path, asked);
-  const refused = unmetRequirement(view, asked, {path, clock, settled});
+  const refused = unmetRequirement(view, asked, {path, clock, settled, sync});
   if (refused) return refused;
   const place = {view: view.name, path, nowMs: clock.now(), settled, asked: sync};
   const {data, meta} = view.reader.read(txn => entryAnswer(txn, place));

@@ -63,7 +63,7 @@ export function statsRoutes(app: GatewayApp, {views, clock, ...sending}: Gateway
     const path = requestedPath(asked);
     const sync = await syncPoint(context, view, asked);
     const settled = await settledQuery(context, view, path, asked);
-    const refused = unmetRequirement(view, asked, {path, clock, settled});
+    const refused = unmetRequirement(view, asked, {path, clock, settled, sync});
     if (refused) return refused;
     const order = {order: asked.sort ?? 'bytes', limit: asked.limit ?? limitDefault};
     const children = asked.children ? new ChildrenPage({path, ...order}) : undefined;

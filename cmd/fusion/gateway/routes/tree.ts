@@ -101,7 +101,7 @@ async function answerTree(
   const scan = isScanAsked ? await askForScan(context, view, {path, isRecursive: depthMax > 1}) : undefined;
   const job = {...scan, ...sync};
   const settled = await settledQuery(context, view, path, asked);
-  const refused = unmetRequirement(view, asked, {path, clock, settled});
+  const refused = unmetRequirement(view, asked, {path, clock, settled, sync});
   if (refused) return refused;
   const query = {
     view: view.name,
