@@ -10,6 +10,7 @@ import {rowsFile} from './output/rows-file.ts';
 import {terminalTable} from './output/terminal-table.ts';
 import {whyNot} from './preconditions.ts';
 import {goalsText, type Row} from './rows.ts';
+import {isShort} from './stage.ts';
 
 /**
  * `npm run bench`: the built executables beside what people use instead, in one run on one machine.
@@ -49,6 +50,7 @@ async function run(): Promise<Ended> {
   if (unknown.length > 0) {
     throw new Error(`There is no group ${unknown.join(', ')}; there are ${Object.keys(groups).join(', ')}.`);
   }
+  if (values.publish && isShort(settings)) throw new Error('--publish: figures of so few files say nothing.');
   const reason = whyNot(only, settings);
   if (reason !== undefined) throw new Error(reason);
   say(machineText());

@@ -2,13 +2,11 @@ import {isDeepStrictEqual} from 'node:util';
 import type {Site} from '../lib/site.ts';
 import {until} from '../lib/until.ts';
 
-const rounds = 5;
-
 /**
- * Milliseconds from the exec of a fusion of which everything was killed to its first answer, each of five times. That answer, and
+ * Milliseconds from the exec of a fusion of which everything was killed to its first answer, each of so many times. That answer, and
  * the totals behind it, are what they were before.
  */
-export async function restartMs(site: Site): Promise<number[]> {
+export async function restartMs(site: Site, rounds: number): Promise<number[]> {
   const before = {tree: await children(site), totals: await totals(site)};
   const ms: number[] = [];
   for (let round = 0; round < rounds; round++) {

@@ -29,6 +29,13 @@ test('a figure without a goal is neither met nor missed', () => {
   expect(goalsText(rows)).toBe('1 of 2 goals met, 1 missed');
 });
 
+test('of few files no goal is judged', () => {
+  const rows = new Rows(() => {}, {areGoalsJudged: false});
+  rows.add({name: 'a figure', value: 3, unit: 'ms', goal: {atMost: 2}});
+  expect(rows.all[0]).toMatchObject({goal: '', met: null});
+  expect(goalsText(rows.all)).toBe('no goal was judged');
+});
+
 test('what a figure is measured against is wrapped in a terminal, and none of its words is lost', () => {
   const against = Array.from({length: 60}, (_, i) => `word${i}`).join(' ');
   const lines = terminalTable([{...rowOf(1), against}], 100).split('\n');

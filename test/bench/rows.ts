@@ -10,13 +10,16 @@ type Figure = {name: string; value: number; unit: string; against?: string; goal
 export class Rows {
   readonly all: Row[] = [];
   readonly #tell: (row: Row) => void;
+  readonly #areGoalsJudged: boolean;
 
-  constructor(tell: (row: Row) => void) {
+  constructor(tell: (row: Row) => void, {areGoalsJudged = true} = {}) {
     this.#tell = tell;
+    this.#areGoalsJudged = areGoalsJudged;
   }
 
   /** `against` says what the figure is beside: the other program's figure, how often it was measured, of what the median is. */
-  add({name, value, unit, against = '', goal}: Figure): void {
+  add({name, value, unit, against = '', goal: wanted}: Figure): void {
+    const goal = this.#areGoalsJudged ? wanted : undefined;
     const row: Row = {
       ...{name, value: Number(value.toPrecision(3)), unit, against},
       goal: goal ? goalText(goal) : '',
@@ -37,6 +40,7 @@ export function goalOf({goal}: Row): Goal | undefined {
 
 export function goalsText(rows: readonly Row[]): string {
   const judged = rows.filter(({met}) => met !== null);
+  if (judged.length === 0) return 'no goal was judged';
   const missed = judged.filter(({met}) => !met);
   return `${judged.length - missed.length} of ${judged.length} goals met${missed.length > 0 ? `, ${missed.length} missed` : ''}`;
 }

@@ -4,24 +4,17 @@ import {groups} from './groups/all.ts';
 import {killMarked, markVariable} from './leftovers.ts';
 import {markOf, type Row, Rows, valueText} from './rows.ts';
 import {unmountBelow} from './scratch-disk.ts';
-import {Stage, type StageSettings} from './stage.ts';
+import {isShort, Stage, type StageSettings} from './stage.ts';
 
 /** Runs groups and tells the parent each row; exit code 1 when one failed, which is a row, too. */
 const asked: {groups: string[]; settings: StageSettings} = JSON.parse(process.argv[2]!);
 
-// Who would have tidied up behind this process is gone.
-process.on('disconnect', () => {
-  const folder = process.env[markVariable]!;
-  killMarked(folder);
-  unmountBelow(folder);
-  rmSync(folder, {recursive: true, force: true});
-  process.exit(1);
-});
-
-const rows = new Rows(row => {
+process.on('disconnect', tidyUp);
+const tell = (row: Row) => {
   say(progressText(row));
   process.send!(row);
-});
+};
+const rows = new Rows(tell, {areGoalsJudged: !isShort(asked.settings)});
 const stage = new Stage(asked.settings, rows);
 for (const name of asked.groups) {
   say(`── ${name}`);
@@ -38,7 +31,17 @@ for (const name of asked.groups) {
   }
 }
 await stage.dispose();
+process.off('disconnect', tidyUp); // it is told of one's own, too
 process.disconnect!();
+
+/** Who would have done so behind this process is gone. */
+function tidyUp(): never {
+  const folder = process.env[markVariable]!;
+  killMarked(folder);
+  unmountBelow(folder);
+  rmSync(folder, {recursive: true, force: true});
+  process.exit(1);
+}
 
 function progressText(row: Row): string {
   const {name, goal, against} = row;

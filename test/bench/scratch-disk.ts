@@ -1,6 +1,7 @@
 import {spawnSync} from 'node:child_process';
 import {mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {say} from './elapsed.ts';
 
 /** ext4 has no more inodes than one for each block. */
 const imageBytesAFile = 6_000;
@@ -32,6 +33,7 @@ export class ScratchDisk {
       return new ScratchDisk(path, image);
     }
     rmSync(image);
+    say(`  ${name}: a plain folder, because a file system of its own needs root, mkfs.ext4 and a loop device`);
     return new ScratchDisk(path, undefined);
   }
 

@@ -13,6 +13,11 @@ export type StageSettings = {
   largeFiles: number;
 };
 
+/** So few files that a run only shows that everything works: no goal is judged, and nothing is waited for longer than that needs. */
+export function isShort({files, largeFiles}: StageSettings): boolean {
+  return Math.max(files, largeFiles) < 20_000;
+}
+
 /** A group of figures. Groups run one after another on one stage, and leave its tree and its site as they found them, but larger. */
 export type Group = (stage: Stage) => Promise<void>;
 
@@ -30,6 +35,25 @@ export class Stage {
     this.rows = rows;
   }
 
+  get isShort(): boolean {
+    return isShort(this.settings);
+  }
+
+  /** How often something is measured of which a figure is the median. */
+  rounds(usual: number): number {
+    return this.isShort ? 1 : usual;
+  }
+
+  /** For so long a file that was just written may be written to again: `hot_file_threshold` of all sites. */
+  get hotFileMs(): number {
+    return this.isShort ? 1_000 : 30_000;
+  }
+
+  /** The built fusion and agent on a tree, not started. */
+  newSite(root: string, pipe = ''): Site {
+    return new Site(root, {pipe, view: `, hot_file_threshold: ${this.hotFileMs}ms`});
+  }
+
   /** The tree of `settings.files` files, made when it is first asked for. `entries` counts directories, too, not its root. */
   tree(): {root: string; entries: number} {
     if (!this.#tree) {
@@ -43,7 +67,7 @@ export class Stage {
   /** The built fusion and agent on that tree, live. */
   async site(): Promise<Site> {
     if (!this.#site) {
-      this.#site = new Site(this.tree().root);
+      this.#site = this.newSite(this.tree().root);
       await this.#site.start();
       await this.#site.live(600_000);
     }

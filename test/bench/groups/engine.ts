@@ -5,10 +5,10 @@ import type {EngineAlone, Spent} from '../engine-alone.ts';
 import {median} from '../load.ts';
 import type {Stage} from '../stage.ts';
 
-const rounds = 3;
-
 /** An engine alone, without files, agents and HTTP: a process of its own for each round, with an empty store on a disk. */
-export async function engineGroup({rows, folder, settings}: Stage): Promise<void> {
+export async function engineGroup(stage: Stage): Promise<void> {
+  const {rows, folder, settings} = stage;
+  const rounds = stage.rounds(3);
   const results = Array.from({length: rounds}, () => engineAlone(join(folder, 'engine'), settings.files));
   const {entries, events} = results[0]!;
   const rates = (count: number, spentOn: (result: EngineAlone) => Spent) => {

@@ -14,12 +14,9 @@ import {endlessScans} from '../query/endless-scans.ts';
 import type {Stage} from '../stage.ts';
 import {wholeTree} from './whole-tree.ts';
 
-const rounds = 3;
-const roundMs = 2_000;
 const connections = 32;
 /** Small requests beside other work: so many a second, which two gateways do with a fifth of a core. */
 const pacedPerSecond = 1_000;
-const pacedMs = 6_000;
 const smallPath = '/api/v1/views/site/fs/tree?path=/asked';
 const key = {'X-API-Key': 'key-of-the-scripts'};
 const small = getRequest(smallPath, key);
@@ -45,6 +42,14 @@ export async function queryGroup(stage: Stage): Promise<void> {
   await compressed(stage, site);
 }
 
+type Lengths = {rounds: number; roundMs: number; pacedMs: number};
+
+/** How often and how long is asked. */
+function lengths(stage: Stage): Lengths {
+  const rounds = stage.rounds(3);
+  return stage.isShort ? {rounds, roundMs: 300, pacedMs: 1_000} : {rounds, roundMs: 2_000, pacedMs: 6_000};
+}
+
 /** One gateway on the site's store, one of the others: each has a core for itself, and the client the other one. */
 async function oneDirectory(stage: Stage, site: Site): Promise<void> {
   const gateway = await startGateway(join(site.folder, 'fusion/views/site'), join(stage.folder, 'bench-gateway'));
@@ -56,7 +61,7 @@ async function oneDirectory(stage: Stage, site: Site): Promise<void> {
     request: getRequest('/', key),
   });
   const servers = {ours, node: await bare('bare-node.ts'), hono: await bare('bare-hono.ts')};
-  const figures = await inTurns(servers);
+  const figures = await inTurns(servers, lengths(stage));
   for (const {child} of Object.values(servers)) child.kill();
   const {ours: fustor, node, hono} = figures;
   const textOf = ({perSecond, cpu}: Figure) => `${perSecond.toFixed(0)}/s (${cpu.toFixed(0)} µs of CPU each)`;
@@ -75,6 +80,7 @@ type Figure = {perSecond: number; cpu: number};
 
 async function inTurns<Name extends string>(
   servers: Record<Name, BenchProcess & {request: string}>,
+  {rounds, roundMs}: Lengths,
 ): Promise<Record<Name, Figure>> {
   const names = Object.keys(servers) as Name[];
   const found = Object.fromEntries(names.map(name => [name, [] as Figure[]])) as Record<Name, Figure[]>;
@@ -82,7 +88,7 @@ async function inTurns<Name extends string>(
     for (const name of names) {
       const server = servers[name];
       const before = cpuMs(server);
-      const durationMs = round < 0 ? 500 : roundMs;
+      const durationMs = round < 0 ? Math.min(500, roundMs) : roundMs;
       const {perSecond} = await askAgain({port: server.port, requests: [server.request], connections, durationMs});
       const cpu = ((cpuMs(server) - before) * 1e6) / (perSecond * durationMs);
       if (round >= 0) found[name].push({perSecond, cpu});
@@ -95,6 +101,7 @@ async function inTurns<Name extends string>(
 
 /** The directory, and everything: who has it is told so without a look at it. */
 async function notModified(stage: Stage, site: Site): Promise<void> {
+  const {rounds, roundMs} = lengths(stage);
   const tagOf = async (path: string) => (await head(site, path)).etag!;
   const whole = '/api/v1/views/site/fs/tree?recursive=true';
   const kept = async (path: string) => getRequest(path, {...key, 'If-None-Match': await tagOf(path)});
@@ -119,18 +126,19 @@ async function notModified(stage: Stage, site: Site): Promise<void> {
 
 /** Small requests at a fixed rate, with and without the leader reading everything and another process writing files. */
 async function besideAuditAndChanges(stage: Stage, site: Site): Promise<void> {
+  const {rounds, pacedMs} = lengths(stage);
   const [idle, busy]: [Asked[], Asked[]] = [[], []];
   let scans = 0;
   const writer = join(stage.tree().root, 'written-beside');
   mkdirSync(writer);
   for (let i = 0; i < 100; i++) mkdirSync(join(writer, String(i)));
   for (let round = 0; round < rounds; round++) {
-    idle.push(await paced(site));
+    idle.push(await paced(site, pacedMs));
     using changes = changesBeside(writer);
     const over = new AbortController();
     const scanning = endlessScans(site, over.signal);
     await changes.begun;
-    busy.push(await paced(site));
+    busy.push(await paced(site, pacedMs));
     over.abort();
     scans += await scanning;
   }
@@ -139,13 +147,13 @@ async function besideAuditAndChanges(stage: Stage, site: Site): Promise<void> {
     name: 'p99 of that while an audit and 1,000 changes/s run',
     value: beside / alone,
     unit: '× idle',
-    against: `${pacedPerSecond} a second: idle ${alone.toFixed(2)} ms, beside ${beside.toFixed(2)} ms; ${rounds} rounds of ${pacedMs / 1000} s, in which the leader read the tree ${scans} times`,
+    against: `${pacedPerSecond} a second: idle ${alone.toFixed(2)} ms, beside ${beside.toFixed(2)} ms; ${rounds} × ${pacedMs / 1000} s, in which the leader read the tree ${scans} times`,
     goal: {atMost: 2},
   });
 }
 
-function paced(site: Site): Promise<Asked> {
-  const pace = {connections: 16, durationMs: pacedMs, perSecond: pacedPerSecond};
+function paced(site: Site, durationMs: number): Promise<Asked> {
+  const pace = {connections: 16, durationMs, perSecond: pacedPerSecond};
   return askAgain({port: site.port, requests: [small], ...pace});
 }
 
@@ -164,7 +172,7 @@ async function manyReaders(stage: Stage, site: Site): Promise<void> {
   const scanning = endlessScans(site, over.signal);
   const request = getRequest('/api/v1/views/site/fs/tree?recursive=true', key);
   const download = await Downloads.start({port: site.port, request, clients: 1, pace: 'fast'});
-  const asked = await paced(site);
+  const asked = await paced(site, lengths(stage).pacedMs);
   const {bytesPerSecond} = await download.tell();
   await download.stop();
   over.abort();
@@ -179,6 +187,7 @@ async function manyReaders(stage: Stage, site: Site): Promise<void> {
 /** To a client that only counts. */
 async function compressed(stage: Stage, site: Site): Promise<void> {
   const {entries} = stage.tree();
+  const {rounds} = lengths(stage);
   const found = new Map<string, {bytes: number; seconds: number}[]>();
   for (let round = 0; round < rounds; round++) {
     for (const coding of ['identity', 'gzip', 'zstd']) {

@@ -1,24 +1,21 @@
 import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {Site} from '../../lib/site.ts';
+import type {Site} from '../../lib/site.ts';
 import {until} from '../../lib/until.ts';
+import {bytesEach} from '../bytes-each.ts';
 import {median} from '../load.ts';
 import {anonymousMiB, bytesWritten, cpuSeconds, watchPeaks} from '../process-figures.ts';
 import type {Stage} from '../stage.ts';
 import {secondsOfBareWalk, secondsOfBfs, secondsOfFind} from '../walks.ts';
 
-const rounds = 3;
-/** Above `hot_file_threshold`: of a tree that was made just now every file is taken for one that is still being written. */
-const settledMs = 31_000;
-/** Audits skip nothing in every second one, so both kinds are measured in turns. */
-const auditing = ', audit_interval: 4s, full_audit_every: 2';
-const idleMs = 30_000;
-
 /** From a storage that nobody has looked at to a view that answers, beside programs that print the same and keep nothing. */
 export async function scanGroup(stage: Stage): Promise<void> {
   const {root, entries} = stage.tree();
   const madeAt = performance.now();
+  // Of a tree that was made just now every file is taken for one that is still being written.
+  const settledMs = stage.hotFileMs + 1_000;
+  const rounds = stage.rounds(3);
   const bfs = await stage.rival('bfs');
   await until(() => performance.now() - madeAt > settledMs, {
     timeoutMs: 2 * settledMs,
@@ -31,7 +28,7 @@ export async function scanGroup(stage: Stage): Promise<void> {
     if (bfs !== undefined) walks.bfs.push(secondsOfBfs(bfs, root));
     walks.bare.push(secondsOfBareWalk(root, entries));
     await stage.endSite();
-    const {site, ...snapshot} = await firstSnapshot(root, round === 0 ? auditing : '');
+    const {site, ...snapshot} = await firstSnapshot(stage, root, round === 0 ? auditing(stage) : '');
     stage.keep(site);
     snapshots.push(snapshot);
     if (round === 0) await audits(stage, site, {snapshot, bare: walks.bare[0]!});
@@ -46,6 +43,7 @@ export async function scanGroup(stage: Stage): Promise<void> {
 type Walks = Record<'find' | 'bfs' | 'bare', number[]>;
 
 function tellWalks({rows}: Stage, walks: Walks, entries: number): void {
+  const rounds = walks.find.length;
   const find = median(walks.find);
   const bare = median(walks.bare);
   const rate = (seconds: number) => `${Math.round(entries / seconds).toLocaleString('en')} entries/s`;
@@ -53,6 +51,16 @@ function tellWalks({rows}: Stage, walks: Walks, entries: number): void {
   rows.add({name: 'bare walk, two threads', value: find / bare, unit: '× find -printf', against, goal: {atLeast: 1}});
   const others = walks.bfs.length === 0 ? 'no bfs' : `bfs: ${rate(median(walks.bfs))}`;
   rows.add({name: 'bare walk, entries a second', value: entries / bare, unit: '1/s', against: others});
+}
+
+/** Audits skip nothing in every second one, so both kinds are measured in turns. */
+function auditing({isShort}: Stage): string {
+  return `, audit_interval: ${isShort ? 1 : 4}s, full_audit_every: 2`;
+}
+
+/** How long one looks at what does nothing. */
+function idleMsOf({isShort}: Stage): number {
+  return isShort ? 1_000 : 30_000;
 }
 
 // ── The first snapshot
@@ -66,8 +74,8 @@ type Snapshot = {
   peaks: ReadonlyMap<number, number>;
 };
 
-async function firstSnapshot(root: string, pipe: string): Promise<Snapshot & {site: Site}> {
-  const site = new Site(root, {pipe});
+async function firstSnapshot(stage: Stage, root: string, pipe: string): Promise<Snapshot & {site: Site}> {
+  const site = stage.newSite(root, pipe);
   await site.prepare();
   await site.startFusion();
   const before = cpuOf(site);
@@ -106,7 +114,7 @@ function tellSnapshots(
   const scan = of(({secondsOfScan}) => secondsOfScan);
   const agent = of(({secondsOfAgent}) => secondsOfAgent);
   const beside = (seconds: number) =>
-    `find: ${find.toFixed(2)} s, snapshot: ${seconds.toFixed(2)} s, median of ${rounds}`;
+    `find: ${find.toFixed(2)} s, snapshot: ${seconds.toFixed(2)} s, median of ${all.length}`;
   rows.add({
     name: 'first snapshot: scan → loopback → committed → answerable',
     value: scan / find,
@@ -145,7 +153,7 @@ async function audits(stage: Stage, site: Site, {snapshot, bare}: {snapshot: Sna
   });
   const figures = {skipping: [] as number[], full: [] as number[]};
   let [wire, disk, changes] = [0, 0, 0];
-  for (let before = await seen(); figures.skipping.length < rounds; ) {
+  for (let before = await seen(); figures.skipping.length < stage.rounds(3); ) {
     const after = await until(
       async () => {
         const now = await seen();
@@ -205,14 +213,15 @@ async function tellMemory(
   const {rows, folder} = stage;
   const root = join(folder, 'empty');
   mkdirSync(root, {recursive: true});
-  const {site: empty} = await firstSnapshot(root, '');
+  const {site: empty} = await firstSnapshot(stage, root, '');
   const payloads = [site, empty].map(one => one.partPid('agent', 'payload-site')) as [number, number];
+  const idleMs = idleMsOf(stage);
   await delay(idleMs);
   const [full, base] = payloads.map(anonymousMiB) as [number, number];
   await empty.dispose();
   rows.add({
     name: 'agent, memory a file beyond its base',
-    value: ((full - base) * 2 ** 20) / entries,
+    value: bytesEach({bytes: full * 2 ** 20, base: base * 2 ** 20, count: entries}),
     unit: 'bytes',
     against: `${full.toFixed(1)} MiB of its own, with an empty tree ${base.toFixed(1)}, ${idleMs / 1000} s after the snapshot`,
     goal: {atMost: 10},
@@ -229,6 +238,7 @@ async function tellMemory(
 async function tellIdle(stage: Stage, site: Site): Promise<void> {
   const shells = (['agent', 'fusion'] as const).map(role => ({role, pid: site.pids(role)[0]!}));
   const before = shells.map(({pid}) => cpuSeconds(pid));
+  const idleMs = idleMsOf(stage);
   await delay(idleMs);
   for (const [index, {role, pid}] of shells.entries()) {
     const percent = ((cpuSeconds(pid) - before[index]!) * 1e5) / idleMs;

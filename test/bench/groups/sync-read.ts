@@ -5,17 +5,16 @@ import {until} from '../../lib/until.ts';
 import {percentile} from '../load.ts';
 import type {Stage} from '../stage.ts';
 
-const reads = 300;
-
 /** What it costs to read what was written just before, and to know that it is there: idle, and beside 1,000 changes a second. */
 export async function syncReadRows(stage: Stage): Promise<void> {
   const site = await stage.site();
+  const reads = stage.isShort ? 30 : 300;
   const folder = join(stage.tree().root, 'sync-read');
   mkdirSync(folder);
   await until(async () => (await syncRead(site, '/')).isReached, {what: 'a sync point'});
-  const idle = await times(site, folder, 'idle');
+  const idle = await times({site, folder, reads, name: 'idle'});
   const stop = changing(folder);
-  const busy = await times(site, folder, 'busy');
+  const busy = await times({site, folder, reads, name: 'busy'});
   const {perSecond} = stop();
   for (const [name, waits, against, goals] of [
     ['idle', idle, `of ${reads}`, [50, 100]],
@@ -33,8 +32,10 @@ export async function syncReadRows(stage: Stage): Promise<void> {
   }
 }
 
+type Reads = {site: Site; folder: string; reads: number; name: string};
+
 /** Throws when an answer has not what was written before it. */
-async function times(site: Site, folder: string, name: string): Promise<number[]> {
+async function times({site, folder, reads, name}: Reads): Promise<number[]> {
   const waits: number[] = [];
   for (let i = 0; i < reads; i++) {
     writeFileSync(join(folder, `${name}-${i}`), 'x');

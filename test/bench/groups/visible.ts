@@ -3,6 +3,7 @@ import {once} from 'node:events';
 import {mkdirSync, renameSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
+import {setTimeout as delay} from 'node:timers/promises';
 import {readRecords} from '../../../cmd/shell/part-record.ts';
 import {makeTree} from '../../lib/make-tree.ts';
 import type {Site} from '../../lib/site.ts';
@@ -34,7 +35,7 @@ async function filesFigures(stage: Stage): Promise<void> {
   const asker = new Asker(site.url);
   await asker.until('/written/99', isThere);
   asker.close();
-  const seconds = stage.settings.files < 100_000 ? 3 : 20;
+  const seconds = stage.isShort ? 3 : 20;
   const {visible, told, rate} = await askForFiles(site, folder, seconds);
   const against = `${visible.length} of ${rate * seconds} files that another process closed, ${rate} a second; "visible" is not suspect any more`;
   const figure = (name: string, values: number[], part: number, atMost?: number) =>
@@ -63,7 +64,8 @@ async function renameFigures(stage: Stage): Promise<void> {
   const asker = new Asker(site.url);
   await allKnown(site, names[1], below);
   const ms: number[] = [];
-  for (let round = 0; round < 7; round++) {
+  const rounds = stage.rounds(7);
+  for (let round = 0; round < rounds; round++) {
     const [to, from] = round % 2 === 0 ? names : ([names[1], names[0]] as const);
     renameSync(join(root, from), join(root, to));
     const renamedAt = performance.now();
@@ -75,9 +77,9 @@ async function renameFigures(stage: Stage): Promise<void> {
   }
   asker.close();
   stage.rows.add({
-    name: 'rename of a directory with 100,000 entries below → visible',
+    name: `rename of a directory with ${below.toLocaleString('en')} entries below → visible`,
     ...{value: median(ms), unit: 'ms', goal: {atMost: 50}},
-    against: `median of 7, the longest ${Math.max(...ms).toFixed(0)} ms; ${below} entries; the new name is there and the old is gone`,
+    against: `median of ${rounds}, the longest ${Math.max(...ms).toFixed(0)} ms; the new name is there and the old is gone`,
   });
 }
 
@@ -96,13 +98,13 @@ async function watchersFigures(stage: Stage): Promise<void> {
   const site = await stage.site();
   const folder = join(stage.tree().root, 'watched');
   mkdirSync(folder);
-  const [watchers, rounds] = [1000, 20];
+  const [watchers, rounds] = [1000, stage.isShort ? 5 : 20];
   const child = program('many-watchers.ts', [site.url, folder, '/watched', String(watchers), String(rounds)]);
   const lines = createInterface({input: child.stdout!})[Symbol.asyncIterator]();
   await lines.next();
   const before = gatewayCpuMs(site);
   const idleFrom = performance.now();
-  await new Promise(resolve => setTimeout(resolve, 2_000));
+  await delay(stage.isShort ? 500 : 2_000);
   const idle = (gatewayCpuMs(site) - before) / (performance.now() - idleFrom);
   const busyFrom = gatewayCpuMs(site);
   child.stdin!.write('go\n');

@@ -2,7 +2,6 @@ import {execFileSync} from 'node:child_process';
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {makeTree} from '../../lib/make-tree.ts';
-import {Site} from '../../lib/site.ts';
 import {until} from '../../lib/until.ts';
 import {say} from '../elapsed.ts';
 import {anonymousBytesOf} from '../process-usage.ts';
@@ -35,18 +34,19 @@ export async function watchGroup(stage: Stage): Promise<void> {
   const watchman = await stage.rival('watchman');
   const parcel = await stage.rival('parcelWatcher');
   const whole = {root, files};
+  const quietMs = stage.isShort ? 500 : 2_000;
   if (watchman) {
     const name = `watchman ${stage.rivalVersion('watchman')}`;
-    await tryOne(name, whole, () => watchByWatchman(watchman, root));
+    await tryOne(name, whole, () => watchByWatchman(watchman, root, quietMs));
   }
   if (parcel) {
     const name = `@parcel/watcher ${stage.rivalVersion('parcelWatcher')}`;
-    await tryOne(name, whole, () => watchByScript(parcel, root));
+    await tryOne(name, whole, () => watchByScript(parcel, root, quietMs));
   }
   const small = smallTree(stage);
   const {version} = JSON.parse(readFileSync(chokidarPackage, 'utf8'));
-  await tryOne(`chokidar ${version}`, small, () => watchByScript('chokidar', small.root));
-  await tryOne('fs.watch', small, () => watchByScript('fs.watch', small.root));
+  await tryOne(`chokidar ${version}`, small, () => watchByScript('chokidar', small.root, quietMs));
+  await tryOne('fs.watch', small, () => watchByScript('fs.watch', small.root, quietMs));
   const ours = await outcomeOfFustor(stage, whole);
 
   const against = (text: (outcome: Outcome) => string) => {
@@ -83,7 +83,7 @@ async function outcomeOf(name: string, tree: {root: string; files: number}, watc
 
 /** A view is told of all when it is what `find` says. The site stays, for the groups behind. */
 async function outcomeOfFustor(stage: Stage, {root, files}: {root: string; files: number}): Promise<Outcome> {
-  const site = new Site(root);
+  const site = stage.newSite(root);
   stage.keep(site);
   await site.prepare();
   await site.startFusion();

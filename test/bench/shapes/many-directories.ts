@@ -1,6 +1,7 @@
 import {statSync} from 'node:fs';
 import {join} from 'node:path';
 import {Site} from '../../lib/site.ts';
+import {bytesEach} from '../bytes-each.ts';
 import {median} from '../load.ts';
 import {MemoryPeaks} from '../memory-peaks.ts';
 import {anonymousBytesOf} from '../process-usage.ts';
@@ -13,7 +14,9 @@ import {MadeUpStorage} from './made-up-storage.ts';
  * Directories of one file each, by what an agent would tell of them. A tenth of the group `large`: each costs the engine what
  * forty files in one directory do.
  */
-export async function manyDirectories({rows, settings, folder}: Stage): Promise<void> {
+export async function manyDirectories(stage: Stage): Promise<void> {
+  const {rows, settings, folder} = stage;
+  const rounds = stage.rounds(5);
   const source = new MadeUpStorage({directories: settings.largeFiles / 10, filesEach: 1});
   const {directories} = source;
   const what = `${directories.toLocaleString('en')} tiny directories`;
@@ -41,14 +44,19 @@ export async function manyDirectories({rows, settings, folder}: Stage): Promise<
     });
     rows.add({
       name: `${what}, memory of the engine at its peak`,
-      value: (peaks.of(engine) - base) / directories,
+      value: bytesEach({bytes: peaks.of(engine), base, count: directories}),
       unit: 'bytes a directory',
-      against: `RssAnon ${(peaks.of(engine) / 2 ** 20).toFixed(0)} MiB`,
+      against: `RssAnon ${(peaks.of(engine) / 2 ** 20).toFixed(0)} MiB, without a directory ${(base / 2 ** 20).toFixed(0)}`,
     });
     const {blocks} = statSync(join(site.folder, 'fusion/views/site/tree.mdb'));
     rows.add({name: `${what}, disk`, value: (blocks * 512) / directories, unit: 'bytes a directory and its file'});
-    const ms = median(await restartMs(site));
-    rows.add({name: `${what}, kill -9, exec to first right answer`, value: ms, unit: 'ms', against: 'median of 5'});
+    const ms = median(await restartMs(site, rounds));
+    rows.add({
+      name: `${what}, kill -9, exec to first right answer`,
+      value: ms,
+      unit: 'ms',
+      against: `median of ${rounds}`,
+    });
     await feeding.end();
   } finally {
     await site.dispose();

@@ -7,7 +7,7 @@ import {createInterface} from 'node:readline';
 import {until} from '../../lib/until.ts';
 import {anonymousBytesOf} from '../process-usage.ts';
 
-/** Watches a tree. `told` resolves to how many different files it has been told of when no more come. */
+/** Watches a tree. `told` resolves to how many different files it has been told of when no more have come for `quietMs`. */
 export type Watcher = {seconds: number; bytes: number; told(): Promise<number>; end(): Promise<void>};
 
 /** At a million files some need longer, or more memory, than the rest of the benchmark together. */
@@ -15,7 +15,7 @@ const readyWithinMs = 90_000;
 const heapMegabytes = 6_000;
 
 /** chokidar, fs.watch and @parcel/watcher, in a script. */
-export async function watchByScript(library: string, root: string): Promise<Watcher> {
+export async function watchByScript(library: string, root: string, quietMs: number): Promise<Watcher> {
   const program = join(import.meta.dirname, 'script-watcher.ts');
   const flags = ['--disable-warning=ExperimentalWarning', `--max-old-space-size=${heapMegabytes}`];
   const startedAt = performance.now();
@@ -30,11 +30,11 @@ export async function watchByScript(library: string, root: string): Promise<Watc
     child.stdin!.write('how many?\n');
     return Number((await lines.next()).value);
   };
-  return {seconds, bytes: anonymousBytesOf(child.pid!), told: () => settled(count), end: () => ended(child)};
+  return {seconds, bytes: anonymousBytesOf(child.pid!), told: () => settled(count, quietMs), end: () => ended(child)};
 }
 
 /** Its daemon, with a folder of its own instead of one in the home directory. */
-export async function watchByWatchman(program: string, root: string): Promise<Watcher> {
+export async function watchByWatchman(program: string, root: string, quietMs: number): Promise<Watcher> {
   const folder = mkdtempSync(join(tmpdir(), 'watchman-'));
   const socket = join(folder, 'socket');
   const own = [`--sockname=${socket}`, `--logfile=${join(folder, 'log')}`, `--statefile=${join(folder, 'state')}`];
@@ -61,7 +61,8 @@ export async function watchByWatchman(program: string, root: string): Promise<Wa
   return {
     ...{seconds, bytes: anonymousBytesOf(child.pid!)},
     // After an overflow it crawls anew, and does not know any more what has changed: it tells all that there is.
-    told: () => settled(async () => ((await changed()).is_fresh_instance ? 0 : (await changed()).files.length)),
+    told: () =>
+      settled(async () => ((await changed()).is_fresh_instance ? 0 : (await changed()).files.length), quietMs),
     end: () => ended(child),
   };
 }
@@ -77,14 +78,14 @@ async function ready(isReady: Promise<boolean>, child: ChildProcess): Promise<vo
   throw new Error(why);
 }
 
-/** The count when it has not risen for two seconds. */
-async function settled(count: () => Promise<number>): Promise<number> {
+/** The count when it has not risen for so long. */
+async function settled(count: () => Promise<number>, quietMs: number): Promise<number> {
   const deadline = performance.now() + 60_000;
   for (let last = -1, since = performance.now(); ; ) {
     const now = await count();
     if (now !== last) since = performance.now();
     last = now;
-    if (performance.now() - since > 2_000 || performance.now() > deadline) return now;
+    if (performance.now() - since > quietMs || performance.now() > deadline) return now;
     await new Promise(resolve => setTimeout(resolve, 200));
   }
 }
