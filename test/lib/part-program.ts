@@ -8,6 +8,8 @@ const {socket, does} = JSON.parse(await text(process.stdin)) as {socket: string;
 
 let answers = 0;
 const kept: Buffer[] = [];
+/** A gibibyte, in pieces of 8 MiB. */
+const leakedMax = 128;
 const server = createServer((_, response) => {
   const work = {done: 0, pending: does === 'stall' ? 1 : 0};
   response.end(JSON.stringify({data: {part: 'test', pid: process.pid, work}}));
@@ -28,7 +30,8 @@ function misbehave(): void {
       process.kill(process.pid, 'SIGSEGV');
       break;
     case 'leak':
-      setInterval(() => kept.push(Buffer.alloc(8 * 2 ** 20, 1)), 20);
+      // Not without end: nobody stops it when the test itself was killed.
+      setInterval(() => kept.length < leakedMax && kept.push(Buffer.alloc(8 * 2 ** 20, 1)), 20);
       break;
     case 'exhaust': {
       const all: object[][] = [];
