@@ -1,6 +1,11 @@
-import {type Database, open, type RootDatabase} from 'lmdb';
+import {type Database, getLastTxnId, open, type RootDatabase} from 'lmdb';
 import {locked} from './file-lock.ts';
 import {maxReaders, prepareLockFile} from './room.ts';
+
+/** Exported by lmdb-js, and missing in its types. */
+declare module 'lmdb' {
+  export function getLastTxnId(): number;
+}
 
 export type Table = Database<Buffer, Buffer>;
 type Range = {start?: Buffer; exclusiveStart?: boolean; end?: Buffer};
@@ -99,6 +104,15 @@ function doorOf(path: string): string {
 export function peek(table: Table, key: Buffer): Buffer | undefined {
   const shared = table.getBinaryFast(key);
   return shared?.subarray(0, shared.length); // lmdb-js tells the value's end only by setting `length`
+}
+
+/**
+ * Number of the transaction that wrote last before the current snapshot. LMDB notes in each page who wrote it, and a commit
+ * writes the page in which the tables themselves are listed anew; lmdb-js tells it of the page that was read last. `name` is any
+ * table's. Undefined if there is no such table.
+ */
+export function lastCommit({root}: Pick<Databases, 'root'>, name: string): number | undefined {
+  return root.getBinaryFast(Buffer.from(`${name}\0`)) && getLastTxnId();
 }
 
 /**

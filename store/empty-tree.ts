@@ -14,6 +14,7 @@ const attributes = {kind: kinds.directory, size: 0, mtime: zeroTime, ctime: zero
 /** What a view is before its engine ran for the first time: a root of which nothing is known. */
 export const emptyTree: TreeRead = {
   storeId: () => '',
+  snapshotId: () => undefined,
   seq: () => 0,
   changesFrom: () => 0,
   changes: () => [],

@@ -16,7 +16,7 @@ import {
 } from '../core/tree/tree-store.ts';
 import {type BlockOwner, BlockTable} from './block-table.ts';
 import {decodeChanges} from './change-codec.ts';
-import {type Databases, getNumber, getText, peek, rowsOf} from './databases.ts';
+import {type Databases, getNumber, getText, lastCommit, peek, rowsOf} from './databases.ts';
 import {type StoredDirectory, storedBlocks, toRecord} from './directory-codec.ts';
 import {readDirectory} from './directory-table.ts';
 import {candidates, wantedNames} from './filter-scan.ts';
@@ -39,15 +39,23 @@ export const stateCodec = new Encoder({useRecords: false, tagUint8Array: false})
 export class LmdbTreeRead implements TreeRead {
   protected readonly db: Databases;
   protected readonly blocks: BlockTable;
+  readonly #opening: number;
   readonly #cursor = new PackedCursor();
 
-  constructor(db: Databases, {keepsBounds} = {keepsBounds: false}) {
+  /** `opening`: which one of its reader's it is; a file that is put in the place of another may have transactions of the same numbers. */
+  constructor(db: Databases, {keepsBounds = false, opening = 0} = {}) {
     this.db = db;
+    this.#opening = opening;
     this.blocks = new BlockTable(db.blocks, {keepsBounds});
   }
 
   storeId(): string {
     return getText(this.db, 'storeId') ?? '';
+  }
+
+  snapshotId(): string | undefined {
+    const commit = lastCommit(this.db, 'meta');
+    return commit === undefined ? undefined : `${this.#opening}/${commit}`;
   }
 
   seq(): number {

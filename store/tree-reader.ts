@@ -26,6 +26,7 @@ export class LmdbTreeReader implements TreeReader {
   readonly #path: string;
   readonly #onFault: OnFault;
   #db: Databases | undefined;
+  #openings = 0;
   #inode = 0n;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #fault: unknown;
@@ -41,7 +42,7 @@ export class LmdbTreeReader implements TreeReader {
     const db = this.#db;
     if (!db) return body(this.#fault === undefined ? emptyTree : unreadableTree(codeOf(this.#fault)));
     try {
-      return readSnapshot(db, () => body(new LmdbTreeRead(db)));
+      return readSnapshot(db, () => body(new LmdbTreeRead(db, {opening: this.#openings})));
     } catch (error) {
       if (!isOfStore(error)) throw error;
       this.#note(error);
@@ -75,6 +76,7 @@ export class LmdbTreeReader implements TreeReader {
     if (inode === undefined) return;
     this.#inode = inode;
     this.#db = this.#open();
+    this.#openings++;
   }
 
   /** Undefined until the engine has made the tree, or brought an older format up to date. */

@@ -71,6 +71,27 @@ test('a reader finds a view that was dropped and made again', async () => {
   await reader.close();
 });
 
+test('a file of as many commits in the place of another has other snapshots', async () => {
+  const makeWith = async (name: string) => {
+    const store = await openTreeStore(folder.path, {newId: 'same'});
+    await store.write(txn => void txn.put(rootDirectory, file(name)));
+    await store.close();
+  };
+  const idAndNames = (reader: TreeReader) =>
+    reader.read(txn => ({id: txn.snapshotId(), has: txn.entry(rootDirectory, fromText('second')) !== undefined}));
+  const commitOf = (id: string | undefined) => id!.split('/').at(-1);
+  await makeWith('first');
+  const reader = openTreeReader(folder.path);
+  const before = idAndNames(reader);
+  rmSync(treePath());
+  await makeWith('second');
+  await eventually(() => expect(idAndNames(reader).has).toBe(true));
+  const after = idAndNames(reader);
+  expect(commitOf(after.id)).toBe(commitOf(before.id));
+  expect(after.id).not.toBe(before.id);
+  await reader.close();
+});
+
 test('a file whose first pages are not written yet is no tree yet', async () => {
   writeFileSync(treePath(), '');
   const reader = openTreeReader(folder.path);

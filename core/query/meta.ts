@@ -1,6 +1,6 @@
 import type {UnreachedReason} from '../protocol/sync-point.ts';
 import type {TreeRead} from '../tree/tree-store.ts';
-import {readViewStatus, type Sync} from '../view/view-status.ts';
+import {readViewStatus, type Sync, type ViewStatus} from '../view/view-status.ts';
 import {readSettled, type SettledQuery} from './read-settled.ts';
 import type {Found} from './resolve.ts';
 import type {Settled} from './settled.ts';
@@ -40,9 +40,9 @@ export function readMeta(
   txn: TreeRead,
   {view, nowMs, settled}: {view: string; nowMs: number; settled?: SettledQuery | undefined},
   found: Found,
+  status: ViewStatus = readViewStatus(txn, nowMs),
 ): Meta {
   const {entry, record, isComplete} = found;
-  const status = readViewStatus(txn, nowMs);
   const {sync, state, leader, sessions} = status;
   const own = entry ? {blindSpots: Number(entry.isBlindSpot), suspects: Number(entry.isSuspect)} : undefined;
   const suspect = (own?.suspects ?? 0) + (record?.totals.suspects ?? 0);

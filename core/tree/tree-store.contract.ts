@@ -807,6 +807,28 @@ export function treeStoreContract(implementation: string, open: () => Promise<Op
     });
 
     describe('transactions', () => {
+      test('a snapshot has the id of another one only if nothing at all was written in between', async () => {
+        const seen = new Set<string | undefined>([undefined]);
+        const change = async (body: (txn: TreeWrite) => void) => {
+          await write(body);
+          const ids = new Set([0, 1].map(() => store.read(txn => txn.snapshotId())));
+          expect(ids.size).toBe(1);
+          for (const id of ids) expect(seen.has(id)).toBe(false);
+          for (const id of ids) seen.add(id);
+        };
+        const suspect = {directory: rootDirectory, name: name('f'), size: 1, ctime: {seconds: 1, nanos: 0}};
+        await change(txn => void txn.put(rootDirectory, entry('f')));
+        await change(txn => void txn.put(rootDirectory, entry('f', {realtimeAt: 7})));
+        await change(txn => txn.setDirectory(rootDirectory, {listedAt: 8}));
+        await change(txn => txn.putState('x', {n: 1}));
+        await change(txn => txn.putState('x', {n: 2}));
+        await change(txn => txn.removeState('x'));
+        await change(txn => txn.putSuspect(9, suspect));
+        await change(txn => txn.putBlindSpot(rootDirectory, name('f'), 'created', 9));
+        await change(txn => txn.raise(rootDirectory, {newestFoundAt: 99}));
+        for (let i = 0; i < 50; i++) await change(txn => void txn.put(rootDirectory, entry(`f${i % 3}`, {size: i})));
+      });
+
       test('a body that throws leaves nothing behind, and its neighbours stay', async () => {
         const before = write(txn => void txn.put(rootDirectory, entry('before')));
         const broken = write(txn => {

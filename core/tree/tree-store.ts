@@ -103,6 +103,11 @@ export interface TreeRead {
    * with it. Letters, digits, `-` and `_`; empty where there is no store that can be read.
    */
   storeId(): string;
+  /**
+   * Tells this snapshot from all others of the same reader: where it is the same, nothing at all was written in between, and all
+   * that is read is the same. Undefined where nobody knows.
+   */
+  snapshotId(): string | undefined;
   /** Number of the last change of the tree: grows by one with each entry that is written, moved or removed. */
   seq(): number;
   /** The log of changes holds all that are behind this `seq`, and none before it. */

@@ -103,7 +103,14 @@ export function readRejected(txn: TreeRead): RejectedState {
 export const syncs = ['empty', 'snapshot', 'live', 'stale', 'unreadable'] as const;
 export type Sync = (typeof syncs)[number];
 
-export type ViewStatus = {sync: Sync; state: ViewState; leader: StoredSession | undefined; sessions: StoredSession[]};
+export type ViewStatus = {
+  sync: Sync;
+  state: ViewState;
+  leader: StoredSession | undefined;
+  sessions: StoredSession[];
+  /** When, if nobody writes anything until then, a session times out. */
+  until: number;
+};
 
 /** `nowMs` is the fusion's wall time. Sessions not seen for longer than their timeout are left out, oldest session first. */
 export function readViewStatus(txn: TreeRead, nowMs: number): ViewStatus {
@@ -113,7 +120,8 @@ export function readViewStatus(txn: TreeRead, nowMs: number): ViewStatus {
     .filter(({seenAt, timeoutMs}) => nowMs - seenAt <= timeoutMs)
     .sort((a, b) => a.openedAt - b.openedAt);
   const leader = sessions.find(({role}) => role === 'leader');
-  return {sync: syncOf(txn.directory(rootDirectory), state, leader), state, leader, sessions};
+  const until = Math.min(...sessions.map(({seenAt, timeoutMs}) => seenAt + timeoutMs));
+  return {sync: syncOf(txn.directory(rootDirectory), state, leader), state, leader, sessions, until};
 }
 
 function syncOf(

@@ -55,6 +55,7 @@ class MemoryTree implements TreeStore {
   async write<T>(body: (txn: TreeWrite) => T): Promise<T> {
     await undefined; // a body never runs within its caller's turn
     if (this.#isClosed) throw new Error('The store is closed.');
+    this.#tree.writes++;
     return this.#tree.undo.around(() => body(this.#tree));
   }
 
@@ -65,6 +66,7 @@ class MemoryTree implements TreeStore {
 
 class MemoryTransaction implements TreeWrite {
   readonly undo = new UndoLog();
+  writes = 0;
   readonly #numbers = new Map([
     ['seq', 0],
     ['version', 1],
@@ -93,6 +95,10 @@ class MemoryTransaction implements TreeWrite {
 
   storeId(): string {
     return this.#storeId;
+  }
+
+  snapshotId(): string {
+    return String(this.writes);
   }
 
   seq(): number {

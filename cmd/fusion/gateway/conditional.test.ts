@@ -1,39 +1,20 @@
 import {createHash} from 'node:crypto';
 import fc from 'fast-check';
 import {expect, test} from 'vitest';
-import {type ByteString, fromText} from '../../../core/entry/byte-string.ts';
-import {type DirectoryNumber, type Kind, kinds, newEntryFrom} from '../../../core/entry/entry.ts';
-import {rootDirectory, type TreeStore, type TreeWrite} from '../../../core/tree/tree-store.ts';
-import {emptyViewState, sessionStatePrefix, viewStateName} from '../../../core/view/view-status.ts';
+import {fromText} from '../../../core/entry/byte-string.ts';
+import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
+import {emptyViewState, viewStateName} from '../../../core/view/view-status.ts';
 import {openTreeStore} from '../../../store/tree-store.ts';
 import {gatewayApp, gatewayParts, readerHeaders} from '../../../test/lib/gateway-app.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
+import {anyTreeChange, applyChange, file, plantTree, type TreeChange} from '../../../test/lib/tree-history.ts';
+import {questions} from '../../../test/lib/tree-questions.ts';
 import {KeyRing} from '../../http/keys.ts';
 import {systemClock} from '../../system-clock.ts';
 import {createApp, type GatewayApp} from './app.ts';
 import {Views} from './views.ts';
 import {WaitingClients} from './waiting-clients.ts';
-
-const time = {seconds: 1_700_000_000, nanos: 0};
-const attributes = (kind: Kind, size = 1) => ({kind, size, mtime: time, ctime: time});
-const file = (name: string, size = 1) => newEntryFrom(fromText(name), attributes(kinds.file, size));
-const directory = (name: string) => newEntryFrom(fromText(name), attributes(kinds.directory));
-
-/** `/a/deep` and `/b`, with some files each; in `/large` more than one chunk holds. */
-async function plant(store: TreeStore): Promise<void> {
-  await store.write(txn => {
-    const a = txn.put(rootDirectory, directory('a')).directory;
-    const deep = txn.put(a, directory('deep')).directory;
-    const b = txn.put(rootDirectory, directory('b')).directory;
-    const large = txn.put(rootDirectory, directory('large')).directory;
-    for (const at of [a, deep, b]) for (const name of ['f0', 'f1']) txn.put(at, file(name));
-    for (let i = 0; i < 250; i++) {
-      const one = txn.put(large, directory(`d${i}`)).directory;
-      txn.put(one, file('f0'));
-    }
-  });
-}
 
 const get = (app: GatewayApp, path: string, headers: Record<string, string> = {}) =>
   app.request(`/api/v1/fs/${path}`, {headers: {...readerHeaders, ...headers}});
@@ -41,7 +22,7 @@ const tagOf = async (app: GatewayApp, path: string) => (await get(app, path)).he
 
 test('a tag that is sent back is answered 304, with all forms of If-None-Match', async () => {
   const store = openMemoryTree();
-  await plant(store);
+  await plantTree(store);
   const app = gatewayApp(store);
   for (const path of [
     'tree?path=/a',
@@ -68,7 +49,7 @@ test('a tag that is sent back is answered 304, with all forms of If-None-Match',
 
 test('changes elsewhere leave a tag as it is, at any depth', async () => {
   const store = openMemoryTree();
-  await plant(store);
+  await plantTree(store);
   const app = gatewayApp(store);
   const paths = [
     'tree?path=/a',
@@ -98,7 +79,7 @@ test('a view that is dropped and made anew has other tags', async () => {
   for (let i = 0; i < 3; i++) {
     using folder = temporaryFolder();
     const store = await openTreeStore(folder.path);
-    await plant(store);
+    await plantTree(store);
     tags.add(await tagOf(gatewayApp(store), 'tree?path=/a'));
     await store.close();
   }
@@ -107,54 +88,29 @@ test('a view that is dropped and made anew has other tags', async () => {
 
 test('an answer that orders something, or depends on what no tag knows, has none', async () => {
   const store = openMemoryTree();
-  await plant(store);
+  await plantTree(store);
   expect(await tagOf(gatewayApp(store), 'tree?path=/a&on_demand_scan=true')).toBeNull();
 });
 
 // ── Never wrong
 
-const questions = [
-  ...['tree?path=/', 'tree?recursive=true&path=/a', 'tree?path=/a', 'tree?path=/a/f0', 'tree?path=/a&max_depth=0'],
-  ...['tree?path=/b&only_path=true', 'tree?path=/a&limit=1', 'tree?path=/large&recursive=true', 'tree?path=/large'],
-  ...['stat?path=/a', 'stat?path=/a/f0', 'stats?path=/', 'stats?path=/a&children=true', 'stats?path=/b/f0'],
-  ...['search?pattern=f', 'search?pattern=f&path=/a', 'search?path=/a&limit=2&kind=file'],
-];
 /** These take several chunks, so that something can change between them. */
 const long = ['tree?path=/large&recursive=true', 'tree?path=/large', 'search?path=/large&limit=5'];
-const anyPlace = fc.constantFrom('', 'a', 'b', 'a/deep', 'large/d7');
-const anyName = fc.constantFrom('f0', 'f1', 'deep', 'g');
-const anyChange = fc.oneof(
-  fc.record({kind: fc.constant('put' as const), at: anyPlace, name: anyName, size: fc.nat(2), flags: fc.nat(3)}),
-  fc.record({kind: fc.constant('make' as const), at: anyPlace, name: anyName}),
-  fc.record({kind: fc.constant('remove' as const), at: anyPlace, name: anyName}),
-  fc.record({kind: fc.constant('move' as const), at: anyPlace, name: anyName, to: anyPlace, as: anyName}),
-  fc.record({kind: fc.constant('rename' as const), swap: fc.constantFrom('a', 'b', 'large')}),
-  fc.record({kind: fc.constant('listed' as const), at: anyPlace, listedAt: fc.nat(3)}),
-  fc.record({kind: fc.constant('unreadable' as const), at: anyPlace, why: fc.constantFrom(undefined, 'EIO', 'EXDEV')}),
-  fc.record({
-    kind: fc.constant('session' as const),
-    agent: fc.constantFrom('x', 'y'),
-    role: fc.constantFrom('leader', 'follower', 'gone'),
-  }),
-  fc.record({kind: fc.constant('view' as const), lastEventAt: fc.nat(2), snapshotCompletedAt: fc.nat(1)}),
-  fc.record({kind: fc.constant('wait' as const), ms: fc.nat(40)}),
-);
-type Change = typeof anyChange extends fc.Arbitrary<infer T> ? T : never;
 
 test('whoever is told 304 has what he would be told: also when what he has was torn by changes', async () => {
   let [told, repeated] = [0, 0];
-  const anySteps = fc.array(fc.record({before: anyChange, amid: anyChange}), {minLength: 1, maxLength: 25});
+  const anySteps = fc.array(fc.record({before: anyTreeChange, amid: anyTreeChange}), {minLength: 1, maxLength: 25});
   await fc.assert(
     fc.asyncProperty(anySteps, async steps => {
       const store = openMemoryTree();
-      await plant(store);
+      await plantTree(store);
       let nowMs = 1_000;
       const app = appOf(store, () => nowMs);
       /** By tag, all that clients may have of it. */
       const held = new Map<string, Set<string>>();
-      const change = (one: Change) => {
+      const change = (one: TreeChange) => {
         if (one.kind === 'wait') nowMs += one.ms;
-        return store.write(txn => apply(txn, one, nowMs));
+        return store.write(txn => applyChange(txn, one, nowMs));
       };
       const ask = async (question: string, amid?: () => Promise<void>) => {
         const response = await get(app, question);
@@ -186,7 +142,7 @@ test('whoever is told 304 has what he would be told: also when what he has was t
   expect(repeated / told).toBeGreaterThan(0.3); // a tag that is always another would be right, and of no use
 }, 120_000);
 
-const thereAndBack: [string, there: Change, back: Change][] = [
+const thereAndBack: [string, there: TreeChange, back: TreeChange][] = [
   [
     'unreadable',
     {kind: 'unreadable', at: 'large/d7', why: 'EIO'},
@@ -204,7 +160,7 @@ const thereAndBack: [string, there: Change, back: Change][] = [
 test.each(thereAndBack)('what was %s only while it was being told of is not told again', async (_what, there, back) => {
   for (const question of long) {
     const store = openMemoryTree();
-    await plant(store);
+    await plantTree(store);
     await store.write(txn => {
       const large = txn.entry(rootDirectory, fromText('large'))!.directory;
       for (let i = 0; i < 250; i++) txn.setDirectory(txn.entry(large, fromText(`d${i}`))!.directory, {listedAt: 1});
@@ -212,8 +168,8 @@ test.each(thereAndBack)('what was %s only while it was being told of is not told
     });
     const app = appOf(store, () => 1_000);
     const torn = await get(app, question);
-    const held = await read(torn, () => store.write(txn => apply(txn, there, 1_000)));
-    await store.write(txn => apply(txn, back, 1_000));
+    const held = await read(torn, () => store.write(txn => applyChange(txn, there, 1_000)));
+    await store.write(txn => applyChange(txn, back, 1_000));
     const now = await get(app, question);
     const body = await read(now, undefined);
     expect([question, now.headers.get('etag') !== torn.headers.get('etag') || held === body]).toEqual([question, true]);
@@ -239,60 +195,4 @@ async function read(response: Response, amid: (() => Promise<void>) | undefined)
   const {data, meta} = JSON.parse(Buffer.concat(chunks).toString());
   const {seq: _, seq_from: _from, changes_since: _since, last_event_at: _at, ...rest} = meta ?? {};
   return JSON.stringify({data, meta: rest});
-}
-
-function apply(txn: TreeWrite, change: Change, nowMs: number): void {
-  const find = (path: string): DirectoryNumber => {
-    let at: DirectoryNumber = rootDirectory;
-    for (const name of path.split('/')) if (name !== '') at = txn.entry(at, fromText(name))?.directory ?? 0;
-    return at;
-  };
-  const at = 'at' in change ? find(change.at) : rootDirectory;
-  if (at === 0) return;
-  const from = {directory: at, name: fromText('name' in change ? change.name : '')};
-  switch (change.kind) {
-    case 'put': {
-      const flags = {isSuspect: (change.flags & 1) > 0, isBlindSpot: (change.flags & 2) > 0};
-      txn.put(at, {...file(change.name, change.size), ...flags});
-      break;
-    }
-    case 'make':
-      txn.put(at, directory(change.name));
-      break;
-    case 'remove':
-      txn.remove(at, from.name);
-      break;
-    case 'move': {
-      const to = find(change.to);
-      const isBelowItself = `${change.to}/`.startsWith(`${change.at}/${change.name}/`.replace(/^\//, ''));
-      const isAboveItself = `${change.at}/`.startsWith(`${change.to}/${change.as}/`.replace(/^\//, ''));
-      if (to === 0 || isBelowItself || isAboveItself) break;
-      txn.move(from, {directory: to, name: fromText(change.as)}, {});
-      break;
-    }
-    case 'rename': {
-      const away = `${change.swap}-away`;
-      const isThere = txn.entry(rootDirectory, fromText(change.swap)) !== undefined;
-      const [as, to] = (isThere ? [change.swap, away] : [away, change.swap]).map(fromText) as [ByteString, ByteString];
-      txn.move({directory: rootDirectory, name: as}, {directory: rootDirectory, name: to}, {});
-      break;
-    }
-    case 'listed':
-      txn.setDirectory(at, {listedAt: change.listedAt});
-      break;
-    case 'unreadable':
-      txn.setDirectory(at, {unreadable: change.why});
-      break;
-    case 'session': {
-      const {agent, role} = change;
-      const session = {id: agent, agent, role, openedAt: nowMs, seenAt: nowMs, timeoutMs: 30};
-      if (role === 'gone') txn.removeState(`${sessionStatePrefix}${agent}`);
-      else txn.putState(`${sessionStatePrefix}${agent}`, session);
-      break;
-    }
-    case 'view': {
-      const {lastEventAt, snapshotCompletedAt} = change;
-      txn.putState(viewStateName, {...emptyViewState, agents: ['x', 'y'], lastEventAt, snapshotCompletedAt});
-    }
-  }
 }

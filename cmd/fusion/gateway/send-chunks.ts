@@ -20,7 +20,7 @@ export type Chunks = {
   /** Default: JSON. */
   contentType?: string | undefined;
   etag?: string | undefined;
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | undefined;
   /** Asked for behind the last chunk, for an answer that was not done with its first. */
   trailers?: {names: readonly string[]; values: () => Record<string, string>} | undefined;
 };
@@ -143,6 +143,6 @@ function streamOf(
   return ReadableStream.from(chunks());
 }
 
-function lengthOf(pieces: readonly Uint8Array[]): number {
+export function lengthOf(pieces: readonly Uint8Array[]): number {
   return pieces.reduce((sum, {byteLength}) => sum + byteLength, 0);
 }

@@ -9,6 +9,7 @@ import type {SettledQuery} from '../../../../core/query/read-settled.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {AnswerParts, TreeAnswer} from '../../../../core/query/tree-answer.ts';
 import type {Clock} from '../../../../core/time/clock.ts';
+import {readViewStatus} from '../../../../core/view/view-status.ts';
 import {
   booleanParameter,
   integerParameter,
@@ -19,9 +20,10 @@ import {
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {freshnessParameters, settledQuery, unmetRequirement} from '../freshness.ts';
+import {type KeptAnswer, KeptAnswers} from '../kept-answers.ts';
 import {askedOf, isKept, notModified} from '../not-modified.ts';
 import {orderScan} from '../order-scan.ts';
-import {type SendParts, sendChunks} from '../send-chunks.ts';
+import {lengthOf, type SendParts, sendChunks} from '../send-chunks.ts';
 import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
@@ -49,14 +51,17 @@ const names = Object.keys(parameters.shape);
 /** Those on which an answer depends in no other way than its tag does. */
 const tagged = ['path', 'path_b64', 'recursive', 'max_depth', 'only_path', 'fields', 'format', 'limit', 'cursor'];
 /** In place of the first chunk of an answer that the client has already. */
-const kept = Symbol('kept');
+const isHeld = Symbol('held');
+
+const keptBytesMax = 16 * 2 ** 20;
 
 /** An engine that is there makes a job in milliseconds. */
 const scanTimeoutMs = 500;
 
 /** `GET …/fs/tree`. Never answers 503: it tells what is known, and how fresh and complete that is. */
 export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}: GatewayParts): void {
-  const parts = {clock, answers: new AnswerParts(), sending: {turns, waiting, log}};
+  const sending = {turns, waiting, log};
+  const parts = {clock, answers: new AnswerParts(), kept: new KeptAnswers(keptBytesMax), sending};
   app.get('/api/v1/fs/tree', context => answerTree(context, views.only(context.get('key')), parts));
   app.get('/api/v1/views/:view/fs/tree', context =>
     answerTree(context, views.find(context.get('key'), context.req.param('view')), parts),
@@ -80,10 +85,21 @@ export function treeRoutes(app: GatewayApp, {views, clock, turns, waiting, log}:
   }
 }
 
-async function answerTree(
+type Parts = {clock: Clock; answers: AnswerParts; kept: KeptAnswers; sending: SendParts};
+
+function answerTree(context: GatewayContext, view: View, parts: Parts): Response | Promise<Response> {
+  const {clock, kept, sending} = parts;
+  const chunks = view.reader.read(txn => kept.find(questionOf(context, view), txn, clock.now()));
+  if (!chunks || lengthOf(chunks.first) > sending.waiting.chunkBytes) return answerAnew(context, view, parts);
+  return chunks.etag !== undefined && isKept(context, chunks.etag)
+    ? notModified(chunks.etag)
+    : sendChunks(context, chunks, sending);
+}
+
+async function answerAnew(
   context: GatewayContext,
   view: View,
-  {clock, answers, sending}: {clock: Clock; answers: AnswerParts; sending: SendParts},
+  {clock, answers, kept, sending}: Parts,
 ): Promise<Response> {
   const raw = readParameters(queryOf(context), names);
   const asked = parseParameters(raw, parameters);
@@ -115,24 +131,33 @@ async function answerTree(
   };
   let answer: TreeAnswer;
   let etag: string | undefined;
+  let so: Omit<KeptAnswer, 'chunks'>;
   const next = (bytesMax: number) => view.reader.read(txn => answer.nextPieces(txn, clock.now(), bytesMax));
   const begin = () =>
     view.reader.read(txn => {
       const nowMs = clock.now();
       const found = resolve(txn, path);
-      const known = readMeta(txn, {view: view.name, nowMs, settled}, found);
+      const status = readViewStatus(txn, nowMs);
+      const known = readMeta(txn, {view: view.name, nowMs, settled}, found, status);
       const tag = () => treeTag(txn, {asked: askedOf(context, view), meta: known}, {found, depth: depthMax});
       etag = isTagged ? tag() : undefined;
-      if (etag !== undefined && found.entry && isKept(context, etag)) return kept;
+      if (etag !== undefined && found.entry && isKept(context, etag)) return isHeld;
+      so = {snapshotId: txn.snapshotId(), from: nowMs, until: status.until};
       answer = new TreeAnswer({...query, begun: {found, meta: known}}, answers); // anew when the store turns out to be damaged
       return answer.nextPieces(txn, nowMs, sending.waiting.chunkBytes);
     });
   const first = depthMax > 1 ? await sending.turns.first(begin) : begin();
-  if (first === kept) return notModified(etag!);
+  if (first === isHeld) return notModified(etag!);
   if (first === undefined) return pathNotFound(view, path, clock, {...job, settled});
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
   const chunks = {first, next: rest, isDone: answer!.isDone, etag, ...formatOf(query.format, () => answer.meta)};
+  if (isTagged && chunks.isDone) kept.keep(questionOf(context, view), {...so!, chunks});
   return sendChunks(context, chunks, sending);
+}
+
+/** All that tells one question from another: a view's name has no `?`. */
+function questionOf(context: GatewayContext, view: View): string {
+  return `${view.name}?${queryOf(context)}`;
 }
 
 /** Never in the way of the answer: what is known is told also when nobody can be asked to look again. */
