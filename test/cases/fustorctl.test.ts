@@ -340,7 +340,15 @@ describe('fustorctl', () => {
       ['fusion', 'east'],
     ])
       expect(await fulfilled(node[0]!, 'reload', node[1]!)).toContain('all is as it says');
-    const lines = (await fulfilled('agent', 'logs', 'node-1', 'alpha', '-n', '3')).trimEnd().split('\n');
+    // The log is of the process that was started in place of the killed one, just now.
+    const lines = await until(
+      async () => {
+        const text = await fulfilled('agent', 'logs', 'node-1', 'alpha', '-n', '3');
+        const lines = text.trimEnd().split('\n');
+        return lines.length === 3 ? lines : undefined;
+      },
+      {what: 'three lines of a log'},
+    );
     expect(lines.map(line => JSON.parse(line).pipe)).toEqual(Array(3).fill('alpha'));
     expect(await fulfilled('agent', 'logs', 'node-1')).toContain('a command of the controller');
     expect(await fulfilled('fusion', 'logs', 'east', engine, '-n', '1')).toMatch(/^\{.*\}\n$/);
