@@ -7,7 +7,7 @@ import {behindDirectory, directoryKey, nameKey, numberBytes} from './keys.ts';
 import {Slab} from './slab.ts';
 
 /** A run of packed entries, and the key that it is stored under. */
-export type Block = {key: Buffer; bytes: Buffer};
+export type Block = {readonly key: Buffer; readonly bytes: Buffer};
 
 export type BlockOwner = {
   readonly number: DirectoryNumber;
@@ -20,6 +20,8 @@ export type BlockOwner = {
 /** Below this a block is joined to the one before it when both fit into one. */
 const blockBytesMin = blockBytesMax / 4;
 const boundsMax = 256;
+/** As many take 32 MiB. */
+const keptMax = 8192;
 const firstBound = '' as ByteString;
 
 /**
@@ -28,6 +30,8 @@ const firstBound = '' as ByteString;
  * 1. A block's key is its directory and a lower bound of the names in it; its names come before the next block's bound.
  * 2. A directory's first block has the empty bound: its key is the bare directory. It exists, perhaps empty, while others do.
  * 3. No other block is empty.
+ * 4. The writer's table has all keys at any time. Bytes that took the place of a block's are written by `write`, or before
+ *    anything looks at them otherwise than by `find`: events of one block, anywhere in a commit, then write it once.
  */
 export class BlockTable {
   readonly #table: Table;
@@ -35,6 +39,8 @@ export class BlockTable {
   readonly #slab = new Slab();
   /** What was found last: rules look at a name more than once before they write it. */
   #last: {number: DirectoryNumber; name: ByteString | undefined; block: Block} | undefined;
+  readonly #unwritten = new Map<DirectoryNumber, Map<ByteString, Block>>();
+  #keptBlocks = 0;
 
   /** With `keepsBounds`, for the writer alone: bounds are kept with their owner, so that finding a block takes one read. */
   constructor(table: Table, {keepsBounds}: {keepsBounds: boolean}) {
@@ -46,9 +52,9 @@ export class BlockTable {
   find(owner: BlockOwner, name: ByteString | undefined): Block | undefined {
     const last = this.#last;
     if (last?.number === owner.number && last.name === name) return last.block;
-    const key = this.#keyOf(owner, name);
-    if (!key) return undefined;
-    const block = {key, bytes: this.#read(key)};
+    const bound = this.#boundFor(owner, name);
+    if (bound === undefined) return undefined;
+    const block = this.#unwritten.get(owner.number)?.get(bound) ?? this.#block(nameKey(owner.number, bound));
     if (this.#keepsBounds) this.#last = {number: owner.number, name, block};
     return block;
   }
@@ -56,8 +62,8 @@ export class BlockTable {
   /** Only its bytes, and only until the next read of any table. */
   peek(owner: BlockOwner, name: ByteString): Buffer | undefined {
     if (this.#keepsBounds) return this.find(owner, name)?.bytes;
-    const key = this.#keyOf(owner, name);
-    return key && peek(this.#table, key);
+    const bound = this.#boundFor(owner, name);
+    return bound === undefined ? undefined : peek(this.#table, nameKey(owner.number, bound));
   }
 
   /** All blocks in order, beginning with the one that `from` would be in. */
@@ -66,21 +72,32 @@ export class BlockTable {
     if (!first) return;
     yield first;
     if (owner.blocks === 1) return;
+    if (this.#unwritten.has(owner.number)) this.write();
     const behind = {start: first.key, exclusiveStart: true, end: behindDirectory(owner.number)};
-    for (const key of keysOf(this.#table, behind)) yield {key, bytes: this.#read(key)};
+    for (const key of keysOf(this.#table, behind)) yield this.#block(key);
   }
 
   /** The blocks of all directories in order, beginning with the one that a name (by its key) would be in. */
   *all(from: Buffer | undefined): Iterable<Block> {
+    this.write();
     const [before] = from === undefined ? [] : [...this.#table.getKeys({start: from, reverse: true, limit: 1})];
     const isSameDirectory = from !== undefined && before?.compare(from, 0, numberBytes, 0, numberBytes) === 0;
     const start = isSameDirectory ? before : from;
-    for (const key of keysOf(this.#table, start === undefined ? {} : {start})) yield {key, bytes: this.#read(key)};
+    for (const key of keysOf(this.#table, start === undefined ? {} : {start})) yield this.#block(key);
   }
 
-  /** Blocks may have changed otherwise than by `replace`. */
+  /** Writes the bytes that are kept; blocks may change otherwise than by `replace` from here on. */
+  write(): void {
+    for (const blocks of this.#unwritten.values())
+      for (const {key, bytes} of blocks.values()) void this.#table.put(key, bytes);
+    this.forget();
+  }
+
+  /** Goes back to what is stored. */
   forget(): void {
     this.#last = undefined;
+    this.#unwritten.clear();
+    this.#keptBlocks = 0;
   }
 
   /** Puts what a writer holds in place of a block, or as the first one. Changes the owner's number of blocks. */
@@ -89,7 +106,12 @@ export class BlockTable {
     {block, writer, isAppended}: {block: Block | undefined; writer: BlockWriter; isAppended: boolean},
   ): void {
     this.#last = undefined;
+    if (block && this.#keepsBounds && takesPlaceOf(block, writer)) {
+      this.#keep(owner.number, {key: block.key, bytes: this.#slab.keep(writer.bytes)});
+      return;
+    }
     const key = block?.key ?? directoryKey(owner.number);
+    this.#unwritten.get(owner.number)?.delete(boundOf(key));
     const before = owner.blocks;
     if (block) owner.blocks--;
     if (block && writer.length < block.bytes.length && this.#isJoined(key, writer)) {
@@ -98,6 +120,13 @@ export class BlockTable {
     }
     const written = this.#put(owner, key, writer, isAppended);
     if (this.#keepsBounds && owner.blocks !== before) owner.bounds = boundsAfter(owner, boundOf(key), written);
+  }
+
+  #keep(directory: DirectoryNumber, block: Block): void {
+    const blocks = this.#unwritten.get(directory);
+    if (blocks) blocks.set(boundOf(block.key), block);
+    else this.#unwritten.set(directory, new Map([[boundOf(block.key), block]]));
+    if (++this.#keptBlocks === keptMax) this.write();
   }
 
   /** Returns the bounds of the blocks that stand there now. */
@@ -125,33 +154,39 @@ export class BlockTable {
 
   /** By 2, a block that is not the first has one of the same directory before it. */
   #joinToEarlier(key: Buffer, writer: BlockWriter): boolean {
+    this.write();
     const [, earlier] = [...this.#table.getKeys({start: key, reverse: true, limit: 2})];
-    const bytes = this.#read(earlier!);
+    const {bytes} = this.#block(earlier!);
     if (bytes.length + writer.length > blockBytesMax) return false;
     void this.#table.put(earlier!, Buffer.concat([bytes, writer.bytes]));
     void this.#table.remove(key);
     return true;
   }
 
-  #keyOf(owner: BlockOwner, name: ByteString | undefined): Buffer | undefined {
+  #boundFor(owner: BlockOwner, name: ByteString | undefined): ByteString | undefined {
     const {number, blocks} = owner;
     if (blocks === 0) return undefined;
-    if (blocks === 1 || name === undefined) return directoryKey(number);
+    if (blocks === 1 || name === undefined) return firstBound;
     if (this.#keepsBounds && blocks <= boundsMax) {
       owner.bounds ??= [...keysOf(this.#table, {start: directoryKey(number), end: behindDirectory(number)})].map(
         boundOf,
       );
-      return nameKey(number, lastNotBehind(owner.bounds, name));
+      return lastNotBehind(owner.bounds, name);
     }
     const [key] = [...this.#table.getKeys({start: nameKey(number, name), reverse: true, limit: 1})];
-    return key;
+    return key && boundOf(key);
   }
 
-  #read(key: Buffer): Buffer {
+  #block(key: Buffer): Block {
     const bytes = peek(this.#table, key);
-    if (bytes) return this.#slab.keep(bytes);
+    if (bytes) return {key, bytes: this.#slab.keep(bytes)};
     throw new Error(`There is no block ${key.toString('hex')}.`);
   }
+}
+
+/** Whether what a writer holds is to stand where a block does, and nowhere else. */
+function takesPlaceOf({key}: Block, {length}: BlockWriter): boolean {
+  return length <= blockBytesMax && length >= (key.length === numberBytes ? 1 : blockBytesMin);
 }
 
 /** The bound in a block's key. */

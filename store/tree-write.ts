@@ -100,8 +100,8 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   #put(directory: DirectoryNumber, entry: Entry, from: Path | undefined): Entry {
     const owner = this.#directories.existing(directory);
     const block = this.blocks.find(owner, entry.name);
-    const stored = this.#stored.reset(block?.bytes ?? noEntries);
-    const isKnown = stored.seek(entry.name);
+    const stored = this.#stored;
+    const isKnown = this.#seek(block, entry.name);
     const known = isKnown ? stored.directory : 0;
     const result = {...entry, directory: this.#numberFor(entry, known, directory)};
     const writer = this.#writer;
@@ -205,12 +205,13 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
   }
 
   collect(blocks: number): boolean {
+    this.blocks.write();
     return collectOrphans(this.db, blocks, number => this.#orphan(number)) || this.#filters.fill(blocks);
   }
 
   /** Writes what was kept in memory; at the end of a body. */
   flush(): void {
-    this.blocks.forget();
+    this.blocks.write();
     this.#directories.flush();
     this.#filters.write();
     this.#log.flush();
@@ -242,12 +243,26 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     return number;
   }
 
+  override entry(directory: DirectoryNumber, name: ByteString): Entry | undefined {
+    const owner = this.owner(directory);
+    const block = owner && this.blocks.find(owner, name);
+    return this.#seek(block, name) ? this.#stored.toEntry() : undefined;
+  }
+
   protected override stored(directory: DirectoryNumber): StoredDirectory | undefined {
     return this.#directories.get(directory);
   }
 
   protected override owner(directory: DirectoryNumber): BlockOwner | undefined {
     return this.#directories.get(directory);
+  }
+
+  /** Whether a name is in a block. Goes on from where the last look at the block ended: rules look before they write. */
+  #seek(block: Block | undefined, name: ByteString): boolean {
+    const stored = this.#stored;
+    const isBefore = stored.run === block?.bytes && !stored.isAtEnd && stored.compareName(name) <= 0;
+    if (!isBefore) stored.reset(block?.bytes ?? noEntries);
+    return stored.seek(name);
   }
 
   /** Counts a change, and logs it if it can be seen. The cursor stands at the entry. */
@@ -306,8 +321,8 @@ export class LmdbTreeWrite extends LmdbListWrite implements TreeWrite {
     const owner = this.#directories.get(directory);
     const block = owner && this.blocks.find(owner, name);
     if (!block) return undefined;
-    const stored = this.#stored.reset(block.bytes);
-    if (!stored.seek(name)) return undefined;
+    const stored = this.#stored;
+    if (!this.#seek(block, name)) return undefined;
     const entry = stored.toEntry();
     addEntry(delta, stored, -1);
     const writer = this.#writer;

@@ -11,15 +11,17 @@ export const rootPath = '/' as Path;
 /** Longest name that a Linux file system stores, and longest path that a system call takes, in bytes. */
 export const nameBytesMax = 255;
 
+/** Runs for each event of a batch, so it makes no array of the names. */
 export function isPath(value: ByteString): value is Path {
   if (value === '/') return true;
-  return (
-    value.startsWith('/') &&
-    value
-      .split('/')
-      .slice(1)
-      .every(part => isName(part as ByteString))
-  );
+  if (!value.startsWith('/') || value.includes('\0')) return false;
+  for (let start = 1, end = 0; end < value.length; start = end + 1) {
+    end = value.indexOf('/', start);
+    if (end < 0) end = value.length;
+    if (end === start || end - start > nameBytesMax) return false;
+    if (value[start] === '.' && (end === start + 1 || (end === start + 2 && value[start + 1] === '.'))) return false;
+  }
+  return true;
 }
 
 export function isName(value: ByteString): boolean {

@@ -28,12 +28,13 @@ const rangeEnd = z
   .nullable()
   .transform((value): ByteString | undefined => value ?? undefined);
 const count = z.number().int().nonnegative();
+/** Each event has two: a check of its own costs less than those of a tuple. */
 const time = z
-  .tuple([z.number().int(), z.number().int().min(0).max(999_999_999)])
+  .custom<[number, number]>(isTime, {error: 'not [seconds, nanoseconds]'})
   .transform(([seconds, nanos]): FileTime => ({seconds, nanos}));
 const attributes = z
   .strictObject({kind: z.enum(Object.keys(kinds) as [KindName]), size: count, mtime: time, ctime: time})
-  .transform((value): Attributes => ({...value, kind: kinds[value.kind]}));
+  .transform(({kind, size, mtime, ctime}): Attributes => ({kind: kinds[kind], size, mtime, ctime}));
 const run = z.instanceof(Uint8Array).superRefine((bytes, context) => {
   const problem = runProblem(bytes);
   if (problem !== undefined) context.addIssue({code: 'custom', message: problem});
@@ -92,6 +93,12 @@ const wireBatch = z.strictObject({
   heard: z.tuple([count, z.number().finite()]).optional(),
   events: z.array(z.unknown()),
 });
+
+function isTime(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length !== 2) return false;
+  const [seconds, nanos] = value;
+  return Number.isSafeInteger(seconds) && Number.isInteger(nanos) && nanos >= 0 && nanos < 1e9;
+}
 
 export function encodeBatch({session, number, heard, events}: Omit<Batch, 'sentAt'>): Uint8Array {
   const wireHeard = heard && {heard: [heard.hlc, heard.at]};

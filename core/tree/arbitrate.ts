@@ -50,11 +50,11 @@ export function arbitrate(context: ArbitrationContext, events: readonly FsEvent[
 function apply(rules: RuleContext, event: Exclude<FsEvent, {kind: 'phase'}>, observed: Observation): boolean {
   switch (event.kind) {
     case 'upsert':
-      return applyUpsert(rules, {...event, observed});
+      return applyUpsert(rules, event, observed);
     case 'delete':
-      return applyDelete(rules, {...event, observed});
+      return applyDelete(rules, event, observed);
     case 'move':
-      return applyMove(rules, {...event, observed});
+      return applyMove(rules, event, observed);
     case 'listing':
       return applyListing(rules, event);
     case 'unreadable':

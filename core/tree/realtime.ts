@@ -16,12 +16,11 @@ import {rootDirectory, type Tombstone} from './tree-store.ts';
  * 2. What another agent told of the same path gives way to an event that was surely observed later, or whose ctime proves it.
  * 3. Where the order is not known nothing changes, and the path is put among the doubts: the leader looks.
  */
-type Realtime<Event> = Omit<Event, 'observedAt'> & {observed: Observation};
 
 /** True when the event counted. */
-export function applyUpsert(context: RuleContext, event: Realtime<UpsertEvent>): boolean {
+export function applyUpsert(context: RuleContext, event: UpsertEvent, observed: Observation): boolean {
   const {txn, agent} = context;
-  const {path, attributes, observed, isAtomic} = event;
+  const {path, attributes, isAtomic} = event;
   if (path === rootPath && attributes.kind !== kinds.directory) return false;
   const resolved = resolvePlace(txn, path);
   if (!mayStandAt(context, path, {resolved, observed, attributes})) return doubt(context, path);
@@ -47,7 +46,7 @@ export function applyUpsert(context: RuleContext, event: Realtime<UpsertEvent>):
   return true;
 }
 
-export function applyDelete(context: RuleContext, {path, observed}: Realtime<DeleteEvent>): boolean {
+export function applyDelete(context: RuleContext, {path}: DeleteEvent, observed: Observation): boolean {
   const {txn} = context;
   if (path === rootPath) return false;
   const {place: known, missing} = resolvePlace(txn, path);
@@ -62,7 +61,7 @@ export function applyDelete(context: RuleContext, {path, observed}: Realtime<Del
 }
 
 /** The attributes of what moved come with an upsert behind it. */
-export function applyMove(context: RuleContext, {from, to, observed}: Realtime<MoveEvent>): boolean {
+export function applyMove(context: RuleContext, {from, to}: MoveEvent, observed: Observation): boolean {
   const {txn, agent} = context;
   if (from === to || isBelow(to, from) || isBelow(from, to)) return false;
   const inDoubt = () => {
@@ -127,7 +126,7 @@ function mayStandAt(
   if (missing?.blocker) {
     return !isOther(context, missing.blocker) || observed.from >= lastLook(context, directory, missing.blocker);
   }
-  return txn.entry(directory, name) !== undefined || !isForgotten(context, observed);
+  return !isForgotten(context, observed) || txn.entry(directory, name) !== undefined;
 }
 
 /** Whether a directory on the way was deleted after the observation, and another one stands there now. */
