@@ -25,7 +25,8 @@ export type ChildOptions = {
 
 const answerTimeoutMs = 2_000;
 const lookForEndMs = 250;
-const passOnMs = 250;
+/** Of an idle shell this is most of what it does. What a part says at its end is passed on at once. */
+const passOnMs = 1_000;
 
 /** Where a part answers `/health`. */
 export function partSocket(runDirectory: string, name: string): string {

@@ -1,3 +1,4 @@
+import {Encoder} from 'cbor-x';
 import {expect, test} from 'vitest';
 import {fromBytes, fromText} from '../entry/byte-string.ts';
 import {kinds, newEntryFrom} from '../entry/entry.ts';
@@ -50,6 +51,23 @@ test('every kind of event survives the way, bytes and all', () => {
     list.map(event => (event.kind === 'listing' ? {...event, entries: [...event.entries]} : event));
   const decoded = decodeBatch(encodeBatch(batch), 42);
   expect({...decoded, events: plain(decoded.events)}).toEqual({...batch, sentAt: 42, events: plain(events)});
+});
+
+test('events that are alike name their keys once', () => {
+  const sizeOf = (count: number) => {
+    const unchanged = {kind: 'unchanged', source: 'audit', path: strange, evidence: 2 ** 50} as const;
+    return encodeBatch({...batch, events: Array.from({length: count}, () => unchanged)}).byteLength;
+  };
+  expect(sizeOf(2) - sizeOf(1)).toBeLessThan(sizeOf(1) - sizeOf(0));
+  expect(sizeOf(102) - sizeOf(2)).toBeLessThan(100 * 40);
+});
+
+test('a batch of plain maps is read, as earlier agents write it', () => {
+  const plain = new Encoder({useRecords: false, tagUint8Array: false});
+  const event = {kind: 'delete', message_source: 'realtime', observed_at: 2, path: Buffer.from('/a')};
+  const bytes = plain.encode({schema: 'fs', session: 'v.1', number: 7, events: [event, event]});
+  const expected = {kind: 'delete', path: '/a', observedAt: 2};
+  expect(decodeBatch(bytes, 42).events).toEqual([expected, expected]);
 });
 
 test.each([

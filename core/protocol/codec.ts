@@ -1,4 +1,4 @@
-import {Encoder} from 'cbor-x';
+import {Decoder, Encoder} from 'cbor-x';
 import {z} from 'zod';
 import {type ByteString, fromBytes, toBytes} from '../entry/byte-string.ts';
 import {type Attributes, type FileTime, type Kind, type KindName, kindNames, kinds} from '../entry/entry.ts';
@@ -9,11 +9,16 @@ import {type Batch, schemaName} from './batch.ts';
 import {type FsEvent, messageSources} from './events.ts';
 
 /**
- * Batches as CBOR (RFC 8949), plain maps with the keys below; names and paths are byte strings, times `[seconds, nanos]`.
+ * Batches as CBOR (RFC 8949), maps with the keys below; names and paths are byte strings, times `[seconds, nanos]`.
  *
  *     {schema: "fs", session, number, heard: [hlc, at], events: [{kind, message_source, …}]}
+ *
+ * An agent writes records (tag 57343, explained inside each batch), so the keys of events that are alike travel once. A fusion reads
+ * both, also one that is older than agents that write them.
  */
-const cbor = new Encoder({useRecords: false, mapsAsObjects: true, tagUint8Array: false, variableMapSize: true});
+const options = {mapsAsObjects: true, tagUint8Array: false, variableMapSize: true};
+const encoder = new Encoder({...options, useRecords: true});
+const decoder = new Decoder({...options, useRecords: false});
 
 const path = z.instanceof(Uint8Array).transform((bytes, context): Path => {
   const string = fromBytes(bytes);
@@ -102,7 +107,7 @@ function isTime(value: unknown): boolean {
 
 export function encodeBatch({session, number, heard, events}: Omit<Batch, 'sentAt'>): Uint8Array {
   const wireHeard = heard && {heard: [heard.hlc, heard.at]};
-  return cbor.encode({schema: schemaName, session, number, ...wireHeard, events: events.map(toWire)});
+  return encoder.encode({schema: schemaName, session, number, ...wireHeard, events: events.map(toWire)});
 }
 
 /** Throws BATCH_REJECTED, with the number of the first event that is wrong and why. */
@@ -119,7 +124,7 @@ export function decodeBatch(bytes: Uint8Array, sentAt: number): Batch {
 
 function decodeCbor(bytes: Uint8Array): unknown {
   try {
-    return cbor.decode(bytes);
+    return decoder.decode(bytes);
   } catch (error) {
     throw new FustorError('BATCH_REJECTED', `The batch of ${bytes.byteLength} bytes is not CBOR.`, {cause: error});
   }

@@ -14,7 +14,8 @@ type Ending = {cause: DeathCause; detail: string; isHopeless: boolean};
 
 /** How long a part may take to end by itself when nobody has time to wait. */
 const shortGraceMs = 10_000;
-const observeMs = {starting: 100, running: 2_000};
+/** How often a process is looked at. That it has ended is heard at once; looks are for what else may be wrong. */
+const observeMs = {starting: 100, running: 2_000, calm: 5_000};
 const heapExhausted = /heap out of memory|Reached heap limit/;
 
 /**
@@ -209,7 +210,7 @@ export class Supervisor {
       }
       const dueMs = ending
         ? Math.max(0, killAt - clock.monotonic())
-        : (watchdog.hasAnswered ? observeMs.running : observeMs.starting) - (clock.monotonic() - observedAt);
+        : observeMs[paceOf(watchdog)] - (clock.monotonic() - observedAt);
       if (dueMs > 0) {
         const limit = Number.isFinite(dueMs) ? {limit: {clock, ms: dueMs}} : {};
         await this.#wake.wait(gone.signal, seen, limit.limit);
@@ -301,6 +302,11 @@ export class Supervisor {
 }
 
 const stopping: Ending = {cause: 'replaced', detail: 'Its shell stops.', isHopeless: false};
+
+function paceOf({hasAnswered, isCalm}: Watchdog): keyof typeof observeMs {
+  if (!hasAnswered) return 'starting';
+  return isCalm ? 'calm' : 'running';
+}
 
 function isOrdered({cause}: Death): boolean {
   return cause === 'command' || cause === 'replaced';

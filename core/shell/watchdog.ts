@@ -25,6 +25,7 @@ export class Watchdog {
   #done = 0;
   #cpuMs = 0;
   #isBusy = false;
+  #isCalm = false;
 
   get hasAnswered(): boolean {
     return this.#hasAnswered;
@@ -33,6 +34,11 @@ export class Watchdog {
   /** Whether it answered when it was asked last. */
   get isAnswering(): boolean {
     return this.#hasAnswered && this.#silentMs === 0;
+  }
+
+  /** Whether it answered, had nothing to do and was far from its limit of memory: then it may be looked at less often. */
+  get isCalm(): boolean {
+    return this.#isCalm;
   }
 
   /** `elapsedMs`: since the observation before. Undefined: nothing is wrong. */
@@ -44,6 +50,8 @@ export class Watchdog {
     const isStarved = observation.processState === 'R' && !this.#isBusy;
     if (observation.health) this.#noteAnswer(observation.health.work, periodMs);
     else if (!isStarved) this.#silentMs += periodMs;
+    const {health, memoryBytes} = observation;
+    this.#isCalm = health !== undefined && !health.work?.pending && memoryBytes < limits.memoryBytesMax / 2;
     return this.#memory(observation, limits) ?? this.#silence(observation, limits) ?? this.#stall(limits);
   }
 
