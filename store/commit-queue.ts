@@ -8,8 +8,8 @@ type Body<W> = {run(txn: W): unknown; resolve(value: unknown): void; reject(erro
  * Runs the bodies that wait and commits them together: one flush to the disk costs more than most bodies.
  *
  * 1. Bodies run in the order in which they came, each in one turn, and are answered when the commit is durable.
- * 2. A body that throws leaves nothing behind and takes nobody with it: all that waited run again then, each in a transaction of its
- *    own within the commit. So a body may run twice, and does nothing but write. If the commit fails, all that it held fail.
+ * 2. A body that throws leaves nothing behind and takes nobody with it: if others waited with it all run again, each in a transaction
+ *    of its own within the commit. So a body may run twice, and does nothing but write. If the commit fails, all that it held fail.
  * 3. STORE_FULL and STORE_FAILED are errors of the store, whoever met them; every other error is what the body threw.
  */
 export class CommitQueue<W extends Writing> {
@@ -43,17 +43,17 @@ export class CommitQueue<W extends Writing> {
       for (const settle of this.#together(bodies) ?? this.#apart(bodies)) settle();
     } catch (error) {
       this.#environment.lose();
-      const told = this.#explain(error);
+      const told = error instanceof Thrown ? error.value : this.#explain(error);
       for (const {reject} of bodies) reject(told);
     }
   }
 
-  /** As one, which is cheaper than a transaction within the transaction for each. Undefined when one of them throws. */
+  /** As one, which is cheaper than a transaction within the transaction for each. Undefined when one of several throws. */
   #together(bodies: readonly Body<W>[]): (() => void)[] | undefined {
     try {
       return this.#environment.db.root.transactionSync(() => this.#run(bodies));
     } catch (error) {
-      if (error instanceof Thrown) return undefined;
+      if (error instanceof Thrown && bodies.length > 1) return undefined;
       throw error;
     }
   }

@@ -62,7 +62,7 @@ for (const [does, cause, told] of [
 ] satisfies [string, DeathCause, object][]) {
   test(`a process that is told to ${does} is told as ${cause}, is started again, and is left alone the second time`, async () => {
     const supervisor = supervised(does);
-    await until(() => supervisor.state === 'quarantined', {timeoutMs: 40_000, what: 'quarantine'});
+    await until(() => supervisor.state === 'quarantined', {timeoutMs: 60_000, what: 'quarantine'});
     const {lastDeath, starts, pid} = supervisor.report();
     expect({starts, pid}).toEqual({starts: 2, pid: undefined});
     expect(lastDeath).toMatchObject({cause, ...told});

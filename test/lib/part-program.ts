@@ -13,7 +13,7 @@ const leakedMax = 128;
 const server = createServer((_, response) => {
   const work = {done: 0, pending: does === 'stall' ? 1 : 0};
   response.end(JSON.stringify({data: {part: 'test', pid: process.pid, work}}));
-  if (++answers === 3) setImmediate(misbehave);
+  if (++answers === 2) setImmediate(misbehave);
 });
 await listenUnix(server, socket);
 process.on('SIGTERM', () => process.exit(0));
