@@ -78,7 +78,11 @@ export class FusionParts implements Parts<FusionSetup>, Workshop<ViewConfig> {
       survivors.filter(survivor => !isGateway(survivor)),
     );
     this.#gateways = new RollingFleet(supervising, survivors.filter(isGateway));
-    this.#desk = new GatewayDesk({report: () => this.#gateways.report(), changed, runDirectory, clock});
+    this.#desk = new GatewayDesk({
+      ...{changed, runDirectory, clock},
+      report: () => this.#gateways.report(),
+      isViewsWanted: () => this.#plane.isSet,
+    });
     const file = new KeptFile(join(setup.fusion.data, 'applied'), isViewConfig);
     const {kept, problem} = file.read();
     if (problem !== undefined) log.error({reason: problem}, 'what was applied last is not known');

@@ -14,6 +14,8 @@ type DeskParts = {
   changed: Signal;
   runDirectory: string;
   clock: Clock;
+  /** Whether there is a controller that is told of them. */
+  isViewsWanted: () => boolean;
 };
 
 const answerMs = 1_000;
@@ -86,9 +88,9 @@ export class GatewayDesk {
   }
 
   async #askViews(signal: AbortSignal): Promise<void> {
-    const {clock, report} = this.#parts;
+    const {clock, report, isViewsWanted} = this.#parts;
     while (!signal.aborted) {
-      for (const {name} of report().filter(({state}) => state === 'running')) {
+      for (const {name} of isViewsWanted() ? report().filter(({state}) => state === 'running') : []) {
         const answer = await this.#ask(name, {method: 'GET', path: '/views'});
         if (answer === undefined) continue;
         this.#noteViews((JSON.parse(answer.toString()) as {data: Record<string, unknown>[]}).data);

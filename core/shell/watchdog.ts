@@ -36,7 +36,7 @@ export class Watchdog {
     return this.#hasAnswered && this.#silentMs === 0;
   }
 
-  /** Whether it answered, had nothing to do and was far from its limit of memory: then it may be looked at less often. */
+  /** Whether it answered and is far from every limit: then it may be looked at less often. */
   get isCalm(): boolean {
     return this.#isCalm;
   }
@@ -50,8 +50,8 @@ export class Watchdog {
     const isStarved = observation.processState === 'R' && !this.#isBusy;
     if (observation.health) this.#noteAnswer(observation.health.work, periodMs);
     else if (!isStarved) this.#silentMs += periodMs;
-    const {health, memoryBytes} = observation;
-    this.#isCalm = health !== undefined && !health.work?.pending && memoryBytes < limits.memoryBytesMax / 2;
+    const isSmall = observation.memoryBytes < limits.memoryBytesMax / 2;
+    this.#isCalm = this.isAnswering && isSmall && this.#stalledMs < limits.stalledAfterMs / 4;
     return this.#memory(observation, limits) ?? this.#silence(observation, limits) ?? this.#stall(limits);
   }
 
