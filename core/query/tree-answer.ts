@@ -37,8 +37,6 @@ export type TreeQuery = WalkOptions & {
 /** A first chunk is made when the request comes, so one of a long answer is small; it goes on in its turn. */
 const firstBytes = 16 * 1024;
 const chunkBytesMax = 128 * 1024;
-/** What the last entry of a chunk, and the end of an answer, take beyond it; else the buffer grows. */
-const beyondBytes = 4 * 1024;
 const renderedBytesMax = 16 * 2 ** 20;
 
 /** What all answers of a process share. */
@@ -56,7 +54,7 @@ export class TreeAnswer {
   readonly #query: TreeQuery;
   readonly #parts: AnswerParts;
   readonly #writer: TreeWriter;
-  #out: ByteBuffer;
+  readonly #out: ByteBuffer;
   #walk: TreeWalk | DirectoryWalk | undefined;
   #extent: Extent = extents.leaf;
   #from: ChangePlace | undefined;
@@ -81,12 +79,10 @@ export class TreeAnswer {
   }
 
   /**
-   * The same in pieces that need not be copied: they are good until the next call. Some may be kept for other answers, so they
-   * are not to be written to. All together have about `bytesMax` bytes, never more than 64 KiB above that.
+   * The same in pieces that need not be copied: some may be kept for other answers, so they are not to be written to. All together have about `bytesMax` bytes, never more than 64 KiB above that.
    */
   nextPieces(txn: TreeRead, nowMs: number, bytesMax = chunkBytesMax): Buffer[] | undefined {
     const isFirst = this.#from === undefined;
-    if (!isFirst) this.#out = this.#ownOut(bytesMax);
     const out = this.#out;
     out.length = 0; // an answer that failed may have left a part of itself
     if (this.#isBroken) throw new Error('An answer goes on behind a chunk that failed.');
@@ -107,19 +103,9 @@ export class TreeAnswer {
     }
     this.#walk?.write(txn, out, bytes);
     if (!this.#walk || this.#walk.isAtEnd || this.#walk.isAtLimit) this.#end(txn, nowMs, found!);
-    pieces.push(isFirst ? out.take() : out.written);
+    pieces.push(out.take());
     this.#isBroken = false;
     return pieces;
-  }
-
-  /**
-   * Most answers are one chunk, which is as large as it is. A long one has a buffer of its own for all others: new memory for
-   * each of them costs more than writing it.
-   */
-  #ownOut(bytesMax: number): ByteBuffer {
-    const capacity = bytesMax + beyondBytes;
-    const isFitting = this.#out !== this.#parts.out && this.#out.capacity <= 2 * capacity;
-    return isFitting ? this.#out : new ByteBuffer(capacity);
   }
 
   #begin(txn: TreeRead, {entry, record}: Found & {entry: Entry}, pieces: Buffer[], bytesMax: number): void {

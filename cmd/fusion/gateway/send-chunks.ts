@@ -118,6 +118,7 @@ function write(outgoing: ServerResponse, headers: Headers, {chunks, encoder, par
   };
   const writeChunk = (pieces: Uint8Array[]) => {
     if (!encoder) return put(pieces);
+    waiting.add(outgoing); // it takes its share of the memory from now on
     encoder.encode(pieces).then(put, error => breakOff(outgoing, error, log));
   };
   outgoing.once('close', () => waiting.remove(outgoing));

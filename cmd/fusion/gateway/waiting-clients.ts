@@ -1,7 +1,9 @@
-/** Most that one client gets at once, and least that is worth a write. */
+/** Most that one client gets at once, while few wait and while many do; and least that is worth a write. */
 const chunkBytesMax = 128 * 1024;
+const chunkBytesOfMany = 32 * 1024;
 const chunkBytesMin = 4 * 1024;
-/** What two hundred clients may have in memory before the chunks get smaller. */
+const few = 16;
+/** What several hundred clients may have in memory before the chunks get smaller still. */
 const budgetBytes = 24 * 2 ** 20;
 
 /** A client may take its time; who has taken nothing for this long is the first to go where there is no room. */
@@ -12,8 +14,9 @@ type Answer = {destroy(): unknown};
 /**
  * The answers of a gateway that wait for their clients to take what they were given.
  *
- * An answer has one chunk in memory and no more, and a chunk is the smaller the more of them wait: 128 KiB beside some
- * hundred, 4 KiB beside many thousand. So any number of slow clients costs about 150 MiB at most, besides their connections.
+ * An answer has one chunk in memory and no more, and a chunk is the smaller the more of them wait: 128 KiB beside a few,
+ * 32 KiB beside hundreds, 4 KiB beside many thousand. So any number of slow clients costs about 200 MiB at most, besides their
+ * connections.
  */
 export class WaitingClients {
   /** Since when, on the monotonic clock; who waits longest first. */
@@ -25,8 +28,9 @@ export class WaitingClients {
 
   /** How large a chunk may be now. */
   get chunkBytes(): number {
-    const share = Math.floor(budgetBytes / Math.max(1, this.#since.size));
-    return Math.max(chunkBytesMin, Math.min(chunkBytesMax, share));
+    if (this.#since.size < few) return chunkBytesMax;
+    const share = Math.floor(budgetBytes / this.#since.size);
+    return Math.max(chunkBytesMin, Math.min(chunkBytesOfMany, share));
   }
 
   add(answer: Answer): void {
