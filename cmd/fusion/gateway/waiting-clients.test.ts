@@ -18,7 +18,7 @@ test('chunks get smaller with the clients that wait, and any number of them has 
     waiting.add(answer());
     sizes.push(waiting.chunkBytes);
   }
-  expect([sizes[0], sizes[511], sizes[1_023], sizes[19_999]]).toEqual([131_072, 49_152, 24_576, 4_096]);
+  expect([sizes[0], sizes[511], sizes[1_023], sizes[19_999]]).toEqual([131_072, 32_768, 24_576, 4_096]);
   expect(bytes).toBeLessThan(180 * 2 ** 20);
 });
 
