@@ -3,6 +3,7 @@ import {once} from 'node:events';
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import type {Readable, Writable} from 'node:stream';
 
 /**
  * `npm test`: all checks in the order in which a failure is cheapest to find, each as `npm run` would do it. Goes on
@@ -40,6 +41,7 @@ const chaosInShort = [
 const benchInSmall = ['--files=3000', '--large=3000'];
 /** They would run against the executables of an earlier build, and mean nothing. */
 const onExecutables = ['cases', 'chaos', 'chaos:shell', 'bench', 'nfs'];
+const lastCharacters = 2_000;
 const failed: string[] = [];
 const rows: (Outcome & {step: string; seconds: number})[] = [];
 for (const {name, check} of steps) {
@@ -58,9 +60,21 @@ const total = (key: 'passed' | 'failed') => rows.reduce((sum, row) => sum + row[
 process.exitCode = total('failed') === 0 ? 0 : 1;
 console.log(`${total('passed')} passed, ${total('failed')} failed`);
 
+/** One check, which is said to have failed with the last that it wrote. */
 async function script(name: string, args: string[] = []): Promise<Outcome> {
-  const isOk = await succeeds(['run', '--silent', name, '--', ...args]);
-  return {passed: isOk ? 1 : 0, failed: isOk ? 0 : 1, skipped: 0};
+  const child = spawn('npm', ['run', '--silent', name, '--', ...args], {stdio: ['ignore', 'pipe', 'pipe']});
+  let last = '';
+  const pass = (from: Readable, to: Writable) => {
+    from.pipe(to, {end: false});
+    from.on('data', (bytes: Buffer) => {
+      last = (last + bytes.toString()).slice(-lastCharacters);
+    });
+  };
+  pass(child.stdout, process.stdout);
+  pass(child.stderr, process.stderr);
+  const [code] = await once(child, 'close');
+  if (code === 0) return {passed: 1, failed: 0, skipped: 0};
+  return {passed: 0, failed: 1, skipped: 0, failures: [last.trim()]};
 }
 
 async function vitest(project: 'unit' | 'cases'): Promise<Outcome> {

@@ -48,15 +48,6 @@ export class ByteBuffer {
     this.#bytes[this.length++] = value;
   }
 
-  get capacity(): number {
-    return this.#bytes.byteLength;
-  }
-
-  /** What was written, where it is: good until more is written. */
-  get written(): Buffer {
-    return this.#bytes.subarray(0, this.length);
-  }
-
   /** What was written, as a copy of its own; begins anew. */
   take(): Buffer<ArrayBuffer> {
     const taken = Buffer.allocUnsafe(this.length);

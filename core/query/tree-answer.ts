@@ -54,7 +54,6 @@ export class TreeAnswer {
   readonly #query: TreeQuery;
   readonly #parts: AnswerParts;
   readonly #writer: TreeWriter;
-  readonly #out: ByteBuffer;
   #walk: TreeWalk | DirectoryWalk | undefined;
   #extent: Extent = extents.leaf;
   #from: ChangePlace | undefined;
@@ -68,7 +67,6 @@ export class TreeAnswer {
   constructor(query: TreeQuery, parts = new AnswerParts()) {
     this.#query = query;
     this.#parts = parts;
-    this.#out = parts.out;
     this.#writer = treeFormats[query.format ?? 'json'].make(query.fields);
   }
 
@@ -79,18 +77,18 @@ export class TreeAnswer {
   }
 
   /**
-   * The same in pieces that need not be copied: some may be kept for other answers, so they are not to be written to. All together have about `bytesMax` bytes, never more than 64 KiB above that.
+   * The same in pieces that need not be copied: some may be kept for other answers, so they are not to be written to. All
+   * together have about `bytesMax` bytes, never more than 64 KiB above that.
    */
   nextPieces(txn: TreeRead, nowMs: number, bytesMax = chunkBytesMax): Buffer[] | undefined {
-    const isFirst = this.#from === undefined;
-    const out = this.#out;
+    const {out} = this.#parts;
     out.length = 0; // an answer that failed may have left a part of itself
     if (this.#isBroken) throw new Error('An answer goes on behind a chunk that failed.');
     this.#isBroken = true;
     const pieces: Buffer[] = [];
     let found = this.#found && foundNow(txn, this.#found);
     let bytes = bytesMax;
-    if (isFirst) {
+    if (this.#from === undefined) {
       this.#from = newestPlace(txn);
       found = this.#found = this.#query.begun?.found ?? resolve(txn, this.#query.path);
       if (!found.entry) {
@@ -116,14 +114,13 @@ export class TreeAnswer {
     const below = depthMax > 0 ? record : undefined;
     if (after) this.#extent = extents.continued;
     else if (below) this.#extent = extents.open;
-    this.#writer.begin(this.#out, start, parent, this.#extent);
+    this.#writer.begin(this.#parts.out, start, parent, this.#extent);
     if (below) this.#walkBelow(txn, below, pieces, bytesMax);
   }
 
   #walkBelow(txn: TreeRead, record: Readonly<DirectoryRecord>, pieces: Buffer[], bytesMax: number): void {
     const {view, path, after, depthMax, limit, format = 'json', fields} = this.#query;
-    const {rendered} = this.#parts;
-    const out = this.#out;
+    const {out, rendered} = this.#parts;
     const isUsual = format === 'json' && fields === undefined && !after;
     if (isUsual && depthMax === 1 && limit === Number.POSITIVE_INFINITY) {
       const walk = new DirectoryWalk(record.number, {view, rendered});
@@ -141,7 +138,7 @@ export class TreeAnswer {
   }
 
   #end(txn: TreeRead, nowMs: number, found: Found): void {
-    const out = this.#out;
+    const {out} = this.#parts;
     const walk = this.#walk;
     const hasMore = walk !== undefined && !walk.isAtEnd;
     if (walk) walk.closeAll(out);

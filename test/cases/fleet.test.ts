@@ -143,8 +143,8 @@ describe.skipIf(mountsMissing !== undefined)('a fleet', () => {
   });
 
   test('a node whose identity is revoked is cut off within seconds, and its own work goes on', async () => {
-    const {data} = await fleet.ask('get', 'sessions');
-    expect(JSON.stringify(data)).toContain('node-5');
+    const isKnown = async () => JSON.stringify((await fleet.ask('get', 'sessions')).data).includes('node-5');
+    await until(isKnown, {timeoutMs: 10_000, what: 'the session of node-5 in the eyes of the controller'});
     const pids = fleet.pids('node-5');
     expect(await fleet.fustorctl(['identity', 'revoke', 'agent/node-5'])).toMatchObject({status: 0});
     const isGone = async () => {

@@ -66,7 +66,7 @@ async function run(): Promise<void> {
   const file = values.report ?? `/tmp/fustor-chaos-${seed}.json`;
   writeFileSync(file, `${JSON.stringify(report, undefined, 1)}\n`);
   const counts = countsOf(report.stages);
-  writeCounts(values.counts, {...counts, skipped: 0});
+  writeCounts(values.counts, {...counts, skipped: 0, wrong: wrongOf(report.stages)});
   console.log(`seed ${seed}; what happened and when is in ${file}`);
   console.log(`${counts.passed} passed, ${counts.failed} failed`);
   process.exitCode = wrongOf(report.stages).length === 0 ? 0 : 1;

@@ -59,6 +59,7 @@ writeCounts(values.counts, {
   passed: results.length - failed,
   failed,
   skipped: missing === undefined ? 0 : rounds.length,
+  wrong: results.flatMap(({round, wrong}) => wrong.map(text => `${round}: ${text}`)),
 });
 console.log(`${results.length - failed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

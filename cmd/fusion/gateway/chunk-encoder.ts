@@ -30,7 +30,7 @@ class GzipEncoder implements ChunkEncoder {
   #isBegun = false;
 
   async encode(chunk: readonly Uint8Array[]): Promise<Uint8Array[]> {
-    const bytes = Buffer.concat(chunk);
+    const bytes = joined(chunk);
     this.#checksum = crc32(bytes, this.#checksum);
     this.#length += bytes.byteLength;
     const body = await deflated(bytes, deflateOptions);
@@ -55,10 +55,15 @@ const lastEmptyBlock = 0x0003;
 /** A frame a chunk: frames behind each other are one content (RFC 8878, 3), which curl, urllib3 and Node read. */
 class ZstdEncoder implements ChunkEncoder {
   async encode(chunk: readonly Uint8Array[]): Promise<Uint8Array[]> {
-    return [await zstdCompressed(Buffer.concat(chunk), zstdOptions)];
+    return [await zstdCompressed(joined(chunk), zstdOptions)];
   }
 
   end(): Uint8Array[] {
     return [];
   }
+}
+
+/** A chunk of one piece, as most are, is not copied. */
+function joined(chunk: readonly Uint8Array[]): Uint8Array {
+  return chunk.length === 1 ? chunk[0]! : Buffer.concat(chunk);
 }

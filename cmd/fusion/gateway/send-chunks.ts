@@ -9,10 +9,7 @@ import {viewHeaders} from './not-modified.ts';
 import type {Turns} from './turns.ts';
 import type {WaitingClients} from './waiting-clients.ts';
 
-/**
- * An answer in chunks of pieces. `next` makes one of about so many bytes, when the client has taken the one before: it may put
- * them where those of the one before were.
- */
+/** An answer in chunks of pieces. `next` makes one of about so many bytes, when the client has taken the one before. */
 export type Chunks = {
   first: Uint8Array[];
   next: (bytesMax: number) => Uint8Array[] | undefined;
