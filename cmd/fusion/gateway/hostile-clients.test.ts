@@ -25,11 +25,13 @@ const directories = 60;
 const filesPerDirectory = 500;
 const connectionsMax = 20;
 const bodiesMax = 2 ** 20;
+const idleMs = 1_000;
 
 /** A gateway on a real socket before a store of 30,000 entries, and an engine that answers when it is told to. */
 let folder: ReturnType<typeof temporaryFolder>;
 let store: TreeStore;
 let server: Server;
+let drain: () => Promise<void>;
 let engine: Server;
 let answerEngine: () => void;
 let waiting: WaitingClients;
@@ -83,7 +85,7 @@ async function serve({clientTimeoutMs, engineSocket}: {clientTimeoutMs: number; 
     }),
   );
   const listener = getRequestListener(app.fetch);
-  server = createGatewayServer({listener, waiting, clientTimeoutMs, connectionsMax, log});
+  ({server, drain} = createGatewayServer({listener, waiting, clientTimeoutMs, connectionsMax, idleMs, log}));
   const socket = new BoundSocket({host: '127.0.0.1', port: 0});
   await listenOn(server, socket.fd());
 }
@@ -285,4 +287,37 @@ test('where there are as many connections as there may be, idle and stalled ones
   }
   await until(() => clients.filter(({isClosed}) => !isClosed).length <= connectionsMax);
   expect(clients.findIndex(({isClosed}) => !isClosed)).toBeGreaterThanOrEqual(connectionsMax); // the oldest went
+});
+
+test('a gateway that leaves ends no connection before its client would, and none in the middle', async () => {
+  const askedAt = performance.now();
+  const [kept, asking, silent, reading, pipelining] = await Promise.all(Array.from({length: 5}, client));
+  for (const made of [kept!, asking!]) {
+    const {headers} = await made.write(stat).answer();
+    expect(headers).toMatchObject({connection: 'keep-alive', 'keep-alive': 'timeout=1'});
+  }
+  reading!.socket.pause();
+  reading!.write(wholeTree);
+  const body = 'x';
+  pipelining!.write(
+    stat + request('POST /api/v1/pipe/sessions/site.1/events', {headers: 'Content-Length: 1\r\n', body}),
+  );
+  await pipelining!.answer();
+  await until(() => waiting.count === 1 && bodies.bytes === 1);
+  const drained = drain();
+  // Its answer began when connections were kept.
+  const resumedAt = performance.now();
+  reading!.socket.resume();
+  expect(entriesIn((await reading!.answer()).body)).toBe(allEntries);
+  expect((await asking!.write(stat).answer()).headers).toMatchObject({connection: 'close'});
+  await until(() => asking!.isClosed);
+  for (const made of [kept!, silent!]) {
+    await until(() => made.isClosed);
+    expect(performance.now() - askedAt).toBeGreaterThanOrEqual(idleMs);
+  }
+  await until(() => reading!.isClosed);
+  expect(performance.now() - resumedAt).toBeGreaterThanOrEqual(idleMs);
+  answerEngine();
+  expect(await pipelining!.answer()).toMatchObject({status: 507, headers: {connection: 'close'}});
+  await drained;
 });

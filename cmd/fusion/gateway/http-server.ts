@@ -1,7 +1,8 @@
+import {once} from 'node:events';
 import {readFileSync} from 'node:fs';
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import {createServer as createTlsServer} from 'node:https';
-import type {Socket} from 'node:net';
+import {Server as NetServer, type Socket} from 'node:net';
 import type {Log} from '../../../core/log/log.ts';
 import {limitUnsent} from '../../unsent-limit.ts';
 import type {WaitingClients} from './waiting-clients.ts';
@@ -14,6 +15,8 @@ export type ServerOptions = {
   clientTimeoutMs: number;
   /** From here on, the connections that are idle for longest, and then those of stalled clients, are closed for new ones. */
   connectionsMax?: number;
+  /** How long a client is told that it may keep a connection on which it asks nothing. */
+  idleMs?: number;
   /** PEM; without it plain HTTP is spoken. */
   tls?: {cert: string; key: string} | undefined;
   log: Log;
@@ -23,8 +26,13 @@ export type ServerOptions = {
 const headersTimeoutMs = 20_000;
 const requestTimeoutMs = 300_000;
 const checkEveryMs = 5_000;
-/** Longer than clients usually keep an idle connection, so that it is they who close it and no request meets a closed one. */
-const keepAliveTimeoutMs = 65_000;
+/** Enough for who asks every second. A gateway that leaves waits for it, lest a request that is on its way meets a closed connection. */
+const idleMsOfClients = 5_000;
+/** How much longer one is kept here: so it is the client that closes it. */
+const idleMsBeyond = 60_000;
+const closeIdleEveryMs = 250;
+/** How long a client may take to read the rest of its answer; one that makes no progress is disconnected before. */
+const drainMs = 600_000;
 /** Requests that one connection sent ahead of their answers. Nobody who means well comes near. */
 const pipelinedMax = 1_000;
 /** What part of all connections is closed at a time, for as many new ones. */
@@ -33,16 +41,27 @@ const tellEveryMs = 60_000;
 /** What the kernel keeps for a client that does not read, as far as it has not been sent yet. */
 const unsentBytesMax = 64 * 1024;
 
+export type GatewayServer = {
+  server: Server;
+  /**
+   * Stops accepting, tells each client with its next answer to take another connection, and ends those that nobody who heeds what
+   * it was told will ask on any more. Resolves when all are gone or their time is up.
+   */
+  drain: () => Promise<void>;
+};
+
 /**
  * Node's HTTP server, bounded: a client may be slow, silent or mad, and costs no more than its connection, its request and
  * one chunk.
  */
-export function createGatewayServer(options: ServerOptions): Server {
+export function createGatewayServer(options: ServerOptions): GatewayServer {
   const {listener, waiting, clientTimeoutMs, connectionsMax = connectionsOf(descriptorLimit()), tls, log} = options;
+  const {idleMs = idleMsOfClients} = options;
   const settings = {
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
-    keepAliveTimeout: keepAliveTimeoutMs,
+    keepAliveTimeout: idleMs,
+    keepAliveTimeoutBuffer: idleMsBeyond,
     connectionsCheckingInterval: checkEveryMs,
     noDelay: true,
   };
@@ -53,14 +72,21 @@ export function createGatewayServer(options: ServerOptions): Server {
   Object.assign(server, {httpAllowHalfOpen: true});
   const room = new Room({waiting, connectionsMax, log});
   const ahead = new WeakMap<Socket, number>();
+  const underWay = new Set<ServerResponse>();
+  let isLeaving = false;
 
   server.on('connection', socket => room.enter(socket));
-  // What asks is another object than what has connected.
-  server.on('secureConnection', socket => socket.once('close', () => room.leave(socket)));
+  // With TLS, what asks is another object than what has connected.
+  server.on(tls ? 'secureConnection' : 'connection', socket => room.mayAsk(socket));
   server.on('request', (incoming, outgoing) => {
     const {socket} = incoming;
+    outgoing.shouldKeepAlive &&= !isLeaving;
+    underWay.add(outgoing);
     room.asks(socket);
-    outgoing.once('close', () => room.isAnswered(socket));
+    outgoing.once('close', () => {
+      underWay.delete(outgoing);
+      room.isAnswered(socket);
+    });
     outgoing.setTimeout(clientTimeoutMs, () => {
       if (!outgoing.headersSent && incoming.complete) return; // it waits for us
       log.debug({client: socket.remoteAddress, path: pathOf(incoming)}, 'a client made no progress');
@@ -78,7 +104,19 @@ export function createGatewayServer(options: ServerOptions): Server {
       });
     });
   });
-  return server;
+  const drain = async () => {
+    isLeaving = true;
+    for (const outgoing of underWay) outgoing.shouldKeepAlive = false; // heads that were sent stay as they are
+    const closed = once(server, 'close');
+    // Only stops accepting; http's own close would end idle connections that a request is already on its way to.
+    NetServer.prototype.close.call(server);
+    const looks = setInterval(() => room.closeIdle(idleMs), closeIdleEveryMs);
+    const deadline = setTimeout(() => server.closeAllConnections(), drainMs);
+    await closed;
+    clearInterval(looks);
+    clearTimeout(deadline);
+  };
+  return {server, drain};
 }
 
 /** Accepts connections of a listening socket. `descriptor` is given away: it is closed with the server. */
@@ -116,8 +154,10 @@ class Room {
   readonly #waiting: WaitingClients;
   readonly #connectionsMax: number;
   readonly #log: Log;
-  /** Connections that were answered and are kept, the one that does nothing for longest first. */
-  readonly #idle = new Set<Socket>();
+  /** Connections on which nothing is asked, since when, and whether nothing ever was; the one that is idle for longest first. */
+  readonly #idle = new Map<Socket, {since: number; isNew: boolean}>();
+  /** Requests that are not answered yet, where there are any. */
+  readonly #asked = new WeakMap<Socket, number>();
   #connections = 0;
   #arrivals = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -130,34 +170,49 @@ class Room {
 
   enter(socket: Socket): void {
     this.#connections++;
-    socket.once('close', () => {
-      this.#connections--;
-      this.#idle.delete(socket);
-    });
+    socket.once('close', () => this.#connections--);
     if (this.#connections < this.#connectionsMax) return;
     const some = Math.ceil(this.#connectionsMax * roomPart);
     if (this.#arrivals++ % some === 0) this.#make(some);
   }
 
-  leave(socket: Socket): void {
-    this.#idle.delete(socket);
+  mayAsk(socket: Socket): void {
+    this.#idle.set(socket, {since: performance.now(), isNew: true});
+    socket.once('close', () => this.#idle.delete(socket));
   }
 
   asks(socket: Socket): void {
+    this.#asked.set(socket, (this.#asked.get(socket) ?? 0) + 1);
     this.#idle.delete(socket);
   }
 
   isAnswered(socket: Socket): void {
-    if (!socket.destroyed) this.#idle.add(socket);
+    const left = this.#asked.get(socket)! - 1;
+    this.#asked.set(socket, left);
+    if (left === 0 && !socket.destroyed) this.#idle.set(socket, {since: performance.now(), isNew: false});
   }
 
-  /** Not `closeIdleConnections`: that closes also those that were accepted just now and have not asked yet. */
+  /** Those that are idle for at least so long. */
+  closeIdle(idleMs: number): void {
+    const now = performance.now();
+    for (const [socket, {since}] of this.#idle) {
+      if (now - since < idleMs) return;
+      this.#close(socket);
+    }
+  }
+
+  #close(socket: Socket): void {
+    this.#idle.delete(socket);
+    socket.destroy();
+  }
+
+  /** Not of those that were accepted just now and have not asked yet. */
   #make(some: number): void {
     let closed = 0;
-    for (const socket of this.#idle) {
+    for (const [socket, {isNew}] of this.#idle) {
       if (closed === some) break;
-      this.#idle.delete(socket);
-      socket.destroy();
+      if (isNew) continue;
+      this.#close(socket);
       closed++;
     }
     const brokenOff = this.#waiting.breakOff(some - closed);

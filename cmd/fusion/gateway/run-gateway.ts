@@ -1,5 +1,4 @@
 import {createServer as createHttpServer, type Server} from 'node:http';
-import {Server as NetServer} from 'node:net';
 import {join} from 'node:path';
 import {buffer} from 'node:stream/consumers';
 import {getRequestListener} from '@hono/node-server';
@@ -19,11 +18,6 @@ import {statusOf} from './routes/status.ts';
 import {Turns} from './turns.ts';
 import {type View, Views} from './views.ts';
 import {WaitingClients} from './waiting-clients.ts';
-
-/** How long idle connections stay open after this gateway stopped accepting: a client that is just about to ask is answered. */
-const lingerMs = 2_000;
-/** How long a client may take to read the rest of its answer; one that makes no progress is disconnected before. */
-const drainMs = 600_000;
 
 /**
  * One gateway process: accepts from the inherited socket beside its siblings, and reads the stores. When `signal` aborts it
@@ -59,11 +53,8 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
   const control = createControl({metrics, keys, views});
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));
   const {clientTimeoutMs, tls} = config;
-  const server = createGatewayServer({listener: getRequestListener(app.fetch), waiting, clientTimeoutMs, tls, log});
-  // A client that keeps its connection is told to take another one before this one is closed.
-  server.prependListener('request', (_, response) => {
-    if (signal.aborted) response.shouldKeepAlive = false;
-  });
+  const listener = getRequestListener(app.fetch);
+  const {server, drain} = createGatewayServer({listener, waiting, clientTimeoutMs, tls, log});
   await listenOn(server, config.listenFd);
   const handOver = await serveDescriptor(config.listenFd, socketHandOver(config.runDirectory, `gateway-${config.id}`));
   log.info({}, 'gateway ready');
@@ -72,22 +63,10 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
     signal.addEventListener('abort', () => resolve(), {once: true});
   });
   handOver.close();
-  await drain(server);
+  await drain();
   control.close();
   control.closeAllConnections();
   await Promise.all(views.map(({reader}) => reader.close()));
-}
-
-async function drain(server: Server): Promise<void> {
-  const closed = new Promise<void>(resolve => server.once('close', () => resolve()));
-  // Only stops accepting; http's own close would end idle connections that a request is already on its way to.
-  NetServer.prototype.close.call(server);
-  // Again and again: a connection is idle when its long answer is over.
-  const linger = setInterval(() => server.closeIdleConnections(), lingerMs);
-  const deadline = setTimeout(() => server.closeAllConnections(), drainMs);
-  await closed;
-  clearInterval(linger);
-  clearTimeout(deadline);
 }
 
 /** For the shell. */

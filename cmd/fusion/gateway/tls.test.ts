@@ -21,7 +21,7 @@ beforeEach(async () => {
   const authority = await openAuthority(openMemoryControl());
   ca = authority.certificate;
   const {certificate: cert, key} = await authority.issueServer(['127.0.0.1']);
-  const server = createGatewayServer({
+  const {server} = createGatewayServer({
     listener: (_, outgoing) => outgoing.end('{"data": {"acknowledged": 0}}'),
     ...{waiting: new WaitingClients(), clientTimeoutMs: 10_000, connectionsMax: 20, tls: {cert, key}, log: quietLog},
   });
