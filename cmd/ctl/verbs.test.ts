@@ -188,6 +188,12 @@ describe('scan', () => {
     });
   });
 
+  test('with --wait and --timeout it is left to itself when it takes longer', async () => {
+    const {exit, out, err} = await run(scan, ['/endless', '--wait', '--timeout', '150ms']);
+    expect({exit, out}).toEqual({exit: 6, out: expect.stringMatching(/^state +queued$/m)});
+    expect(err).toBe('It has not ended after 0.15 s, and goes on: "fustorctl wait --for job=job-of-/endless".\n');
+  });
+
   test('a fusion that has too many is an error with its code', async () => {
     expect(await run(scan, ['/many'])).toMatchObject({exit: 1, err: expect.stringContaining('A hundred scans wait')});
   });

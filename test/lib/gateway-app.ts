@@ -5,7 +5,7 @@ import {GatewayMetrics} from '../../cmd/fusion/gateway/metrics.ts';
 import {Turns} from '../../cmd/fusion/gateway/turns.ts';
 import {Views} from '../../cmd/fusion/gateway/views.ts';
 import {WaitingClients} from '../../cmd/fusion/gateway/waiting-clients.ts';
-import {KeyRing} from '../../cmd/http/keys.ts';
+import {type Key, KeyRing} from '../../cmd/http/keys.ts';
 import {systemClock} from '../../cmd/system-clock.ts';
 import type {Log} from '../../core/log/log.ts';
 import type {TreeReader} from '../../core/tree/tree-store.ts';
@@ -25,10 +25,15 @@ export function gatewayParts({keys, views, ...more}: Partial<GatewayParts> & Pic
   } satisfies GatewayParts;
 }
 
+const sha256 = createHash('sha256').update(secret).digest('hex');
+export const readerKey: Key = {name: 'reader', role: 'reader', sha256, views: '*'};
+
 /** The API of a gateway of one view, `research`, without a server: `app.request`. */
-export function gatewayApp(reader: TreeReader, leaving = new AbortController().signal): GatewayApp {
-  const sha256 = createHash('sha256').update(secret).digest('hex');
-  const keys = new KeyRing([{name: 'reader', role: 'reader', sha256, views: '*'}]);
+export function gatewayApp(
+  reader: TreeReader,
+  leaving = new AbortController().signal,
+  keys = new KeyRing([readerKey]),
+): GatewayApp {
   const views = new Views([{name: 'research', reader, engineSocket: '/nowhere/engine.sock'}]);
   return createApp(gatewayParts({keys, views, leaving}));
 }

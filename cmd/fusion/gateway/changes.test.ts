@@ -3,14 +3,16 @@ import {fromText} from '../../../core/entry/byte-string.ts';
 import {type Kind, kinds, newEntryFrom} from '../../../core/entry/entry.ts';
 import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
 import {openTreeStore} from '../../../store/tree-store.ts';
-import {askApp, gatewayApp, readerHeaders} from '../../../test/lib/gateway-app.ts';
+import {askApp, gatewayApp, readerHeaders, readerKey} from '../../../test/lib/gateway-app.ts';
 import {temporaryFolder} from '../../../test/lib/temporary-folder.ts';
+import {type Key, KeyRing} from '../../http/keys.ts';
 import type {GatewayApp} from './app.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
 let store: TreeStore;
 let app: GatewayApp;
 let leaving: AbortController;
+let keys: KeyRing;
 const ask = (query: string) => askApp(app, `/api/v1/fs/changes?${query}`);
 const put = (directory: number, name: string, kind: Kind = kinds.file, size = 3) =>
   store.write(txn => {
@@ -22,7 +24,8 @@ beforeEach(async () => {
   folder = temporaryFolder();
   store = await openTreeStore(folder.path, {changeLogBytesMax: 3_000, newId: 'store'});
   leaving = new AbortController();
-  app = gatewayApp(store, leaving.signal);
+  keys = new KeyRing([readerKey]);
+  app = gatewayApp(store, leaving.signal, keys);
   const a = await put(rootDirectory, 'a', kinds.directory);
   await put(a, 'x');
   await put(rootDirectory, 'b', kinds.directory);
@@ -143,6 +146,19 @@ test('a gateway that leaves ends the stream with the place to go on from', async
   await vi.waitFor(async () => expect((await ask('since=4')).body.data).toHaveLength(1));
   leaving.abort();
   expect(await stream.end()).toMatch(/: come again\nid: store:[45]\n\n$/);
+});
+
+test.each([
+  ['is revoked', [], 401],
+  ['may see other views', [{...readerKey, views: ['elsewhere']}], 404],
+])('a stream whose key %s ends, and whoever comes again hears why', async (_, others, status) => {
+  const stream = await watch('path=/a');
+  keys.replace([readerKey]);
+  await put(2, 'seen');
+  expect(await stream.next(1)).toMatchObject([{path: '/a/seen'}]);
+  keys.replace(others as Key[]);
+  expect(await stream.end()).toMatch(/: come again\nid: store:5\n\n$/);
+  expect((await askApp(app, '/api/v1/views/research/fs/watch')).status).toBe(status);
 });
 
 test('a place that is gone is 410 at once, and an event for who fell behind', async () => {

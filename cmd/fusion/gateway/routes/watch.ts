@@ -27,7 +27,8 @@ const retryMs = 1_000;
 
 /**
  * `GET …/fs/watch`: the same changes as `fs/changes`, as they come. The id of an event is where to go on, at any gateway. A
- * stream that cannot go on, because the client was too slow for the log, ends with an event `gone`.
+ * stream that cannot go on, because the client was too slow for the log, ends with an event `gone`; one whose key is revoked
+ * or may see something else from now on ends, too, and whoever comes again hears why.
  */
 export function watchRoutes(app: GatewayApp, {views, turns, waiting, log, leaving}: GatewayParts): void {
   const watched = new Map<View, WatchedView>();
@@ -45,8 +46,9 @@ export function watchRoutes(app: GatewayApp, {views, turns, waiting, log, leavin
     const feed = watchedOf(view);
     const chunkAt = (from: ChangePlace) => turns.first(() => feed.chunk(path, from));
     const first = await chunkAt(place);
+    const revoked = context.get('revoked');
     const events = (hungUp: AbortSignal) =>
-      follow({place, first, chunkAt, news: feed.news.bind(feed), signal: AbortSignal.any([hungUp, leaving])});
+      follow({place, first, chunkAt, news: feed.news.bind(feed), signal: AbortSignal.any([hungUp, revoked, leaving])});
     return sendEvents(context, events, {turns, waiting, log});
   };
   const description = {
