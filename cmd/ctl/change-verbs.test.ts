@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: secrets are written like this
-import {existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, test} from 'vitest';
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi} from 'vitest';
 import {type CannedController, startCannedController} from '../../test/lib/canned-controller.ts';
 import {type LineSettings, runLine} from '../../test/lib/run-line.ts';
 
@@ -14,8 +14,12 @@ afterAll(() => controller.stop());
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'fustorctl-'));
+  vi.stubEnv('TMPDIR', folder); // for files that are kept
 });
-afterEach(() => rmSync(folder, {recursive: true}));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, {recursive: true});
+});
 
 describe('apply and diff', () => {
   const good = 'sources:\n  alpha: {path: /data}\n';
@@ -134,7 +138,18 @@ describe('edit', () => {
     expect({exit, sent: controller.sent}).toEqual({exit: 2, sent: []});
     const [, kept] = /kept in (\S+)/.exec(err)!;
     expect(existsSync(kept!)).toBe(true);
-    rmSync(kept!);
+  });
+
+  test('nor is what was written before the editor failed; of what was not touched nothing is left', async () => {
+    const {exit, err} = await run('edit site.yaml', {env: {EDITOR: 'false'}});
+    expect({exit, kept: readdirSync(folder)}).toEqual({exit: 2, kept: []});
+    expect(err).not.toContain('kept in');
+    const editor = join(folder, 'editor.sh');
+    writeFileSync(editor, 'echo "# more" >>"$1"; exit 3\n');
+    const failed = await run('edit site.yaml', {env: {EDITOR: `sh ${editor}`}});
+    expect({exit: failed.exit, sent: controller.sent}).toEqual({exit: 2, sent: []});
+    const [, kept] = /kept in (\S+)/.exec(failed.err)!;
+    expect(readFileSync(kept!, 'utf8')).toMatch(/# more\n$/);
   });
 
   test('a lost race is a conflict that shows the difference', async () => {

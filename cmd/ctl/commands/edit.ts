@@ -37,8 +37,7 @@ export const edit: Verb<Flags> = {
     const file = join(mkdtempSync(join(tmpdir(), 'fustorctl-')), basename(path));
     writeFileSync(file, before, {mode: 0o600});
     for (;;) {
-      runEditor(file, io.env);
-      const text = readFileSync(file, 'utf8');
+      const text = editedText(file, before, io);
       try {
         const data = text === before ? {revision: current.revision, is_new: false} : await store(text);
         rmSync(dirname(file), {recursive: true});
@@ -54,12 +53,16 @@ export const edit: Verb<Flags> = {
         validateFiles({...current.files, [path]: text});
         return await send(call, {files: {[path]: text}, expected_revision: current.revision});
       } catch (error) {
-        io.notice(`What you wrote is kept in ${file}`);
+        io.notice(keptText(file));
         throw error;
       }
     }
   },
 };
+
+function keptText(file: string): string {
+  return `What you wrote is kept in ${file}`;
+}
 
 /** Before anybody types what cannot be stored. */
 function refuseInVain({authority, pin}: JsonObject): void {
@@ -78,6 +81,18 @@ function refuseInVain({authority, pin}: JsonObject): void {
 async function send({control, flags}: VerbCall<Flags>, change: object) {
   const {data} = await control.post('apply', {...change, ...(flags.message !== undefined && {message: flags.message})});
   return data;
+}
+
+/** When the editor fails, what was written until then is kept. */
+function editedText(file: string, before: string, io: Io): string {
+  try {
+    runEditor(file, io.env);
+  } catch (error) {
+    if (readFileSync(file, 'utf8') === before) rmSync(dirname(file), {recursive: true});
+    else io.notice(keptText(file));
+    throw error;
+  }
+  return readFileSync(file, 'utf8');
 }
 
 /** Through a shell: the variable may have arguments in it. */
