@@ -5,6 +5,7 @@ import {type BlockWriter, blockBytesMax} from './block-writer.ts';
 import {keysOf, peek, type Table} from './databases.ts';
 import {behindDirectory, directoryKey, nameKey, numberBytes} from './keys.ts';
 import {Slab} from './slab.ts';
+import {StoreDamage} from './store-error.ts';
 
 /** A run of packed entries, and the key that it is stored under. */
 export type Block = {readonly key: Buffer; readonly bytes: Buffer};
@@ -180,7 +181,7 @@ export class BlockTable {
   #block(key: Buffer): Block {
     const bytes = peek(this.#table, key);
     if (bytes) return {key, bytes: this.#slab.keep(bytes)};
-    throw new Error(`There is no block ${key.toString('hex')}.`);
+    throw new StoreDamage(`There is no block ${key.toString('hex')}`);
   }
 }
 

@@ -67,7 +67,7 @@ export class Environment<T extends EnvironmentTables, W extends Writing> {
 
   /** LMDB does nothing any more with an environment in which the write failed that makes a commit valid. */
   #openAgain(): void {
-    void closeDatabases(this.#path, this.#db);
+    closeDatabases(this.#path, this.#db).catch(() => {}); // the disk may let nobody in any more; `open` tells
     this.#db = this.#opening.open();
     this.#writing = this.#opening.writingTo(this.#db);
   }

@@ -1,4 +1,4 @@
-import {closeSync, fstatSync, openSync, readSync} from 'node:fs';
+import {closeSync, fstatSync, openSync, readFileSync, readSync} from 'node:fs';
 import {systemErrorCode} from '../core/errors/fustor-error.ts';
 
 const pageBytes = 4096;
@@ -7,10 +7,11 @@ const magicAt = 24;
 const magic = 0xbeef_c0de;
 const dataVersion = 2;
 
-/** Where a meta page tells its page size, its last page and its transaction. */
+/** Where a meta page tells its page size, its last page, its transaction, and in which start of the machine it was written. */
 const pageSizeAt = magicAt + 24;
 const lastPageAt = magicAt + 120;
 const transactionAt = lastPageAt + 8;
+const bootIdAt = transactionAt + 8;
 /** Pages at the end that are free may be missing. Never this part of a file. */
 const missingMax = 0.25;
 
@@ -35,17 +36,33 @@ export function fileKind(path: string): 'new' | 'lmdb' | 'foreign' | 'cut' {
   }
 }
 
-/** How long the newest of its two meta pages has the file. */
+/**
+ * How long the file must be for the meta page that LMDB will take: the newest if it was written since the machine started. A power
+ * failure may have kept that of the last commit without its pages, so after another start LMDB may take the other one.
+ */
 function wantedBytes(descriptor: number): number {
-  const meta = Buffer.alloc(transactionAt + 8);
+  const meta = Buffer.alloc(bootIdAt + 8);
   readSync(descriptor, meta, 0, meta.length, 0);
   const pageSize = meta.readUInt32LE(pageSizeAt);
   const metas = [0, pageSize].map(at => {
     readSync(descriptor, meta, 0, meta.length, at);
-    return {transaction: meta.readBigUInt64LE(transactionAt), lastPage: Number(meta.readBigUInt64LE(lastPageAt))};
+    const isOfThisStart = meta.readBigInt64LE(bootIdAt) === bootId();
+    const lastPage = Number(meta.readBigUInt64LE(lastPageAt));
+    return {transaction: meta.readBigUInt64LE(transactionAt), lastPage, isOfThisStart};
   });
   const [first, second] = metas as [(typeof metas)[0], (typeof metas)[0]];
-  return ((first.transaction > second.transaction ? first : second).lastPage + 1) * pageSize;
+  const [newest, other] = first.transaction > second.transaction ? [first, second] : [second, first];
+  const lastPage = newest.isOfThisStart ? newest.lastPage : Math.min(newest.lastPage, other.lastPage);
+  return (lastPage + 1) * pageSize;
+}
+
+/** As lmdb-js has it: what stands before the first `-`. */
+function bootId(): bigint {
+  try {
+    return BigInt(Number.parseInt(readFileSync('/proc/sys/kernel/random/boot_id', 'latin1'), 16));
+  } catch {
+    return 0n;
+  }
 }
 
 function isMeta(header: Buffer, page: number): boolean {

@@ -10,12 +10,16 @@ const noRoom: readonly unknown[] = [ENOSPC, EDQUOT, EFBIG, mapFull];
 const noRoomInNode = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 const littleRoomBytes = 4 * 2 ** 20;
 
+/** What should be in the store and is not. LMDB finds nothing wrong with it, so we say it. */
+export class StoreDamage extends Error {}
+
 /**
  * What LMDB and the disk say, as an error that tells the operator: STORE_FULL when there is no room, STORE_FAILED for
  * everything else. Undefined for an error that is not theirs. LMDB's errors have a number where those of Node have a name.
  */
 export function storeError(error: unknown, directory: string): FustorError | undefined {
   if (error instanceof FustorError) return isStoreError(error) ? error : undefined;
+  if (error instanceof StoreDamage) return storeFailed(error, directory);
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   const {code} = error;
   if (noRoom.includes(code) || noRoomInNode.includes(String(code)) || (code === EIO && hasLittleRoom(directory))) {

@@ -5,6 +5,7 @@ import {closeDatabases, type Databases, getNumber, openDatabases, readSnapshot} 
 import {emptyTree, unreadableTree} from './empty-tree.ts';
 import {fileKind} from './file-header.ts';
 import {currentFormat, cutOff, notOurs, unreadableFormat} from './migrations/migrate.ts';
+import {StoreDamage} from './store-error.ts';
 import {LmdbTreeRead} from './tree-read.ts';
 
 const lookForMissingMs = 50;
@@ -112,10 +113,10 @@ export class LmdbTreeReader implements TreeReader {
   }
 }
 
-/** What LMDB says has a number; a block that should be there and is not is our own finding. */
+/** What LMDB says has a number. */
 function isOfStore(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  return typeof (error as {code?: unknown}).code === 'number' || error.message.startsWith('There is no block ');
+  return error instanceof StoreDamage || typeof (error as {code?: unknown}).code === 'number';
 }
 
 /** One word for people who may not know where the store is: `EACCES`, `STORE_FORMAT`, `MDB_CORRUPTED`. */

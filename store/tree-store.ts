@@ -9,7 +9,7 @@ import {Environment} from './environment.ts';
 import {fileKind} from './file-header.ts';
 import {tryLock} from './file-lock.ts';
 import {prepareLocalDirectory} from './local-disk.ts';
-import {migrate, notOurs} from './migrations/migrate.ts';
+import {cutOff, migrate, notOurs} from './migrations/migrate.ts';
 import {proveRoom} from './room.ts';
 import {storeError} from './store-error.ts';
 import {LmdbTreeRead} from './tree-read.ts';
@@ -46,6 +46,7 @@ export async function openTreeStore(
     const path = join(directory, fileName);
     const kind = fileKind(path);
     if (kind === 'foreign') throw notOurs(path);
+    if (kind === 'cut') throw cutOff(path);
     // What is left of one whose making was cut off.
     if (kind === 'new') {
       rmSync(path, {force: true});

@@ -13,6 +13,7 @@ import {rootDirectory, type TreeReader} from '../core/tree/tree-store.ts';
 import {temporaryFolder} from '../test/lib/temporary-folder.ts';
 import {until} from '../test/lib/until.ts';
 import {closeDatabases, openDatabases, putNumber} from './databases.ts';
+import {directoryKey} from './keys.ts';
 import {openTreeReader, openTreeStore} from './tree-store.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -103,6 +104,35 @@ test.each([
     if (problem !== 'MDB_CORRUPTED') expect(meta(reader!).problem).toBe(problem);
   },
 );
+
+test('a file that is cut off is not written to, and nobody finds it whole later', async () => {
+  truncateSync(file(), 16 * 4096);
+  await expect(openTreeStore(folder.path)).rejects.toMatchObject({
+    code: 'STORE_FORMAT',
+    message: expect.stringContaining('the end of the file is missing'),
+  });
+  expect(statSync(file()).size).toBe(16 * 4096);
+});
+
+test('a block that is missing is the fault of the store and not of who writes there', async () => {
+  const db = openDatabases(file(), {readOnly: false})!;
+  const damaged = 7;
+  db.root.transactionSync(() => void db.blocks.remove(directoryKey(damaged)));
+  await closeDatabases(file(), db);
+  const store = await openTreeStore(folder.path);
+  const put = (directory: number) =>
+    store.write(txn => {
+      const time = {seconds: 2, nanos: 0};
+      txn.put(directory, newEntryFrom(fromText('new'), {kind: kinds.file, size: 1, mtime: time, ctime: time}));
+    });
+  await expect(put(damaged)).rejects.toMatchObject({
+    code: 'STORE_FAILED',
+    message: expect.stringContaining('There is no block'),
+    hint: expect.stringContaining('can be moved away'),
+  });
+  await put(damaged + 1);
+  await store.close();
+});
 
 test('a file that is damaged while it is open is noticed by the first who reads it', () => {
   open();
