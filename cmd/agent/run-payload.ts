@@ -40,6 +40,7 @@ export const payloadConfig = z.strictObject({
     crossesFileSystems: z.boolean(),
     maxWatches: z.number().optional(),
     walkers: z.number(),
+    nice: z.number(),
     watcher: z.enum(['auto', 'inotify', 'chokidar']),
   }),
   sender: z.strictObject({

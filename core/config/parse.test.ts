@@ -59,6 +59,7 @@ describe('a valid file', () => {
         crossesFileSystems: false,
         maxWatches: undefined,
         walkers: 2,
+        nice: 10,
         watcher: 'auto',
       },
     ]);

@@ -247,6 +247,7 @@ export const source = group({
   cross_file_systems: flag.default(false),
   max_watches: integer({min: 1, max: 2 ** 31}).optional(),
   walkers: integer({min: 1, max: 64}).default(2),
+  nice: integer({min: 0, max: 19}).default(10),
   watcher: choice('auto', 'inotify', 'chokidar').default('auto'),
 }).transform(settings => ({
   driver: settings.driver,
@@ -256,6 +257,7 @@ export const source = group({
   /** Undefined: as many as the kernel allows. */
   maxWatches: settings.max_watches,
   walkers: settings.walkers,
+  nice: settings.nice,
   watcher: settings.watcher,
 }));
 

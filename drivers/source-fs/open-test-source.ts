@@ -24,6 +24,7 @@ export function openTestSource(
     crossesFileSystems: false,
     maxWatches: undefined,
     walkers: 2,
+    nice: 10,
     watcher: 'inotify' as const,
   };
   return createFsSource({name: 's', driver: 'fs', path, ...defaults, ...settings}, {openThread, log, ...parts});

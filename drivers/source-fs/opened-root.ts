@@ -64,7 +64,7 @@ export class OpenedRoot {
     const storageTime = new StorageTime();
     const inotify = new Inotify(new Libc(), openThread, events => this.#events.push(events), onFailure);
     const watching = {descriptor: inotify.descriptor, mask: watchMask};
-    const data = {root, exclude: config.exclude, inotify: watching};
+    const data = {root, exclude: config.exclude, inotify: watching, nice: config.nice};
     const walkers = new Walkers(openThread, config.walkers, data, onFailure);
     const looker = new Looker(openThread, {root}, onFailure);
     const onWatches = () => this.#events.handleAll();

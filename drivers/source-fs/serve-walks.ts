@@ -1,3 +1,4 @@
+import {setPriority} from 'node:os';
 import type {MessagePort} from 'node:worker_threads';
 import type {Path} from '../../core/entry/path.ts';
 import {
@@ -15,6 +16,7 @@ export type WalkerData = {
   root: Root;
   exclude: readonly string[];
   inotify: {descriptor: number; mask: number};
+  nice: number;
 };
 export type WalkJob = {
   id: number;
@@ -31,7 +33,8 @@ export type WalkResult = {id: number; found: WalkFound};
 export type WalkAnswer = WalkResult[] | {id: number; watched: WatchedDirectory};
 
 /** The work of one thread: reads the directories that it is told to, one after another. */
-export function serveWalks(port: MessagePort, {root, exclude, inotify}: WalkerData, libc: Libc): void {
+export function serveWalks(port: MessagePort, {root, exclude, inotify, nice}: WalkerData, libc: Libc): void {
+  setPriority(nice); // to Linux, of the thread that calls
   const reader = new DirectoryReader(libc, {exclude: createExclude(exclude), inotify});
   const door = new RootDoor(libc, root);
   const answer = (message: WalkAnswer, transferred: ArrayBuffer[] = []) => port.postMessage(message, transferred);

@@ -1,8 +1,9 @@
-import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {getPriority, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect, test} from 'vitest';
 import {Observed, sourceContract} from '../../core/source/source.contract.ts';
+import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
 import {until} from '../../test/lib/until.ts';
 import {openTestSource} from './open-test-source.ts';
 
@@ -10,6 +11,22 @@ const open = (watcher: 'inotify' | 'chokidar') => (path: string) => openTestSour
 
 sourceContract('libc and inotify', open('inotify'), {isExact: true});
 sourceContract('Node and chokidar', open('chokidar'), {isExact: false});
+
+test('the threads that scan give way, and no others', async () => {
+  using folder = temporaryFolder('fustor-source-');
+  const own = getPriority();
+  const observed = new Observed(folder.path, openTestSource(folder.path, {walkers: 3, nice: own + 7}));
+  await observed.source.open(observed.sink);
+  await observed.scan();
+  expect(nices().filter(nice => nice !== own)).toEqual([own + 7, own + 7, own + 7]);
+  await observed.source.close();
+});
+
+/** Of the threads of this process. */
+function nices(): number[] {
+  const tasks = readdirSync('/proc/self/task').map(id => readFileSync(`/proc/self/task/${id}/stat`, 'latin1'));
+  return tasks.map(stat => Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]));
+}
 
 test.skipIf(process.getuid!() !== 0)(
   "an overflow of the kernel's queue is told as a gap, and what was missed is found by a rescan",

@@ -13,7 +13,7 @@ const [root = '', threads = '2'] = process.argv.slice(2);
 const walkers = new Walkers(
   openThread,
   Number(threads),
-  {root: {path: root, identity: identityOf(root)}, exclude: [], inotify: {descriptor: -1, mask: 0}},
+  {root: {path: root, identity: identityOf(root)}, exclude: [], inotify: {descriptor: -1, mask: 0}, nice: 0},
   error => {
     throw error;
   },
