@@ -40,7 +40,13 @@ export const start: Command = async args => {
       ended.catch(failed);
     });
   const fusion = await run(port ?? defaultPort).catch(error => {
-    if (isChosen || !(error instanceof FustorError) || error.code !== 'LISTEN_FAILED') throw error;
+    if (!(error instanceof FustorError) || error.code !== 'LISTEN_FAILED') throw error;
+    if (isChosen) {
+      throw new FustorError('LISTEN_FAILED', error.message, {
+        cause: error,
+        hint: 'Choose another --port, or stop what listens there ("ss -ltnp" tells).',
+      });
+    }
     process.stdout.write(`Port ${defaultPort} is taken; another is used.\n`);
     return run(0);
   });
