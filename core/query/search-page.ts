@@ -10,6 +10,7 @@ import {pageBytesMax} from './list-page.ts';
 import type {NameMatch} from './name-match.ts';
 import {resolve} from './resolve.ts';
 import {decodePlace, encodePlace, type Place, RunScan} from './run-scan.ts';
+import {demandStore} from './same-store.ts';
 import {extents, type TreeWriter} from './tree-writer.ts';
 
 /** What an entry must be, beside its name. Of one whose attributes are not known only the kind is. */
@@ -23,8 +24,8 @@ export type SearchFilter = {
 
 export type Search = {path: Path; limit: number; match: NameMatch; filter: SearchFilter; writer: TreeWriter};
 
-/** Where a page begins, in the order in which a search of its path goes. */
-export type SearchStart = {after: Path | undefined; place: Place | undefined};
+/** Where a page begins, in the order in which a search of its path goes. A place means something only in its store. */
+export type SearchStart = {after: Path | undefined; place: (Place & {store: string}) | undefined};
 
 const firstBytes = 4 * 1024;
 /** Entries, and runs, that are looked at in one slice: a millisecond or so. */
@@ -42,6 +43,7 @@ const scanAdvantage = 5;
 export class SearchPage {
   readonly #search: Search;
   readonly #start: SearchStart;
+  readonly #store: string;
   readonly #hasAttributeFilter: boolean;
   /** Undefined until it has looked at how much there is; a page behind another goes as that did. */
   #isScan: boolean | undefined;
@@ -54,17 +56,20 @@ export class SearchPage {
   /** Final when the page is complete. */
   nextCursor: string | null = null;
 
-  constructor(search: Search, start: SearchStart) {
+  /** `store`: the one that the answer began in (`TreeRead.storeId`). */
+  constructor(search: Search, start: SearchStart, store: string) {
     this.#search = search;
     this.#start = start;
+    this.#store = store;
     search.writer.beginList(this.#out);
     const {sizeMin, sizeMax, modifiedAfter, modifiedBefore} = search.filter;
     const isAnySize = sizeMin === 0 && sizeMax === Number.POSITIVE_INFINITY;
     this.#hasAttributeFilter = !isAnySize || modifiedAfter !== undefined || modifiedBefore !== undefined;
   }
 
-  /** Looks at some more entries, in a snapshot of its own. True when the page is complete. */
+  /** Looks at some more entries, in a snapshot of its own. True when the page is complete. Throws when it is of another store. */
   slice(txn: TreeRead): boolean {
+    demandStore(txn, this.#store);
     this.#isScan ??= this.#start.place !== undefined || (this.#start.after === undefined && this.#isWide(txn));
     const isAtEnd = this.#isScan ? this.#scanRuns(txn) : this.#walkBelow(txn);
     return isAtEnd || this.#isFull;
@@ -96,7 +101,7 @@ export class SearchPage {
         const parent = parentOf();
         if (parent === undefined || !(parent === path || isBelow(parent, path)) || !matches(parent, cursor))
           return true;
-        return this.#add(parent, cursor, () => encodePlace(place()));
+        return this.#add(parent, cursor, () => `${this.#store}.${encodePlace(place())}`);
       },
     });
   }
@@ -146,8 +151,9 @@ function entriesBelow(txn: TreeRead, path: Path): number {
 /** Where a page behind another begins. Undefined when the cursor is none of a search of this path. */
 export function decodeSearchStart(path: Path, cursor: string | undefined): SearchStart | undefined {
   if (cursor === undefined) return {after: undefined, place: undefined};
-  const place = decodePlace(cursor);
-  if (place || path === rootPath) return place && {after: undefined, place};
+  const [, store, behind] = /^([\w-]{1,64})\.([\w-]+)$/.exec(cursor) ?? [];
+  const place = behind === undefined ? undefined : decodePlace(behind);
+  if (place || path === rootPath) return place && {after: undefined, place: {...place, store: store!}};
   const after = /^[\w-]+$/.test(cursor) ? fromBytes(Buffer.from(cursor, 'base64url')) : undefined;
   return after !== undefined && isPath(after) && isBelow(after, path) ? {after, place: undefined} : undefined;
 }
