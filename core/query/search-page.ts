@@ -31,6 +31,8 @@ const firstBytes = 4 * 1024;
 /** Entries, and runs, that are looked at in one slice: a millisecond or so. */
 const sliceEntries = 4_000;
 const sliceRuns = 300;
+/** What a pattern may take of a slice, whatever it is: some milliseconds, and one entry more. */
+const sliceSteps = 1_000_000;
 
 /** So much sooner is all of the store gone through than the same from directory to directory, if nothing is passed over. */
 const scanAdvantage = 5;
@@ -52,6 +54,8 @@ export class SearchPage {
   readonly #out = new ByteBuffer(firstBytes);
   readonly #parent = new DirectoryPath();
   #count = 0;
+  /** Of the match, in this slice. */
+  #steps = 0;
   #isFull = false;
   /** Final when the page is complete. */
   nextCursor: string | null = null;
@@ -70,6 +74,7 @@ export class SearchPage {
   /** Looks at some more entries, in a snapshot of its own. True when the page is complete. Throws when it is of another store. */
   slice(txn: TreeRead): boolean {
     demandStore(txn, this.#store);
+    this.#steps = 0;
     this.#isScan ??= this.#start.place !== undefined || (this.#start.after === undefined && this.#isWide(txn));
     const isAtEnd = this.#isScan ? this.#scanRuns(txn) : this.#walkBelow(txn);
     return isAtEnd || this.#isFull;
@@ -90,29 +95,27 @@ export class SearchPage {
 
   #scanRuns(txn: TreeRead): boolean {
     const {path, match} = this.#search;
-    const {parts, mayHold, matches} = match;
+    const {parts, mayHold} = match;
     this.#scan ??= new RunScan(this.#start.place);
     return this.#scan.scan(txn, {
-      runsMax: sliceRuns,
+      runsMax: Math.ceil(sliceRuns / Math.max(1, parts.length)), // each alternative is looked for
       parts,
       mayHold,
       visit: (cursor, parentOf, place) => {
         if (!this.#isAsked(cursor)) return true;
         const parent = parentOf();
-        if (parent === undefined || !(parent === path || isBelow(parent, path)) || !matches(parent, cursor))
-          return true;
-        return this.#add(parent, cursor, () => `${this.#store}.${encodePlace(place())}`);
+        if (parent === undefined || !(parent === path || isBelow(parent, path))) return true;
+        return this.#look(parent, cursor, () => `${this.#store}.${encodePlace(place())}`);
       },
     });
   }
 
   #walkBelow(txn: TreeRead): boolean {
-    const {path, match} = this.#search;
-    this.#walk ??= this.#beginWalk(txn, path);
+    this.#walk ??= this.#beginWalk(txn, this.#search.path);
     let looked = 0;
     return this.#walk.walk(txn, (parent, cursor) => {
-      const isFound = this.#isAsked(cursor) && match.matches(parent, cursor);
-      const goesOn = !isFound || this.#add(parent, cursor, () => encodeAfter(joinPath(parent, cursor.name)));
+      const cursorOf = () => encodeAfter(joinPath(parent, cursor.name));
+      const goesOn = !this.#isAsked(cursor) || this.#look(parent, cursor, cursorOf);
       return goesOn && ++looked < sliceEntries;
     });
   }
@@ -130,6 +133,14 @@ export class SearchPage {
     if (!cursor.hasAttributes || cursor.size < sizeMin || cursor.size > sizeMax) return false;
     if (modifiedAfter && compareTimes(cursor.mtime, modifiedAfter) <= 0) return false;
     return !modifiedBefore || compareTimes(cursor.mtime, modifiedBefore) < 0;
+  }
+
+  /** False to stop: the page is full, or the slice has done its work. */
+  #look(parent: Path, cursor: PackedCursor, cursorOf: () => string): boolean {
+    const {match} = this.#search;
+    this.#steps += match.steps(parent, cursor);
+    const goesOn = !match.matches(parent, cursor) || this.#add(parent, cursor, cursorOf);
+    return goesOn && this.#steps < sliceSteps;
   }
 
   /** False when the page is full. `cursorOf` makes what leads on behind the entry. */

@@ -143,7 +143,7 @@ function matchOf(pattern: string, ignoresCase: boolean): NameMatch {
   } catch (error) {
     if (!(error instanceof GlobMistake)) throw error;
     throw new FustorError('BAD_REQUEST', `The pattern "${pattern}" ${error.message}.`, {
-      hint: 'Ask for less at a time.',
+      hint: 'Shorten it, or ask for what stands between braces in several searches.',
     });
   }
 }
