@@ -92,6 +92,7 @@ type Writing = {chunks: Chunks; encoder: ChunkEncoder | undefined; parts: SendPa
 function write(outgoing: ServerResponse, headers: Headers, {chunks, encoder, parts}: Writing): void {
   const {first, next, trailers} = chunks;
   const {turns, waiting, log} = parts;
+  if (outgoing.destroyed) return; // it tells of its end once only
   outgoing.writeHead(200, headers);
   const goOn = () => {
     if (outgoing.destroyed) return;
