@@ -39,10 +39,11 @@ type Asked = {pattern: string; path: Path; ignoresCase: boolean};
 
 function search(tree: TreeStore, {pattern, path, ignoresCase}: Asked, limit: number): string[] {
   const match = nameMatch(fromText(pattern), {ignoresCase});
+  const store = tree.read(txn => txn.storeId());
   const found: string[] = [];
   for (let cursor: string | undefined; ; ) {
     const writer = treeFormats.json.make(['path']);
-    const page = new SearchPage({path, limit, match, filter, writer}, decodeSearchStart(path, cursor)!);
+    const page = new SearchPage({path, limit, match, filter, writer}, decodeSearchStart(path, cursor)!, store);
     while (!tree.read(txn => page.slice(txn) as never));
     const {data} = JSON.parse(page.end({}).toString()) as {data: {path: string; path_b64?: string}[]};
     for (const {path: shown, path_b64} of data) {

@@ -66,3 +66,16 @@ test('a pattern that would keep an expression busy for years takes no time', () 
   expect(glob.matches('a'.repeat(255))).toBe(false);
   expect(() => new Glob('{a,b}'.repeat(10))).toThrow('more than 100 patterns');
 });
+
+test('what one character is compared with is bounded, whatever the pattern', () => {
+  const letters = Array.from({length: 100}, (_, at) => String.fromCharCode(0x100 + at)).join(',');
+  expect(() => new Glob(`*{${letters}}${'?*'.repeat(390)}`)).toThrow('more than 4000 characters and wildcards');
+  expect(() => new Glob(`{${letters}}[${'a'.repeat(700)}]`)).toThrow('more than 4000 characters and wildcards');
+  expect(new Glob(`{${letters}}*.csv`).weight).toBe(600);
+  expect(new Glob('[a-zA-Z_]?*').weight).toBe(5);
+});
+
+test('wildcards one behind the other match as one does', () => {
+  const glob = new Glob(`/${'**/'.repeat(100)}${'**'.repeat(200)}x`);
+  expect(['/x', '/a/x', '/a/bx', '/a/b'].map(path => glob.matches(path))).toEqual([true, true, true, false]);
+});

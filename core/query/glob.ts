@@ -1,17 +1,32 @@
 /**
  * Patterns as shells have them: `*` and `?` (not `/`), `[a-z]`, `[!a-z]`, `{a,b}`, `\` before what is to be taken as it is, and
- * `**` for any number of folders. A text of n characters and a pattern of m take n·m steps at most, whatever they are: patterns
- * come from outside, and an expression that tries again and again would hold a gateway up.
+ * `**` for any number of folders. A text of n characters takes `n * weight` steps at most, whatever it is: patterns come from
+ * outside, and an expression that tries again and again would hold a gateway up.
  */
 export class Glob {
   readonly #alternatives: readonly (readonly Token[])[];
+  /** What is compared with one character at most. */
+  readonly weight: number;
   /** Places in a pattern, as flags. */
   #now = new Uint8Array(0);
   #next = new Uint8Array(0);
 
   /** Throws GlobMistake. */
   constructor(pattern: string) {
-    this.#alternatives = expand(pattern).map(parse);
+    const alternatives: Token[][] = [];
+    let weight = 0;
+    for (const one of expand(pattern)) {
+      const tokens = parse(one);
+      alternatives.push(tokens);
+      weight += tokens.reduce((sum, token) => sum + weightOf(token), 0);
+      if (weight > weightMax) {
+        throw new GlobMistake(
+          `has more than ${weightMax} characters and wildcards in all the patterns that it stands for`,
+        );
+      }
+    }
+    this.#alternatives = alternatives;
+    this.weight = weight;
     const longest = Math.max(...this.#alternatives.map(({length}) => length));
     this.#now = new Uint8Array(longest + 1);
     this.#next = new Uint8Array(longest + 1);
@@ -74,19 +89,23 @@ export class GlobMistake extends Error {}
 /** A character, or: one of several characters; the rest of a name; folders, each with its slash; anything. */
 type Token =
   | string
-  | {kind: 'one'; takes: (character: string) => boolean}
+  | {kind: 'one'; takes: (character: string) => boolean; weight: number}
   | {kind: 'name'}
   | {kind: 'folders'}
   | {kind: 'anything'};
+
+function weightOf(token: Token): number {
+  return typeof token !== 'string' && token.kind === 'one' ? token.weight : 1;
+}
 
 function mayTakeSlash(token: Token): boolean {
   if (typeof token === 'string') return token === '/';
   return token.kind === 'folders' || token.kind === 'anything';
 }
 
-/** A place, and those behind it that need no character. */
+/** A place, and those behind it that need no character; up to one that was entered, because behind that all are. */
 function enter(places: Uint8Array, tokens: readonly Token[], place: number): void {
-  for (let at = place; ; at++) {
+  for (let at = place; places[at] === 0; at++) {
     places[at] = 1;
     const token = tokens[at];
     if (token === undefined || typeof token === 'string' || token.kind === 'one') return;
@@ -110,18 +129,20 @@ function next(rest: string): [Token, number] {
   if (rest.startsWith('**')) return [{kind: 'anything'}, 2];
   const set = /^\[([!^]?)(\]?[^\]]*)\]/.exec(rest);
   if (set) {
-    const isIn = setOf([...set[2]!]);
-    return [{kind: 'one', takes: character => isIn(character) === (set[1] === '')}, set[0].length];
+    const ranges = rangesOf([...set[2]!]);
+    const isIn = (character: string) => ranges.some(([first, last]) => character >= first && character <= last);
+    const takes = (character: string) => isIn(character) === (set[1] === '');
+    return [{kind: 'one', takes, weight: ranges.length}, set[0].length];
   }
   const character = String.fromCodePoint(rest.codePointAt(0)!);
   if (character === '*') return [{kind: 'name'}, 1];
-  if (character === '?') return [{kind: 'one', takes: () => true}, 1];
+  if (character === '?') return [{kind: 'one', takes: () => true, weight: 1}, 1];
   if (character !== '\\' || rest.length === 1) return [character, character.length];
   const escaped = String.fromCodePoint(rest.codePointAt(1)!);
   return [escaped, 1 + escaped.length];
 }
 
-function setOf(characters: readonly string[]): (character: string) => boolean {
+function rangesOf(characters: readonly string[]): [string, string][] {
   const ranges: [string, string][] = [];
   for (let at = 0; at < characters.length; at++) {
     const first = characters[at]!;
@@ -129,11 +150,13 @@ function setOf(characters: readonly string[]): (character: string) => boolean {
     ranges.push([first, isRange ? characters[at + 2]! : first]);
     if (isRange) at += 2;
   }
-  return character => ranges.some(([first, last]) => character >= first && character <= last);
+  return ranges;
 }
 
 const alternativesMax = 100;
 const patternMax = 1_000;
+/** A hundred alternatives of forty characters. A name of 255 bytes then takes some milliseconds at worst. */
+const weightMax = 4_000;
 
 /** The patterns without braces that one with braces stands for. */
 function expand(pattern: string): string[] {

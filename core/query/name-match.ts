@@ -11,9 +11,13 @@ export type NameMatch = {
   /** A run of entries of which it is false holds none that is. */
   mayHold: (run: Buffer) => boolean;
   matches: (parent: Path, cursor: PackedCursor) => boolean;
+  /** How many steps `matches` takes at most. */
+  steps: (parent: Path, cursor: PackedCursor) => number;
 };
 
 const always = () => true;
+/** Of what looks for a text. */
+const oneStep = () => 1;
 const anyName: NameParts = [[]];
 
 /**
@@ -25,7 +29,7 @@ const anyName: NameParts = [[]];
  * Names that are not UTF-8 match patterns as they are shown. Throws GlobMistake.
  */
 export function nameMatch(pattern: ByteString, {ignoresCase}: {ignoresCase: boolean}): NameMatch {
-  if (pattern === '') return {parts: anyName, mayHold: always, matches: always};
+  if (pattern === '') return {parts: anyName, mayHold: always, matches: always, steps: oneStep};
   const isPath = pattern.includes('/');
   const fold = ignoresCase ? foldCase : (text: string) => text;
   const textOf = (parent: Path, {name}: PackedCursor) => fold(toText(isPath ? joinPath(parent, name) : name).text);
@@ -37,14 +41,16 @@ export function nameMatch(pattern: ByteString, {ignoresCase}: {ignoresCase: bool
       parts,
       mayHold: holds(parts, ignoresCase),
       matches: (parent, cursor) => glob.matches(textOf(parent, cursor)),
+      steps: (parent, {nameLength}) => glob.weight * (isPath ? parent.length + 1 + nameLength : nameLength),
     };
   }
   // All that is below a folder that matches does, too, whatever it is called.
   const parts = isPath ? anyName : [ignoresCase ? partsOf(text, ignoresCase) : [pattern]];
   const mayHold = holds(parts, ignoresCase);
-  if (ignoresCase) return {parts, mayHold, matches: (parent, cursor) => textOf(parent, cursor).includes(text)};
-  if (isPath) return {parts, mayHold, matches: (parent, {name}) => joinPath(parent, name).includes(pattern)};
-  return {parts, mayHold, matches: (_, {name}) => name.includes(pattern)};
+  const looks = {parts, mayHold, steps: oneStep};
+  if (ignoresCase) return {...looks, matches: (parent, cursor) => textOf(parent, cursor).includes(text)};
+  if (isPath) return {...looks, matches: (parent, {name}) => joinPath(parent, name).includes(pattern)};
+  return {...looks, matches: (_, {name}) => name.includes(pattern)};
 }
 
 /**

@@ -10,6 +10,7 @@ import {pageBytesMax} from './list-page.ts';
 import type {NameMatch} from './name-match.ts';
 import {resolve} from './resolve.ts';
 import {decodePlace, encodePlace, type Place, RunScan} from './run-scan.ts';
+import {demandStore} from './same-store.ts';
 import {extents, type TreeWriter} from './tree-writer.ts';
 
 /** What an entry must be, beside its name. Of one whose attributes are not known only the kind is. */
@@ -23,13 +24,15 @@ export type SearchFilter = {
 
 export type Search = {path: Path; limit: number; match: NameMatch; filter: SearchFilter; writer: TreeWriter};
 
-/** Where a page begins, in the order in which a search of its path goes. */
-export type SearchStart = {after: Path | undefined; place: Place | undefined};
+/** Where a page begins, in the order in which a search of its path goes. A place means something only in its store. */
+export type SearchStart = {after: Path | undefined; place: (Place & {store: string}) | undefined};
 
 const firstBytes = 4 * 1024;
 /** Entries, and runs, that are looked at in one slice: a millisecond or so. */
 const sliceEntries = 4_000;
 const sliceRuns = 300;
+/** What a pattern may take of a slice, whatever it is: some milliseconds, and one entry more. */
+const sliceSteps = 1_000_000;
 
 /** So much sooner is all of the store gone through than the same from directory to directory, if nothing is passed over. */
 const scanAdvantage = 5;
@@ -42,6 +45,7 @@ const scanAdvantage = 5;
 export class SearchPage {
   readonly #search: Search;
   readonly #start: SearchStart;
+  readonly #store: string;
   readonly #hasAttributeFilter: boolean;
   /** Undefined until it has looked at how much there is; a page behind another goes as that did. */
   #isScan: boolean | undefined;
@@ -50,21 +54,27 @@ export class SearchPage {
   readonly #out = new ByteBuffer(firstBytes);
   readonly #parent = new DirectoryPath();
   #count = 0;
+  /** Of the match, in this slice. */
+  #steps = 0;
   #isFull = false;
   /** Final when the page is complete. */
   nextCursor: string | null = null;
 
-  constructor(search: Search, start: SearchStart) {
+  /** `store`: the one that the answer began in (`TreeRead.storeId`). */
+  constructor(search: Search, start: SearchStart, store: string) {
     this.#search = search;
     this.#start = start;
+    this.#store = store;
     search.writer.beginList(this.#out);
     const {sizeMin, sizeMax, modifiedAfter, modifiedBefore} = search.filter;
     const isAnySize = sizeMin === 0 && sizeMax === Number.POSITIVE_INFINITY;
     this.#hasAttributeFilter = !isAnySize || modifiedAfter !== undefined || modifiedBefore !== undefined;
   }
 
-  /** Looks at some more entries, in a snapshot of its own. True when the page is complete. */
+  /** Looks at some more entries, in a snapshot of its own. True when the page is complete. Throws when it is of another store. */
   slice(txn: TreeRead): boolean {
+    demandStore(txn, this.#store);
+    this.#steps = 0;
     this.#isScan ??= this.#start.place !== undefined || (this.#start.after === undefined && this.#isWide(txn));
     const isAtEnd = this.#isScan ? this.#scanRuns(txn) : this.#walkBelow(txn);
     return isAtEnd || this.#isFull;
@@ -85,29 +95,27 @@ export class SearchPage {
 
   #scanRuns(txn: TreeRead): boolean {
     const {path, match} = this.#search;
-    const {parts, mayHold, matches} = match;
+    const {parts, mayHold} = match;
     this.#scan ??= new RunScan(this.#start.place);
     return this.#scan.scan(txn, {
-      runsMax: sliceRuns,
+      runsMax: Math.ceil(sliceRuns / Math.max(1, parts.length)), // each alternative is looked for
       parts,
       mayHold,
       visit: (cursor, parentOf, place) => {
         if (!this.#isAsked(cursor)) return true;
         const parent = parentOf();
-        if (parent === undefined || !(parent === path || isBelow(parent, path)) || !matches(parent, cursor))
-          return true;
-        return this.#add(parent, cursor, () => encodePlace(place()));
+        if (parent === undefined || !(parent === path || isBelow(parent, path))) return true;
+        return this.#look(parent, cursor, () => `${this.#store}.${encodePlace(place())}`);
       },
     });
   }
 
   #walkBelow(txn: TreeRead): boolean {
-    const {path, match} = this.#search;
-    this.#walk ??= this.#beginWalk(txn, path);
+    this.#walk ??= this.#beginWalk(txn, this.#search.path);
     let looked = 0;
     return this.#walk.walk(txn, (parent, cursor) => {
-      const isFound = this.#isAsked(cursor) && match.matches(parent, cursor);
-      const goesOn = !isFound || this.#add(parent, cursor, () => encodeAfter(joinPath(parent, cursor.name)));
+      const cursorOf = () => encodeAfter(joinPath(parent, cursor.name));
+      const goesOn = !this.#isAsked(cursor) || this.#look(parent, cursor, cursorOf);
       return goesOn && ++looked < sliceEntries;
     });
   }
@@ -125,6 +133,14 @@ export class SearchPage {
     if (!cursor.hasAttributes || cursor.size < sizeMin || cursor.size > sizeMax) return false;
     if (modifiedAfter && compareTimes(cursor.mtime, modifiedAfter) <= 0) return false;
     return !modifiedBefore || compareTimes(cursor.mtime, modifiedBefore) < 0;
+  }
+
+  /** False to stop: the page is full, or the slice has done its work. */
+  #look(parent: Path, cursor: PackedCursor, cursorOf: () => string): boolean {
+    const {match} = this.#search;
+    this.#steps += match.steps(parent, cursor);
+    const goesOn = !match.matches(parent, cursor) || this.#add(parent, cursor, cursorOf);
+    return goesOn && this.#steps < sliceSteps;
   }
 
   /** False when the page is full. `cursorOf` makes what leads on behind the entry. */
@@ -146,8 +162,9 @@ function entriesBelow(txn: TreeRead, path: Path): number {
 /** Where a page behind another begins. Undefined when the cursor is none of a search of this path. */
 export function decodeSearchStart(path: Path, cursor: string | undefined): SearchStart | undefined {
   if (cursor === undefined) return {after: undefined, place: undefined};
-  const place = decodePlace(cursor);
-  if (place || path === rootPath) return place && {after: undefined, place};
+  const [, store, behind] = /^([\w-]{1,64})\.([\w-]+)$/.exec(cursor) ?? [];
+  const place = behind === undefined ? undefined : decodePlace(behind);
+  if (place || path === rootPath) return place && {after: undefined, place: {...place, store: store!}};
   const after = /^[\w-]+$/.test(cursor) ? fromBytes(Buffer.from(cursor, 'base64url')) : undefined;
   return after !== undefined && isPath(after) && isBelow(after, path) ? {after, place: undefined} : undefined;
 }

@@ -70,3 +70,25 @@ test('what is kept of earlier answers never shows: the same answer as without, w
     }),
   );
 });
+
+test.each([
+  ['cannot be read any more', ''],
+  ['is another one', 'other'],
+])('a long answer whose store %s breaks off in place of seeming whole', async (_, storeId) => {
+  const [begun, now] = [openMemoryTree(), openMemoryTree(storeId)];
+  for (const tree of [begun, now]) {
+    await tree.write(txn => {
+      for (let i = 0; i < 2_000; i++) {
+        const attributes = {kind: kinds.file, size: i, mtime: time, ctime: time};
+        txn.put(rootDirectory, newEntryFrom(fromText(`file-${i}`), attributes));
+      }
+    });
+  }
+  const query = {view: 'v', path: rootPath, after: undefined, depthMax: 9, limit: Number.POSITIVE_INFINITY};
+  const answer = new TreeAnswer(query);
+  begun.read(txn => answer.next(txn, 0));
+  expect(answer.isDone).toBe(false);
+  expect(() => now.read(txn => answer.next(txn, 0))).toThrow(/store of the view/);
+  expect(() => begun.read(txn => answer.next(txn, 0))).toThrow(/goes on behind a chunk that failed/);
+  for (const tree of [begun, now]) await tree.close();
+});

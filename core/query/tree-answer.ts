@@ -14,6 +14,7 @@ import type {NodeField} from './node-field.ts';
 import type {SettledQuery} from './read-settled.ts';
 import {RenderedRuns} from './rendered-runs.ts';
 import {type Found, isCompleteBelow, resolve} from './resolve.ts';
+import {demandStore} from './same-store.ts';
 import {type TreeFormat, treeFormats} from './tree-format.ts';
 import {TreeWalk, type WalkOptions} from './tree-walk.ts';
 import {type Extent, extents, type TreeWriter} from './tree-writer.ts';
@@ -70,7 +71,10 @@ export class TreeAnswer {
     this.#writer = treeFormats[query.format ?? 'json'].make(query.fields);
   }
 
-  /** The next chunk; undefined, in place of the first, when the path is not known. */
+  /**
+   * The next chunk; undefined, in place of the first, when the path is not known. Throws when the store that it began with cannot
+   * be read any more, or is another one: it must not seem to be at its end.
+   */
   next(txn: TreeRead, nowMs: number): Buffer | undefined {
     const pieces = this.nextPieces(txn, nowMs);
     return pieces && Buffer.concat(pieces);
@@ -85,6 +89,7 @@ export class TreeAnswer {
     out.length = 0; // an answer that failed may have left a part of itself
     if (this.#isBroken) throw new Error('An answer goes on behind a chunk that failed.');
     this.#isBroken = true;
+    if (this.#from) demandStore(txn, this.#from.store);
     const pieces: Buffer[] = [];
     let found = this.#found && foundNow(txn, this.#found);
     let bytes = bytesMax;

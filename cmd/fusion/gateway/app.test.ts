@@ -190,3 +190,28 @@ test('the document of the API names every route and every parameter of fs/tree',
     ...['only_path', 'limit', 'cursor', 'on_demand_scan'],
   ]);
 });
+
+test.each([
+  ['fs/tree?path=/a', 200],
+  ['fs/tree?path=/nowhere', 404],
+  ['fs/tree?max_depth=all', 400],
+  ['fs/tree?require=settled&settled=30s', 412],
+  ['fs/changes?since=9999', 410],
+  ['fs/suspects', 200],
+  ['views', 200],
+  ['status', 200],
+  ['jobs', 200],
+  ['jobs/none', 404],
+  ['views/archive/fs/tree', 404],
+  ['nothing/of/this', 404],
+] as const)('%s (%i) is nothing that a cache may tell others', async (path, status) => {
+  for (const [name, wanted] of [
+    ['one', status],
+    ['nobody', path.startsWith('nothing') ? status : 401],
+  ] as const) {
+    const answer = await ask(`/api/v1/${path}`, name);
+    expect([name, answer.status]).toEqual([name, wanted]);
+    expect(answer.headers.get('cache-control')).toBe('private, no-cache');
+    expect(answer.headers.get('vary')).toBe('accept-encoding, authorization, x-api-key');
+  }
+});

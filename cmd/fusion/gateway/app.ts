@@ -8,6 +8,7 @@ import {type KeyRing, mayFeed, mayQuery} from '../../http/keys.ts';
 import {operationsRoutes} from '../../http/operations.ts';
 import type {Bodies} from './bodies.ts';
 import type {GatewayMetrics} from './metrics.ts';
+import {keepWithKey} from './not-modified.ts';
 import {readyFacts} from './ready-facts.ts';
 import {changesRoutes} from './routes/changes.ts';
 import {controlRoutes} from './routes/control.ts';
@@ -62,6 +63,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
   const app: GatewayApp = new OpenAPIHono<GatewayEnv>();
 
   app.use('*', measure(metrics));
+  app.use('/api/v1/*', keepWithKey);
   const allow = demandKey(keys);
   app.use('/api/v1/pipe/*', allow(mayFeed, 'report changes'));
   for (const path of ['fs/*', 'views', 'views/*', 'status', 'jobs', 'jobs/*'].map(rest => `/api/v1/${rest}`)) {

@@ -19,6 +19,7 @@ import {Views} from './views.ts';
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const keys = hashKeys([
   {name: 'agents', role: 'agent', key: 'key-of-agents', views: []},
+  {name: 'admins', role: 'admin', key: 'key-of-admins', views: '*'},
   {name: 'ops', role: 'operator', key: 'key-of-operators', views: '*'},
 ]);
 
@@ -112,6 +113,17 @@ test('a gateway hands heartbeats, agents and commands on to the embedded control
   expect(await ask(app, '/api/v1/agents', {key: 'key-of-agents'})).toMatchObject({status: 403});
   expect(await ask(app, '/api/v1/agents', {key: 'key-of-nobody'})).toMatchObject({status: 401});
   expect(Object.keys((await ask(app, '/openapi.json')).body.paths)).toContain('/api/v1/agents/{id}/commands');
+});
+
+test('a secret that the controller tells is stored by nobody on its way, all else is kept by who asked at most', async () => {
+  const {app, startController} = site();
+  await startController();
+  const headers = {authorization: 'Bearer key-of-admins', 'content-type': 'application/json'};
+  const body = JSON.stringify({name: 'scripts', role: 'reader', views: '*'});
+  const created = await app.request('/api/v1/keys', {method: 'POST', headers, body});
+  expect([created.status, created.headers.get('cache-control')]).toEqual([201, 'no-store']);
+  const listed = await app.request('/api/v1/keys', {headers});
+  expect([listed.status, listed.headers.get('cache-control')]).toEqual([200, 'private, no-cache']);
 });
 
 test('without the controller it is told to come back, and the rest of the fusion answers; afterwards all is known', async () => {

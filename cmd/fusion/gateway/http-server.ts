@@ -5,6 +5,7 @@ import {createServer as createTlsServer} from 'node:https';
 import {Server as NetServer, type Socket} from 'node:net';
 import type {Log} from '../../../core/log/log.ts';
 import {limitUnsent} from '../../unsent-limit.ts';
+import {breakOff} from './break-off.ts';
 import type {WaitingClients} from './waiting-clients.ts';
 
 export type ServerOptions = {
@@ -90,7 +91,7 @@ export function createGatewayServer(options: ServerOptions): GatewayServer {
     outgoing.setTimeout(clientTimeoutMs, () => {
       if (!outgoing.headersSent && incoming.complete) return; // it waits for us
       log.debug({client: socket.remoteAddress, path: pathOf(incoming)}, 'a client made no progress');
-      outgoing.destroy();
+      breakOff(outgoing);
     });
     if (outgoing.socket) return void listener(incoming, outgoing);
     // Sent before the answer to an earlier request was complete. It is begun after that, so that only one costs memory.

@@ -1,8 +1,18 @@
-import type {GatewayContext} from './app.ts';
+import {RESPONSE_ALREADY_SENT} from '@hono/node-server/utils/response';
+import type {MiddlewareHandler} from 'hono';
+import type {GatewayContext, GatewayEnv} from './app.ts';
 import type {View} from './views.ts';
 
 /** Who keeps an answer asks again before he uses it; and what one key may see is nothing for another. */
 const keeping = {'cache-control': 'private, no-cache', vary: 'accept-encoding, authorization, x-api-key'};
+
+/** What says nothing else of how it may be kept is of one key, too: errors, the state of a view, what the controller tells. */
+export const keepWithKey: MiddlewareHandler<GatewayEnv> = async (context, next) => {
+  await next();
+  const {res} = context;
+  if (res === RESPONSE_ALREADY_SENT || res.headers.has('cache-control')) return;
+  for (const [name, value] of Object.entries(keeping)) res.headers.set(name, value);
+};
 
 /** Of all answers about a view. */
 export function viewHeaders(etag: string | undefined): Record<string, string> {

@@ -3,6 +3,7 @@ import type {HttpBindings} from '@hono/node-server';
 import {RESPONSE_ALREADY_SENT} from '@hono/node-server/utils/response';
 import type {Log} from '../../../core/log/log.ts';
 import type {GatewayContext} from './app.ts';
+import {breakOff} from './break-off.ts';
 import {type ChunkEncoder, newEncoder} from './chunk-encoder.ts';
 import {acceptedCoding, type Coding} from './content-coding.ts';
 import {viewHeaders} from './not-modified.ts';
@@ -39,10 +40,13 @@ const codedBytesMin = 1024;
 export function sendChunks(context: GatewayContext, chunks: Chunks, parts: SendParts): Response {
   const isSmall = chunks.isDone && lengthOf(chunks.first) < codedBytesMin;
   const coding = isSmall ? undefined : acceptedCoding(context);
-  const headers = headersOf(chunks, coding);
-  if (context.req.method === 'HEAD') return new Response(null, {headers});
-  const encoder = coding && newEncoder(coding);
   const outgoing = (context.env as Partial<HttpBindings> | undefined)?.outgoing as ServerResponse | undefined;
+  const isHead = context.req.method === 'HEAD';
+  // Behind what is not in chunks nothing can follow; Node takes its announcement for a mistake.
+  const mayTrail = !isHead && (outgoing?.useChunkedEncodingByDefault ?? true);
+  const headers = headersOf(chunks, {coding, mayTrail});
+  if (isHead) return new Response(null, {headers});
+  const encoder = coding && newEncoder(coding);
   if (!outgoing) return new Response(streamOf(chunks, encoder, parts.waiting), {headers});
   if (!chunks.isDone) write(outgoing, headers, {chunks, encoder, parts});
   else if (encoder) void writeCoded(outgoing, headers, {pieces: chunks.first, encoder, log: parts.log});
@@ -50,14 +54,17 @@ export function sendChunks(context: GatewayContext, chunks: Chunks, parts: SendP
   return RESPONSE_ALREADY_SENT;
 }
 
-function headersOf({first, isDone, contentType, etag, headers, trailers}: Chunks, coding: Coding | undefined): Headers {
+function headersOf(
+  {first, isDone, contentType, etag, headers, trailers}: Chunks,
+  {coding, mayTrail}: {coding: Coding | undefined; mayTrail: boolean},
+): Headers {
   return {
     'content-type': contentType ?? 'application/json',
     ...viewHeaders(etag),
     ...headers,
     ...(coding && {'content-encoding': coding}),
     ...(isDone && !coding && {'content-length': String(lengthOf(first))}),
-    ...(!isDone && trailers && {trailer: trailers.names.join(', ')}),
+    ...(!isDone && mayTrail && trailers && {trailer: trailers.names.join(', ')}),
   };
 }
 
@@ -76,7 +83,7 @@ async function writeCoded(
     const coded = [...(await encoder.encode(pieces)), ...encoder.end()];
     writeWhole(outgoing, {...headers, 'content-length': String(lengthOf(coded))}, coded);
   } catch (error) {
-    breakOff(outgoing, error, log);
+    fail(outgoing, error, log);
   }
 }
 
@@ -85,6 +92,7 @@ type Writing = {chunks: Chunks; encoder: ChunkEncoder | undefined; parts: SendPa
 function write(outgoing: ServerResponse, headers: Headers, {chunks, encoder, parts}: Writing): void {
   const {first, next, trailers} = chunks;
   const {turns, waiting, log} = parts;
+  if (outgoing.destroyed) return; // it tells of its end once only
   outgoing.writeHead(200, headers);
   const goOn = () => {
     if (outgoing.destroyed) return;
@@ -97,7 +105,7 @@ function write(outgoing: ServerResponse, headers: Headers, {chunks, encoder, par
         outgoing.end();
       }
     } catch (error) {
-      breakOff(outgoing, error, log);
+      fail(outgoing, error, log);
     }
   };
   const onTaken = (error?: Error | null) => {
@@ -116,16 +124,16 @@ function write(outgoing: ServerResponse, headers: Headers, {chunks, encoder, par
   const writeChunk = (pieces: Uint8Array[]) => {
     if (!encoder) return put(pieces);
     waiting.add(outgoing); // it takes its share of the memory from now on
-    encoder.encode(pieces).then(put, error => breakOff(outgoing, error, log));
+    encoder.encode(pieces).then(put, error => fail(outgoing, error, log));
   };
   outgoing.once('close', () => waiting.remove(outgoing));
   writeChunk(first);
 }
 
 /** Too late for another status: an answer that breaks off is one that no client takes for whole. */
-function breakOff(outgoing: ServerResponse, error: unknown, log: Log): void {
+function fail(outgoing: ServerResponse, error: unknown, log: Log): void {
   log.error({error: error instanceof Error ? error.stack : String(error)}, 'an answer broke off');
-  outgoing.destroy();
+  breakOff(outgoing);
 }
 
 function streamOf(

@@ -1,3 +1,5 @@
+import {type Breakable, breakOff} from './break-off.ts';
+
 /** Most that one client gets at once, while few wait and while many do; and least that is worth a write. */
 const chunkBytesMax = 128 * 1024;
 const chunkBytesOfMany = 32 * 1024;
@@ -9,8 +11,6 @@ const budgetBytes = 24 * 2 ** 20;
 /** A client may take its time; who has taken nothing for this long is the first to go where there is no room. */
 const stalledMs = 1_000;
 
-type Answer = {destroy(): unknown};
-
 /**
  * The answers of a gateway that wait for their clients to take what they were given.
  *
@@ -20,7 +20,7 @@ type Answer = {destroy(): unknown};
  */
 export class WaitingClients {
   /** Since when, on the monotonic clock; who waits longest first. */
-  readonly #since = new Map<Answer, number>();
+  readonly #since = new Map<Breakable, number>();
 
   get count(): number {
     return this.#since.size;
@@ -33,11 +33,11 @@ export class WaitingClients {
     return Math.max(chunkBytesMin, Math.min(chunkBytesOfMany, share));
   }
 
-  add(answer: Answer): void {
+  add(answer: Breakable): void {
     this.#since.set(answer, performance.now());
   }
 
-  remove(answer: Answer): void {
+  remove(answer: Breakable): void {
     this.#since.delete(answer);
   }
 
@@ -48,7 +48,7 @@ export class WaitingClients {
     for (const [answer, since] of this.#since) {
       if (broken === count || now - since < stalledMs) break;
       this.#since.delete(answer);
-      answer.destroy();
+      breakOff(answer);
       broken++;
     }
     return broken;

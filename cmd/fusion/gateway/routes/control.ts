@@ -19,7 +19,7 @@ const passedOn = [
   'x-github-event',
 ];
 const passedBack = [
-  ...['content-type', 'content-disposition', 'retry-after', 'www-authenticate'],
+  ...['content-type', 'content-disposition', 'cache-control', 'retry-after', 'www-authenticate'],
   ...['x-config-signature', 'x-config-revision'],
 ];
 

@@ -8,6 +8,7 @@ import {readMeta} from '../../../../core/query/meta.ts';
 import {type NameMatch, nameMatch} from '../../../../core/query/name-match.ts';
 import {fieldsDefault} from '../../../../core/query/node-field.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
+import {demandStore} from '../../../../core/query/same-store.ts';
 import {decodeSearchStart, SearchPage} from '../../../../core/query/search-page.ts';
 import {treeFormats} from '../../../../core/query/tree-format.ts';
 import {
@@ -25,7 +26,7 @@ import {sendChunks} from '../send-chunks.ts';
 import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
-import {inFormats, meta, node, notModifiedAnswer} from './schemas.ts';
+import {errorBody, inFormats, json, meta, node, notModifiedAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 import {viewRoute} from './view-route.ts';
 
@@ -74,11 +75,7 @@ export function searchRoutes(app: GatewayApp, {views, clock, ...sending}: Gatewa
     const asked = parseParameters(readParameters(queryOf(context), names), parameters);
     const path = requestedPath(asked);
     const start = decodeSearchStart(path, asked.cursor);
-    if (!start) {
-      throw new FustorError('BAD_REQUEST', 'The cursor does not belong to this path.', {
-        hint: 'Send "next_cursor" of the answer before, with the same "path".',
-      });
-    }
+    if (!start) throw notOfThis('path');
     const filter = {
       kinds: asked.kind ?? [],
       sizeMin: asked.size_min ?? 0,
@@ -93,16 +90,21 @@ export function searchRoutes(app: GatewayApp, {views, clock, ...sending}: Gatewa
       const found = resolve(txn, path);
       const known = readMeta(txn, now(), found);
       const etag = treeTag(txn, {asked: askedOf(context, view), meta: known}, {found, depth});
-      return {isKnown: found.entry !== undefined, first: firstTold(known, depth), etag};
+      return {store: txn.storeId(), isKnown: found.entry !== undefined, first: firstTold(known, depth), etag};
     });
+    const store = start.place?.store ?? begun.store;
+    if (begun.store !== '' && begun.store !== store) throw notOfThis('store of the view');
     if (!begun.isKnown) return pathNotFound(view, path, clock, sync);
     const etag = asked.sync ? undefined : begun.etag;
     if (etag !== undefined && isKept(context, etag)) return notModified(etag);
     const {format, fields = fieldsDefault.flat} = requestedFormat(asked);
     const writer = treeFormats[format].make(fields);
-    const page = new SearchPage({path, limit: asked.limit ?? limitDefault, match, filter, writer}, start);
+    const page = new SearchPage({path, limit: asked.limit ?? limitDefault, match, filter, writer}, start, store);
     await sending.turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
-    const known = view.reader.read(txn => readMeta(txn, now(), resolve(txn, path)));
+    const known = view.reader.read(txn => {
+      demandStore(txn, store);
+      return readMeta(txn, now(), resolve(txn, path));
+    });
     const full = {...known, ...begun.first, next_cursor: page.nextCursor, ...sync};
     const chunks = {
       first: [page.end(full)],
@@ -123,9 +125,16 @@ export function searchRoutes(app: GatewayApp, {views, clock, ...sending}: Gatewa
         'The entries. A page that is full has a `next_cursor`, even if nothing comes behind it.',
       ),
       304: notModifiedAnswer,
+      503: json(errorBody, 'The store of the view went away, or was replaced, in the middle of the search.'),
     },
   };
   viewRoute(app, views, description, answer);
+}
+
+function notOfThis(what: string): FustorError {
+  return new FustorError('BAD_REQUEST', `The cursor does not belong to this ${what}.`, {
+    hint: 'Send "next_cursor" of the answer before, with the same "path", or search from the beginning.',
+  });
 }
 
 function matchOf(pattern: string, ignoresCase: boolean): NameMatch {
@@ -134,7 +143,7 @@ function matchOf(pattern: string, ignoresCase: boolean): NameMatch {
   } catch (error) {
     if (!(error instanceof GlobMistake)) throw error;
     throw new FustorError('BAD_REQUEST', `The pattern "${pattern}" ${error.message}.`, {
-      hint: 'Ask for less at a time.',
+      hint: 'Shorten it, or ask for what stands between braces in several searches.',
     });
   }
 }

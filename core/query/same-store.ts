@@ -1,0 +1,17 @@
+import {FustorError} from '../errors/fustor-error.ts';
+import type {TreeRead} from '../tree/tree-store.ts';
+import {type ViewState, viewStateName} from '../view/view-status.ts';
+
+/**
+ * What takes several snapshots goes on in the store that it began in, or fails: numbers of directories mean nothing in another,
+ * and where no store can be read nothing is left, so that it would seem to be at its end. Throws STORE_FAILED.
+ */
+export function demandStore(txn: TreeRead, store: string): void {
+  const now = txn.storeId();
+  if (now === store) return;
+  const problem = txn.state<ViewState>(viewStateName)?.unreadable;
+  const found = now === '' ? `cannot be read now${problem === undefined ? '' : ` (${problem})`}` : 'is another one now';
+  throw new FustorError('STORE_FAILED', `The store of the view, which the answer began with, ${found}.`, {
+    hint: 'Ask again, from the beginning.',
+  });
+}
