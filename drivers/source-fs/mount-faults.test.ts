@@ -1,5 +1,5 @@
 import {execFileSync, spawn} from 'node:child_process';
-import {mkdirSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {monitorEventLoopDelay} from 'node:perf_hooks';
 import {afterEach, expect, test, vi} from 'vitest';
@@ -13,6 +13,7 @@ import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
 import {until} from '../../test/lib/until.ts';
 import type {Fault} from './faulty-thread.ts';
 import {faultyThreads, openTestSource} from './open-test-source.ts';
+import {RememberedStorage} from './remembered-storage.ts';
 
 vi.setConfig({testTimeout: 60_000, hookTimeout: 60_000});
 
@@ -27,20 +28,23 @@ afterEach(async () => {
 
 const limits = {guardMs: 200, stalledMs: 3_000};
 
-/** A storage of some hundred entries seen through a FUSE mount of its own, watched and scanned. */
-async function observeMount(): Promise<{directory: string; mount: Bindfs; observed: Observed}> {
+type ObservedMount = {directory: string; mount: Bindfs; observed: Observed; remembered: RememberedStorage};
+
+/** A storage of some hundred entries seen through a FUSE mount of its own, watched, scanned and remembered. */
+async function observeMount(): Promise<ObservedMount> {
   const folder = temporaryFolder();
   cleanups.push(() => folder.remove());
+  const remembered = new RememberedStorage(join(folder.path, 'remembered.json'));
   const {directory, mount} = await mountBindfs(folder.path);
   cleanups.push(() => mount.remove());
   makeTree(directory, 500);
   mkdirSync(join(directory, 'd'));
-  const observed = new Observed(mount.mountPoint, openTestSource(mount.mountPoint, {}, {limits}));
+  const observed = new Observed(mount.mountPoint, openTestSource(mount.mountPoint, {}, {limits, remembered}));
   cleanups.push(() => observed.source.close());
   await observed.source.open(observed.sink);
   await observed.scan();
   await observed.expectSame();
-  return {directory, mount, observed};
+  return {directory, mount, observed, remembered};
 }
 
 async function untilAvailable(observed: Observed, isAvailable: boolean): Promise<void> {
@@ -227,6 +231,68 @@ testOnMount('a storage that hangs is refused when it is opened, and a source on 
   } finally {
     mount.resume();
   }
+});
+
+/** What may be the matter with a storage when its agent is started, and what mends it. */
+const absences: Record<string, (mount: Bindfs) => Promise<{reason: RegExp; heal: () => unknown}>> = {
+  'is not mounted': async mount => {
+    mount.unmount();
+    return {reason: /now it is/, heal: () => mount.mount()};
+  },
+  'has no mount point': async mount => {
+    mount.unmount();
+    rmdirSync(mount.mountPoint);
+    const heal = () => {
+      mkdirSync(mount.mountPoint);
+      return mount.mount();
+    };
+    return {reason: /does not exist/, heal};
+  },
+  'gives errors': async mount => {
+    await mount.kill();
+    const heal = () => {
+      mount.unmount();
+      return mount.mount();
+    };
+    return {reason: /ENOTCONN/, heal};
+  },
+  hangs: async mount => {
+    mount.hang();
+    return {reason: /has not answered for 3 s/, heal: () => mount.resume()};
+  },
+};
+
+for (const [what, happens] of Object.entries(absences)) {
+  testOnMount(`a storage that was observed before and ${what} is waited for, and why is told`, async () => {
+    const {directory, mount, observed, remembered} = await observeMount();
+    await observed.source.close();
+    const again = new Observed(mount.mountPoint, openTestSource(mount.mountPoint, {}, {limits, remembered}));
+    cleanups.push(() => again.source.close());
+    const {reason, heal} = await happens(mount);
+    cleanups.push(() => mount.resume());
+    const opening = again.source.open(again.sink);
+    opening.catch(() => {});
+    await untilAvailable(again, false);
+    expect(again.source.status().reason).toMatch(reason);
+    writeFileSync(join(directory, 'd/meanwhile'), 'x');
+    await heal();
+    await opening;
+    expect(again.source.status()).toMatchObject({isAvailable: true, reason: undefined});
+    await again.scan();
+    writeFileSync(join(mount.mountPoint, 'd/live'), 'x');
+    await again.expectSame();
+  });
+}
+
+testOnMount('a source that waits for its storage is closed at once', async () => {
+  const {mount, observed, remembered} = await observeMount();
+  await observed.source.close();
+  mount.unmount();
+  const waiting = openTestSource(mount.mountPoint, {}, {limits, remembered});
+  const opening = expect(waiting.open(observed.sink)).rejects.toThrow();
+  await until(() => !waiting.status().isAvailable, {what: 'a source that waits'});
+  await waiting.close();
+  await opening;
 });
 
 testOnMount('threads that hang do not keep the process alive, whatever way it ends', async () => {
