@@ -218,8 +218,6 @@ export class FsSource implements Source {
     if (typeof found === 'string') throw unusable(path, found);
     if (this.#isClosed) throw unusable(path, 'it is closed');
     this.#parts.remembered?.check(path, found.mount);
-    this.#mount = found.mount;
-    this.#isUnmounted = false;
     const opened: OpenedRoot = new OpenedRoot(this.#config, {
       found,
       openThread: this.#parts.openThread,
@@ -238,6 +236,8 @@ export class FsSource implements Source {
       },
       onFailure: error => this.#fail(error),
     });
+    this.#mount = found.mount;
+    this.#isUnmounted = false;
     this.#opened = opened;
     await opened.watchRoot();
   }
@@ -299,12 +299,12 @@ export class FsSource implements Source {
     const reason = `${this.#config.path} was mounted or made again`;
     this.#isStalled = false;
     this.#hasMissed = true;
-    this.#tellUnavailable(reason);
+    if (this.#unavailable === undefined) this.#tellUnavailable(reason);
     await this.#opened.close(reason);
     try {
       await this.#openRoot();
     } catch (error) {
-      this.#parts.log.warn({path: this.#config.path, error: String(error)}, 'the root cannot be opened again yet');
+      this.#tellUnavailable(error instanceof Error ? error.message : String(error));
       return false;
     }
     if (this.#isClosed) return false;

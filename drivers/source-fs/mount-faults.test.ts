@@ -5,6 +5,7 @@ import {monitorEventLoopDelay} from 'node:perf_hooks';
 import {afterEach, expect, test, vi} from 'vitest';
 import {fromText} from '../../core/entry/byte-string.ts';
 import type {Path} from '../../core/entry/path.ts';
+import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {FsEvent} from '../../core/protocol/events.ts';
 import {Observed} from '../../core/source/source.contract.ts';
 import {type Bindfs, isMounted, mountBindfs, whyNoBindfs} from '../../test/lib/bindfs.ts';
@@ -12,7 +13,8 @@ import {makeTree} from '../../test/lib/make-tree.ts';
 import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
 import {until} from '../../test/lib/until.ts';
 import type {Fault} from './faulty-thread.ts';
-import {faultyThreads, openTestSource} from './open-test-source.ts';
+import type {OpenThread} from './inotify.ts';
+import {faultyThreads, openTestSource, openThread} from './open-test-source.ts';
 import {RememberedStorage} from './remembered-storage.ts';
 
 vi.setConfig({testTimeout: 60_000, hookTimeout: 60_000});
@@ -31,7 +33,7 @@ const limits = {guardMs: 200, stalledMs: 3_000};
 type ObservedMount = {directory: string; mount: Bindfs; observed: Observed; remembered: RememberedStorage};
 
 /** A storage of some hundred entries seen through a FUSE mount of its own, watched, scanned and remembered. */
-async function observeMount(): Promise<ObservedMount> {
+async function observeMount(open: OpenThread = openThread): Promise<ObservedMount> {
   const folder = temporaryFolder();
   cleanups.push(() => folder.remove());
   const remembered = new RememberedStorage(join(folder.path, 'remembered.json'));
@@ -39,7 +41,10 @@ async function observeMount(): Promise<ObservedMount> {
   cleanups.push(() => mount.remove());
   makeTree(directory, 500);
   mkdirSync(join(directory, 'd'));
-  const observed = new Observed(mount.mountPoint, openTestSource(mount.mountPoint, {}, {limits, remembered}));
+  const observed = new Observed(
+    mount.mountPoint,
+    openTestSource(mount.mountPoint, {}, {limits, remembered, openThread: open}),
+  );
   cleanups.push(() => observed.source.close());
   await observed.source.open(observed.sink);
   await observed.scan();
@@ -192,6 +197,27 @@ testOnMount('a storage that was unmounted and mounted again before anybody looke
   await untilAvailable(observed, true);
   writeFileSync(join(mount.mountPoint, 'd/live'), 'x');
   await untilSame(observed); // it may be reading the directory again
+});
+
+testOnMount('a root that cannot be opened again is not available until it can', async () => {
+  let isOutOfFiles = false;
+  const {directory, mount, observed} = await observeMount((name, options) => {
+    if (isOutOfFiles) throw new FustorError('SOURCE_UNUSABLE', 'Cannot watch: there is no file to be had.');
+    return openThread(name, options);
+  });
+  isOutOfFiles = true;
+  mount.unmount();
+  await mount.mount();
+  await until(() => observed.source.status().reason?.includes('no file to be had'), {what: 'why it is not available'});
+  forget(observed);
+  for (let checks = 0; checks < 3; checks++) expect(await observed.scan()).toMatchObject({isComplete: false});
+  expect(phases(observed)).not.toContain('available');
+  writeFileSync(join(directory, 'd/meanwhile'), 'x');
+  isOutOfFiles = false;
+  await untilAvailable(observed, true);
+  await untilSame(observed);
+  writeFileSync(join(mount.mountPoint, 'd/live'), 'x');
+  await untilSame(observed);
 });
 
 testOnMount('another file system that is mounted over the storage is not taken for it', async () => {
