@@ -25,6 +25,8 @@ export type DirectoryReading = WatchedDirectory & {
   runs: Run[];
   count: number;
   directories: {name: ByteString; identity: string; hotAt: number; isOtherFileSystem: boolean}[];
+  /** Names of more than `nameBytesMax` bytes, which are left out: file systems that count characters have them. */
+  tooLong: number;
 };
 
 /** A directory's own attributes, past every cache. */
@@ -105,7 +107,7 @@ export class DirectoryReader {
     if (!libc.statx(descriptor, '', stat.pointer, atEmptyPath)) return libc.errorName();
     const {identity, attributes: self, device} = stat;
     const directories: DirectoryReading['directories'] = [];
-    const opened = {descriptor, path, device, directories};
+    const opened = {descriptor, path, device, directories, tooLong: 0};
     const sorted = this.#sorted;
     sorted.clear();
     for (let isFirst = true; ; isFirst = false) {
@@ -118,20 +120,26 @@ export class DirectoryReader {
         if (end > sorted.end) sorted.add(end);
       }
     }
-    return {identity, self, watch, isRefused, ...sorted.take(), directories};
+    return {identity, self, watch, isRefused, ...sorted.take(), directories, tooLong: opened.tooLong};
   }
 
   /**
    * Packs the name of the directory entry at `at`; returns where it ends, or begins when it is no entry. Runs once for each name
    * of a scan: bytes are copied by hand, because for so few a call into the engine costs more.
    */
-  #readEntry({descriptor, path, device, directories}: Opened, at: number): number {
+  #readEntry(opened: Opened, at: number): number {
+    const {descriptor, path, device, directories} = opened;
     const dirents = this.#dirents;
     const name = this.#name;
     let nameLength = 0;
     for (let from = at + 19; dirents[from] !== 0; from++) name[nameLength++] = dirents[from]!;
-    name[nameLength] = 0;
     const {packed, end: start} = this.#sorted;
+    if (nameLength > nameBytesMax) {
+      const text = dirents.toString('latin1', at + 19, at + 19 + nameLength) as ByteString;
+      if (!this.#exclude?.(joinPath(path, text))) opened.tooLong++;
+      return start;
+    }
+    name[nameLength] = 0;
     if (name[0] === 0x2e) {
       if (nameLength === 1 || (nameLength === 2 && name[1] === 0x2e)) return start;
       if (isSillyName(this.#nameText(nameLength))) return start;
@@ -168,7 +176,7 @@ export class DirectoryReader {
 }
 
 /** A directory that is being read. */
-type Opened = Pick<DirectoryReading, 'directories'> & {descriptor: number; path: Path; device: string};
+type Opened = Pick<DirectoryReading, 'directories' | 'tooLong'> & {descriptor: number; path: Path; device: string};
 
 /** A time of `struct statx` (i64 seconds, u32 nanoseconds) as a packed entry has it (u32 nanoseconds, i40 seconds). */
 function packTime(packed: Buffer, at: number, statx: Buffer, statxAt: number): void {

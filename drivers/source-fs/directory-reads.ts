@@ -30,6 +30,9 @@ export type ReadsParts = {
   onRootLost: () => void;
 };
 
+/** What is told, behind its listing, of a directory that has names which are too long to be told. */
+export const tooLongError = 'ENAMETOOLONG';
+
 /** Stands for one scan. */
 export type ScanMark = object;
 
@@ -57,6 +60,8 @@ export class DirectoryReads {
   /** Found by scans, and not offered yet. */
   readonly #found = new Map<Node, {scan: ScanMark; age: number}>();
   #latestFound = 0;
+  /** Some names were too long to be told when it was last read. */
+  readonly #lacking = new WeakSet<Node>();
   /** Names in the root, as its last reading found them. */
   rootCount = 0;
 
@@ -202,6 +207,7 @@ export class DirectoryReads {
   /** The listing of what was read has been offered. */
   told(node: Node, {reading, children, begunAt}: DirectoryRead): void {
     if (typeof reading === 'string' || !children || node.identity !== reading.identity) return;
+    if (reading.tooLong > 0) return; // each scan says that its listing is not all
     node.stamp = stampOf(reading.self);
     node.readAt = begunAt;
   }
@@ -257,6 +263,7 @@ export class DirectoryReads {
     }
     if (!children) return;
     for (const range of rangesOf(path, source, evidence, reading)) sink.emit(range);
+    if (reading.tooLong > 0) sink.emit({kind: 'unreadable', source, path, evidence, error: tooLongError});
     for (const {name, isOtherFileSystem} of reading.directories) {
       if (!isOtherFileSystem || crossesFileSystems) continue;
       sink.emit({kind: 'unreadable', source, path: tree.childPath(node, name)!, evidence, error: 'EXDEV'});
@@ -266,6 +273,11 @@ export class DirectoryReads {
       if (child.reading === 'new') this.readNew(child);
       else this.inherit(child);
     }
+  }
+
+  /** A name that is too long to be told came: the directory's listing is not all any more, which is told once. */
+  foundTooLong(node: Node): void {
+    if (!this.#lacking.has(node)) this.relist(node);
   }
 
   /** Reads and tells a directory again, once however often that is asked for until the reading begins. */
@@ -309,6 +321,8 @@ export class DirectoryReads {
     }
     node.reading = 'done';
     node.identity = reading.identity;
+    if (reading.tooLong > 0) this.#lacking.add(node);
+    else this.#lacking.delete(node);
     storageTime.saw(reading.self.ctime, sink.now());
     node.hotAt = Math.max(node.hotAt, timeToMs(reading.self.ctime));
     if (node === tree.root) this.rootCount = reading.count;

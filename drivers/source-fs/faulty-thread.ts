@@ -1,3 +1,4 @@
+import {toBuffer} from 'node:ffi';
 import {readFileSync} from 'node:fs';
 import {parentPort, workerData} from 'node:worker_threads';
 import type {ByteString} from '../../core/entry/byte-string.ts';
@@ -15,7 +16,8 @@ export type FaultyData = {
   /** How many watches the kernel allows. */
   watchesMax: Int32Array<SharedArrayBuffer>;
 };
-export type Fault = {call: 'open' | 'getdents64' | 'statx' | 'check'; path: string; error: string};
+/** `longNames` gives every name that ends with `~` a length of 765 bytes; the error is what is to be told of that. */
+export type Fault = {call: 'open' | 'getdents64' | 'statx' | 'check' | 'longNames'; path: string; error: string};
 
 const {thread, faults, isOn, watchesMax} = workerData as FaultyData;
 
@@ -42,7 +44,14 @@ class FaultyLibc extends Libc {
   }
 
   override readDirents(descriptor: number, into: bigint, length: number): number {
-    return this.#fails('getdents64', this.#paths.get(descriptor)) ? -1 : super.readDirents(descriptor, into, length);
+    const path = this.#paths.get(descriptor);
+    if (this.#fails('getdents64', path)) return -1;
+    const bytes = super.readDirents(descriptor, into, length);
+    if (!this.#fails('longNames', path)) return bytes;
+    this.#error = undefined;
+    const longer = withLongNames(toBuffer(into, bytes, true));
+    longer.copy(toBuffer(into, longer.length, false));
+    return longer.length;
   }
 
   override statx(directory: number, name: string, into: bigint, flags?: number): boolean {
@@ -70,6 +79,23 @@ class FaultyLibc extends Libc {
     this.#error = fault?.error;
     return fault !== undefined;
   }
+}
+
+/** `struct linux_dirent64`: u64 inode, i64 offset, u16 length, u8 type, name padded with NULs. */
+function withLongNames(dirents: Buffer): Buffer {
+  const records: Buffer[] = [];
+  for (let at = 0; at < dirents.length; at += dirents.readUInt16LE(at + 16)) {
+    const record = dirents.subarray(at, at + dirents.readUInt16LE(at + 16));
+    const end = record.indexOf(0, 19);
+    if (record[end - 1] !== 0x7e) records.push(record);
+    else {
+      const longer = Buffer.alloc(19 + 765 + 8);
+      record.copy(longer, 0, 0, end);
+      longer.fill('~', end, 19 + 765).writeUInt16LE(longer.length, 16);
+      records.push(longer);
+    }
+  }
+  return Buffer.concat(records);
 }
 
 function watchesOf(inotify: number): number {

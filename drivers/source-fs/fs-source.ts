@@ -3,7 +3,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type {SourceConfig} from '../../core/config/schema.ts';
 import type {Attributes} from '../../core/entry/entry.ts';
 import {type Path, rootPath} from '../../core/entry/path.ts';
-import type {FustorError} from '../../core/errors/fustor-error.ts';
+import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
 import type {Unreached} from '../../core/protocol/sync-point.ts';
 import {
@@ -19,7 +19,7 @@ import {atStatxForceSync} from './libc.ts';
 import {Looker} from './looker.ts';
 import {isGone, type Mount, unusable} from './mount.ts';
 import {OpenedRoot} from './opened-root.ts';
-import {isOtherStorage, type RememberedStorage} from './remembered-storage.ts';
+import type {RememberedStorage} from './remembered-storage.ts';
 import {Rescans} from './rescans.ts';
 
 export type FsSourceParts = {
@@ -99,20 +99,38 @@ export class FsSource implements Source {
     this.#coverage = setInterval(() => this.#tellCoverage(), coverageMs).unref();
   }
 
-  /** Waits for the storage, when something else stands in its place. */
+  /** Waits for a storage that was observed before, whatever is the matter with it: a mount may come late. */
   async #openFirst(): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
-      const opening = this.#openRoot();
+    for (;;) {
       try {
-        if (await isInTime(opening, this.#limits.stalledMs)) return;
-        throw unusable(this.#config.path, this.#stalledReason);
+        await this.#openPatiently();
+        break;
       } catch (error) {
-        if (!isOtherStorage(error) || this.#isClosed) throw error;
-        const {message, hint} = error as FustorError;
-        if (attempt === 0) this.#parts.log.warn({path: this.#config.path, hint}, `${message} Waiting for it.`);
+        this.#waitFor(error);
       }
       await sleep(this.#limits.guardMs, undefined, {signal: this.#closing.signal});
     }
+    if (this.#unavailable !== undefined) this.#availability = new AbortController();
+  }
+
+  /** A call that is not answered cannot be taken back: its answer is waited for. */
+  async #openPatiently(): Promise<void> {
+    const opening = this.#openRoot();
+    while (!(await isInTime(opening, this.#limits.stalledMs))) {
+      this.#waitFor(unusable(this.#config.path, this.#stalledReason));
+    }
+  }
+
+  /** Says why it is not available yet; throws what no waiting would mend, as a path that is written wrong. */
+  #waitFor(error: unknown): void {
+    const {path} = this.#config;
+    const isStorageAway = error instanceof FustorError && error.code === 'SOURCE_UNUSABLE';
+    if (!isStorageAway || this.#isClosed || this.#failure || !this.#parts.remembered?.knows(path)) throw error;
+    const {message, hint} = error;
+    if (this.#unavailable === message) return;
+    this.#availability = new AbortController();
+    this.#availability.abort(message);
+    this.#parts.log.warn({path, hint}, `${message} Waiting for it.`);
   }
 
   async scan(request: ScanRequest): Promise<ScanResult> {
@@ -200,8 +218,6 @@ export class FsSource implements Source {
     if (typeof found === 'string') throw unusable(path, found);
     if (this.#isClosed) throw unusable(path, 'it is closed');
     this.#parts.remembered?.check(path, found.mount);
-    this.#mount = found.mount;
-    this.#isUnmounted = false;
     const opened: OpenedRoot = new OpenedRoot(this.#config, {
       found,
       openThread: this.#parts.openThread,
@@ -220,6 +236,8 @@ export class FsSource implements Source {
       },
       onFailure: error => this.#fail(error),
     });
+    this.#mount = found.mount;
+    this.#isUnmounted = false;
     this.#opened = opened;
     await opened.watchRoot();
   }
@@ -281,12 +299,12 @@ export class FsSource implements Source {
     const reason = `${this.#config.path} was mounted or made again`;
     this.#isStalled = false;
     this.#hasMissed = true;
-    this.#tellUnavailable(reason);
+    if (this.#unavailable === undefined) this.#tellUnavailable(reason);
     await this.#opened.close(reason);
     try {
       await this.#openRoot();
     } catch (error) {
-      this.#parts.log.warn({path: this.#config.path, error: String(error)}, 'the root cannot be opened again yet');
+      this.#tellUnavailable(error instanceof Error ? error.message : String(error));
       return false;
     }
     if (this.#isClosed) return false;

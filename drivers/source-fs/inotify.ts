@@ -58,6 +58,13 @@ export class Inotify {
       });
     }
     this.#wake = libc.functions.eventfd(0, openFlags.nonBlocking | openFlags.closeOnExec);
+    if (this.#wake < 0) {
+      const error = libc.errorName();
+      libc.close(this.descriptor);
+      throw new FustorError('SOURCE_UNUSABLE', `Cannot watch: eventfd says ${error}.`, {
+        hint: 'Raise the limit of open files of the service (LimitNOFILE).',
+      });
+    }
     const workerData: InotifyData = {inotify: this.descriptor, wake: this.#wake, shared: this.#shared};
     this.#thread = openThread('inotify', {workerData});
     this.#thread.on('message', (message: InotifyMessage) => {

@@ -1,4 +1,5 @@
 import type {ByteString} from '../../core/entry/byte-string.ts';
+import {nameBytesMax} from '../../core/entry/path.ts';
 import type {EventSink} from '../../core/source/source.ts';
 import type {DirectoryReads} from './directory-reads.ts';
 import type {DirtyNames} from './dirty-names.ts';
@@ -92,6 +93,7 @@ export class KernelEvents {
     if (mask & inotifyBits.unmount) this.#parts.onUnmount();
     else if (name === '') this.#markDirectory(node);
     else if (this.#isExcluded(node, name)) return;
+    else if (name.length > nameBytesMax) this.#onTooLong(node, mask);
     else if (isSillyName(name)) this.#onSillyName(node, mask);
     else if (mask & inotifyBits.movedFrom) this.#onMovedFrom(node, name, cookie);
     else if (mask & inotifyBits.movedTo) this.#onMovedTo(node, name, {mask, cookie});
@@ -110,6 +112,11 @@ export class KernelEvents {
     if ((mask & inotifyBits.delete) === 0) return;
     for (const name of node.writing?.keys() ?? []) this.#parts.dirty.mark(node, name);
     this.#parts.reads.relist(node);
+  }
+
+  /** The name itself cannot be told. That it went is found by the next scan. */
+  #onTooLong(node: Node, mask: number): void {
+    if (mask & (inotifyBits.create | inotifyBits.movedTo)) this.#parts.reads.foundTooLong(node);
   }
 
   #isExcluded(node: Node, name: ByteString): boolean {

@@ -1,10 +1,11 @@
 import {execFileSync, spawn} from 'node:child_process';
-import {mkdirSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {monitorEventLoopDelay} from 'node:perf_hooks';
 import {afterEach, expect, test, vi} from 'vitest';
 import {fromText} from '../../core/entry/byte-string.ts';
 import type {Path} from '../../core/entry/path.ts';
+import {FustorError} from '../../core/errors/fustor-error.ts';
 import type {FsEvent} from '../../core/protocol/events.ts';
 import {Observed} from '../../core/source/source.contract.ts';
 import {type Bindfs, isMounted, mountBindfs, whyNoBindfs} from '../../test/lib/bindfs.ts';
@@ -12,7 +13,9 @@ import {makeTree} from '../../test/lib/make-tree.ts';
 import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
 import {until} from '../../test/lib/until.ts';
 import type {Fault} from './faulty-thread.ts';
-import {faultyThreads, openTestSource} from './open-test-source.ts';
+import type {OpenThread} from './inotify.ts';
+import {faultyThreads, openTestSource, openThread} from './open-test-source.ts';
+import {RememberedStorage} from './remembered-storage.ts';
 
 vi.setConfig({testTimeout: 60_000, hookTimeout: 60_000});
 
@@ -27,20 +30,26 @@ afterEach(async () => {
 
 const limits = {guardMs: 200, stalledMs: 3_000};
 
-/** A storage of some hundred entries seen through a FUSE mount of its own, watched and scanned. */
-async function observeMount(): Promise<{directory: string; mount: Bindfs; observed: Observed}> {
+type ObservedMount = {directory: string; mount: Bindfs; observed: Observed; remembered: RememberedStorage};
+
+/** A storage of some hundred entries seen through a FUSE mount of its own, watched, scanned and remembered. */
+async function observeMount(open: OpenThread = openThread): Promise<ObservedMount> {
   const folder = temporaryFolder();
   cleanups.push(() => folder.remove());
+  const remembered = new RememberedStorage(join(folder.path, 'remembered.json'));
   const {directory, mount} = await mountBindfs(folder.path);
   cleanups.push(() => mount.remove());
   makeTree(directory, 500);
   mkdirSync(join(directory, 'd'));
-  const observed = new Observed(mount.mountPoint, openTestSource(mount.mountPoint, {}, {limits}));
+  const observed = new Observed(
+    mount.mountPoint,
+    openTestSource(mount.mountPoint, {}, {limits, remembered, openThread: open}),
+  );
   cleanups.push(() => observed.source.close());
   await observed.source.open(observed.sink);
   await observed.scan();
   await observed.expectSame();
-  return {directory, mount, observed};
+  return {directory, mount, observed, remembered};
 }
 
 async function untilAvailable(observed: Observed, isAvailable: boolean): Promise<void> {
@@ -190,6 +199,27 @@ testOnMount('a storage that was unmounted and mounted again before anybody looke
   await untilSame(observed); // it may be reading the directory again
 });
 
+testOnMount('a root that cannot be opened again is not available until it can', async () => {
+  let isOutOfFiles = false;
+  const {directory, mount, observed} = await observeMount((name, options) => {
+    if (isOutOfFiles) throw new FustorError('SOURCE_UNUSABLE', 'Cannot watch: there is no file to be had.');
+    return openThread(name, options);
+  });
+  isOutOfFiles = true;
+  mount.unmount();
+  await mount.mount();
+  await until(() => observed.source.status().reason?.includes('no file to be had'), {what: 'why it is not available'});
+  forget(observed);
+  for (let checks = 0; checks < 3; checks++) expect(await observed.scan()).toMatchObject({isComplete: false});
+  expect(phases(observed)).not.toContain('available');
+  writeFileSync(join(directory, 'd/meanwhile'), 'x');
+  isOutOfFiles = false;
+  await untilAvailable(observed, true);
+  await untilSame(observed);
+  writeFileSync(join(mount.mountPoint, 'd/live'), 'x');
+  await untilSame(observed);
+});
+
 testOnMount('another file system that is mounted over the storage is not taken for it', async () => {
   const {directory, mount, observed} = await observeMount();
   const before = observed.lines();
@@ -227,6 +257,68 @@ testOnMount('a storage that hangs is refused when it is opened, and a source on 
   } finally {
     mount.resume();
   }
+});
+
+/** What may be the matter with a storage when its agent is started, and what mends it. */
+const absences: Record<string, (mount: Bindfs) => Promise<{reason: RegExp; heal: () => unknown}>> = {
+  'is not mounted': async mount => {
+    mount.unmount();
+    return {reason: /now it is/, heal: () => mount.mount()};
+  },
+  'has no mount point': async mount => {
+    mount.unmount();
+    rmdirSync(mount.mountPoint);
+    const heal = () => {
+      mkdirSync(mount.mountPoint);
+      return mount.mount();
+    };
+    return {reason: /does not exist/, heal};
+  },
+  'gives errors': async mount => {
+    await mount.kill();
+    const heal = () => {
+      mount.unmount();
+      return mount.mount();
+    };
+    return {reason: /ENOTCONN/, heal};
+  },
+  hangs: async mount => {
+    mount.hang();
+    return {reason: /has not answered for 3 s/, heal: () => mount.resume()};
+  },
+};
+
+for (const [what, happens] of Object.entries(absences)) {
+  testOnMount(`a storage that was observed before and ${what} is waited for, and why is told`, async () => {
+    const {directory, mount, observed, remembered} = await observeMount();
+    await observed.source.close();
+    const again = new Observed(mount.mountPoint, openTestSource(mount.mountPoint, {}, {limits, remembered}));
+    cleanups.push(() => again.source.close());
+    const {reason, heal} = await happens(mount);
+    cleanups.push(() => mount.resume());
+    const opening = again.source.open(again.sink);
+    opening.catch(() => {});
+    await untilAvailable(again, false);
+    expect(again.source.status().reason).toMatch(reason);
+    writeFileSync(join(directory, 'd/meanwhile'), 'x');
+    await heal();
+    await opening;
+    expect(again.source.status()).toMatchObject({isAvailable: true, reason: undefined});
+    await again.scan();
+    writeFileSync(join(mount.mountPoint, 'd/live'), 'x');
+    await again.expectSame();
+  });
+}
+
+testOnMount('a source that waits for its storage is closed at once', async () => {
+  const {mount, observed, remembered} = await observeMount();
+  await observed.source.close();
+  mount.unmount();
+  const waiting = openTestSource(mount.mountPoint, {}, {limits, remembered});
+  const opening = expect(waiting.open(observed.sink)).rejects.toThrow();
+  await until(() => !waiting.status().isAvailable, {what: 'a source that waits'});
+  await waiting.close();
+  await opening;
 });
 
 testOnMount('threads that hang do not keep the process alive, whatever way it ends', async () => {

@@ -11,7 +11,7 @@ import {
   zeroTime,
 } from '../../core/entry/entry.ts';
 import {packRun} from '../../core/entry/packed.ts';
-import {joinPath, type Path, rootPath, splitPath} from '../../core/entry/path.ts';
+import {isPath, joinPath, nameBytesMax, type Path, rootPath, splitPath} from '../../core/entry/path.ts';
 import {systemErrorCode} from '../../core/errors/fustor-error.ts';
 import type {Log} from '../../core/log/log.ts';
 import type {Unreached} from '../../core/protocol/sync-point.ts';
@@ -98,6 +98,11 @@ export class PortableSource implements Source {
       result.directories++;
       result.entries += reading.count;
       for (const range of rangesOf(at, source, evidence, reading)) await this.#sink.offer(range);
+      if (reading.tooLong > 0) {
+        result.unreadable++;
+        result.isComplete = false;
+        await this.#sink.offer({kind: 'unreadable', source, path: at, evidence, error: 'ENAMETOOLONG'});
+      }
       for (const {name, isOtherFileSystem} of reading.directories) {
         const child = joinPath(at, name);
         if (!isOtherFileSystem || this.#config.crossesFileSystems) isRecursive && frontier.push(child);
@@ -153,7 +158,7 @@ export class PortableSource implements Source {
   #onEvent(path: Path): void {
     this.#lastEventAt = performance.now();
     if (!this.#checkMount()) return;
-    this.#tell(path);
+    if (isPath(path)) this.#tell(path);
     if (path !== rootPath) this.#tell(splitPath(path).parent);
   }
 
@@ -203,10 +208,15 @@ export class PortableSource implements Source {
     }
     const entries: ObservedEntry[] = [];
     const directories: Reading['directories'] = [];
+    let tooLong = 0;
     for (const bytes of names) {
       const name = fromBytes(bytes);
       const child = joinPath(path, name);
       if (this.#isLeftOut(child)) continue;
+      if (name.length > nameBytesMax) {
+        tooLong++;
+        continue;
+      }
       const stats = this.#lookAt(child);
       if (typeof stats === 'string') {
         if (!isGone(stats)) entries.push({...unseen, name});
@@ -221,7 +231,7 @@ export class PortableSource implements Source {
       const some = entries.slice(runs.length * runEntriesMax, (runs.length + 1) * runEntriesMax);
       runs.push(packRun(some.map(entry => ({...newEntryFrom(entry.name, entry), hasAttributes: entry.hasAttributes}))));
     } while (runs.length * runEntriesMax < entries.length);
-    return {self: attributesOf(self), runs, count: entries.length, directories};
+    return {self: attributesOf(self), runs, count: entries.length, directories, tooLong};
   }
 
   #checkMount(): boolean {
@@ -241,6 +251,8 @@ type Reading = {
   runs: Uint8Array[];
   count: number;
   directories: {name: ByteString; isOtherFileSystem: boolean}[];
+  /** Names that are left out, because they have more than `nameBytesMax` bytes. */
+  tooLong: number;
 };
 
 const unseen = {kind: kinds.other, size: 0, mtime: zeroTime, ctime: zeroTime, hasAttributes: false};

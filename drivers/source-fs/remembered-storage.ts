@@ -34,8 +34,12 @@ export class RememberedStorage {
     );
     throw new FustorError('SOURCE_UNUSABLE', `Cannot observe ${path}: it was ${was}, and now it is ${is}.`, {
       hint: `Mount the storage. If ${path} is meant to be another one from now on, remove ${this.#file}.`,
-      details: {isOtherStorage: true},
     });
+  }
+
+  /** Whether this path was observed before, whatever stands there now. */
+  knows(path: string): boolean {
+    return this.#read()?.path === path;
   }
 
   #read(): Storage | undefined {
@@ -51,8 +55,4 @@ export class RememberedStorage {
     writeFileSync(`${this.#file}.new`, JSON.stringify(found));
     renameSync(`${this.#file}.new`, this.#file);
   }
-}
-
-export function isOtherStorage(error: unknown): boolean {
-  return error instanceof FustorError && error.details?.isOtherStorage === true;
 }

@@ -19,16 +19,21 @@ export class Rescans {
     return this.#timer !== undefined || this.#isRunning;
   }
 
+  /** What is planned while one runs comes behind it: that one may have read already what was missed only now. */
   plan(): void {
     this.#planned++;
-    if (this.#timer || this.#isStopped) return;
-    this.#timer = setTimeout(() => this.#run(), this.#pauseMs).unref();
-    this.#pauseMs = Math.min(pauseMs.max, this.#pauseMs * 2);
+    if (!this.#timer && !this.#isRunning) this.#runSoon();
   }
 
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+  }
+
+  #runSoon(): void {
+    if (this.#isStopped) return;
+    this.#timer = setTimeout(() => this.#run(), this.#pauseMs).unref();
+    this.#pauseMs = Math.min(pauseMs.max, this.#pauseMs * 2);
   }
 
   async #run(): Promise<void> {
@@ -38,5 +43,6 @@ export class Rescans {
     await this.#rescan();
     this.#isRunning = false;
     if (planned === this.#planned) this.#pauseMs = pauseMs.min;
+    else this.#runSoon();
   }
 }

@@ -4,7 +4,7 @@ import type {FsEvent} from '../../core/protocol/events.ts';
 import {type EventSink, emptyResult, type ScanRequest, type ScanResult} from '../../core/source/source.ts';
 import type {Hlc} from '../../core/time/hlc.ts';
 import type {DirectoryReading} from './directory-reader.ts';
-import type {DirectoryRead, DirectoryReads, ScanMark} from './directory-reads.ts';
+import {type DirectoryRead, type DirectoryReads, type ScanMark, tooLongError} from './directory-reads.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone} from './mount.ts';
 import {rootLost} from './root-door.ts';
@@ -138,9 +138,15 @@ export class Scan {
 
   async #offerListing(node: Node, evidence: Hlc, reading: DirectoryReading): Promise<void> {
     const {source} = this.#request;
-    this.#result.entries += reading.count;
+    const result = this.#result;
+    result.entries += reading.count;
     for (const range of rangesOf(rootPath, source, evidence, reading)) {
       await this.#offerFor(node, range.entries.byteLength, path => ({...range, path}));
+    }
+    if (reading.tooLong > 0) {
+      result.unreadable++;
+      result.isComplete = false;
+      await this.#offerUnreadable(node, evidence, tooLongError);
     }
     if (this.#parts.crossesFileSystems) return;
     for (const {name, isOtherFileSystem} of reading.directories) {
