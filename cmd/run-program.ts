@@ -18,16 +18,22 @@ export type ProgramDefinition = {
   otherwise?: {usage: string; load: () => Promise<Command>};
   /** What `--help` says below the commands. */
   notes?: string;
+  /**
+   * It has processes that run on without it. After an error it exits at once: they, and whatever waits for them, would keep it
+   * there, deaf to every signal, with its lock and its port, which the next one needs to take them over.
+   */
+  leavesProcesses?: boolean;
   /** Tells an error in another form than text on stderr; false: it does not for these arguments. */
   tellError?: (error: FustorError, argv: string[]) => boolean;
 };
 
-/** Everything between argv and the exit code that all programs share. Sets `process.exitCode`, never cuts output short. */
+/** Everything between argv and the exit code that all programs share. Sets `process.exitCode`: output is never cut short. */
 export async function runProgram(definition: ProgramDefinition, argv: string[] = process.argv.slice(2)): Promise<void> {
   try {
     process.exitCode = await dispatch(definition, argv);
   } catch (error) {
     process.exitCode = report(definition, error, argv);
+    if (definition.leavesProcesses) process.exit(); // stderr is written at once, whatever it is
   }
 }
 

@@ -4,6 +4,7 @@ const name = 'fustor-agent';
 
 void runProgram({
   name,
+  leavesProcesses: true,
   otherwise: {
     usage: '--config FILE | --bootstrap FILE',
     load: async () => {

@@ -1,6 +1,6 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, test} from 'vitest';
 import type {ConfigReport, PartConfigReport} from '../../core/control/protocol.ts';
@@ -10,6 +10,7 @@ import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
 import {until} from '../../test/lib/until.ts';
 import {spawnArguments} from '../program.ts';
 import {readRecords} from '../shell/part-record.ts';
+import {processState} from '../shell/process-table.ts';
 import {requestUnix} from '../unix-socket.ts';
 
 const key = 'key-of-the-agent';
@@ -235,6 +236,24 @@ test('with the controller dead and its cache damaged a new shell leaves everythi
   await controller.start();
   await become({a: 'applied', b: 'applied'});
   expect(pids()).toEqual(before);
+}, 120_000);
+
+test('a shell that does not know what is wanted ends what it found when it is told to stop', async () => {
+  await controller.start();
+  controller.say(config({a: {}, b: {}}));
+  const shell = startAgent();
+  await become({a: 'applied', b: 'applied'});
+  await controller.stop();
+  const before = Object.values(pids());
+  await end(shell, 'SIGKILL');
+  rmSync(join(folder, 'data/manifest'));
+  rmSync(join(folder, 'data/applied'));
+  const second = startAgent();
+  await until(async () => (await told())?.last_failed, {what: 'the shell'});
+  expect(Object.values(pids())).toEqual(before);
+  await end(second, 'SIGTERM');
+  expect(second.exitCode).toBe(0);
+  expect(before.filter(pid => processState(pid))).toEqual([]);
 }, 120_000);
 
 test('a controller that says nothing leaves local files in force, one broken file only its own pipes; then its word counts', async () => {

@@ -4,6 +4,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi} from 'vitest';
 import {type CannedController, startCannedController} from '../../test/lib/canned-controller.ts';
+import {startCannedFusion} from '../../test/lib/canned-fusion.ts';
 import {type LineSettings, runLine} from '../../test/lib/run-line.ts';
 
 let controller: CannedController;
@@ -64,6 +65,15 @@ describe('apply and diff', () => {
     expect((await run('apply -f site --dry-run')).exit).toBe(0);
     const {exit, err} = await run('apply -f site --prune');
     expect({exit, err}).toEqual({exit: 2, err: expect.stringContaining('no such view')});
+  });
+
+  test('what is no controller has not said that nothing is in force', async () => {
+    const fusion = await startCannedFusion();
+    write('one.yaml', good);
+    const to = {env: {FUSTOR_ENDPOINT: fusion.url, FUSTOR_KEY: 'key-of-scripts'}};
+    const {exit, err} = await run('diff -f one.yaml', to);
+    await fusion.stop();
+    expect({exit, err}).toEqual({exit: 2, err: expect.stringContaining('embeds no controller')});
   });
 
   test('a dry run shows the difference and the nodes', async () => {

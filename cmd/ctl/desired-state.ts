@@ -14,7 +14,7 @@ export async function readCurrent(control: Client): Promise<Current> {
     const {revision, files} = isObject(data) ? data : {};
     return {revision: Number(revision ?? 0), files: isObject(files) ? textsIn(files) : {}};
   } catch (error) {
-    if (error instanceof AnswerError && error.status === 404) return {revision: 0, files: {}};
+    if (error instanceof AnswerError && error.body.error.code === 'NOT_FOUND') return {revision: 0, files: {}};
     throw error;
   }
 }

@@ -129,6 +129,15 @@ describe('wait', () => {
     [['applied', 'agent/none'], () => {}, 'agent/none is unknown, -'],
     [['online', 'agent/node-0'], () => (facts.nodes[0]!.isOnline = false), 'agent/node-0 is silent'],
     [['complete'], () => (facts.nodes[1]!.stored.views![0]!.complete = false), 'view/view-0 is not complete'],
+    [
+      ['complete'],
+      () => {
+        facts.desired.views = [];
+        facts.desired.agents = [];
+        facts.nodes = [];
+      },
+      'there is no view, or none that this key may see',
+    ],
     [['deleted', 'pipe/node-0/to-view-0'], () => {}, 'pipe/node-0/to-view-0 is configured'],
     [['deleted', 'view/view-0'], () => (facts.desired.views = []), 'view/view-0 is live'],
   ] as [string[], () => unknown, string][])(
@@ -154,6 +163,11 @@ describe('wait', () => {
   test('a controller that is away is waited for too', async () => {
     const away = await run(wait, ['--for=online', '--timeout', '50ms', '--endpoint', 'http://127.0.0.1:1']);
     expect(away).toMatchObject({exit: 6, err: expect.stringContaining('Cannot reach')});
+  });
+
+  test('where no controller is asked, nothing is known to be gone', async () => {
+    const gone = await forThis('deleted', 'agent/node-0', '--endpoint', fusion.url);
+    expect(gone).toMatchObject({exit: 6, err: expect.stringContaining('There is no controller at this address')});
   });
 
   test('a scan ends well, or waiting for it does not help', async () => {

@@ -112,12 +112,17 @@ async function complete({client, control, view}: Asked, subject: Subject): Promi
   const list = await readRows(client, 'views');
   const names = wanted === undefined ? list?.map(({name}) => String(name)) : list && [wanted];
   if (names) {
+    if (names.length === 0) return [noView];
     const incomplete = await Promise.all(names.map(async name => ({name, isComplete: await isComplete(client, name)})));
     return incomplete.flatMap(one => (one.isComplete ? [] : [`view/${one.name} is not complete`]));
   }
   const rows = await named(control, 'view', wanted === undefined ? undefined : {kind: 'view', name: wanted});
+  if (rows.length === 0) return [noView];
   return rows.flatMap(row => (row.complete === true ? [] : [`${nameOf('view', row)} is not complete`]));
 }
+
+/** Nothing has been seen, so not everything has. */
+const noView = 'there is no view, or none that this key may see';
 
 async function isComplete(client: Client, view: string): Promise<boolean> {
   const {meta} = await client.get(viewPath(view, 'status'));
@@ -135,8 +140,7 @@ async function jobEnded({client, view}: Asked, id: string): Promise<Found> {
 /** No configuration names it any more, and nothing of it runs. */
 async function deleted({control}: Asked, subject: Subject): Promise<string[]> {
   const {kind, name} = subject!;
-  const rows = (await readRows(control, lists[kind]!)) ?? [];
-  return rows
+  return (await listed(control, kind))
     .filter(row => nameOf(kind, row) === `${kind}/${name}` && (row.wanted === true || isThere(row)))
     .map(row => `${kind}/${name} is ${row.wanted === true ? 'configured' : cell('state', row.state)}`);
 }
@@ -148,13 +152,18 @@ function isThere({state}: JsonObject): boolean {
 
 const lists: Record<string, string> = {agent: 'agents', fusion: 'fusions', pipe: 'pipes', view: 'control/views'};
 
+/** Throws UNREACHABLE where no controller is: what nobody tells of is not known to be gone. */
+async function listed(control: Client, kind: string): Promise<JsonObject[]> {
+  const rows = await readRows(control, lists[kind]!);
+  if (rows) return rows;
+  throw new FustorError('UNREACHABLE', 'There is no controller at this address.', {
+    hint: 'Name it with --controller, FUSTOR_CONTROLLER or a context.',
+  });
+}
+
 /** The rows of a kind, or the one; what is not there is not there yet. */
 async function named(control: Client, kind: string, subject: Subject): Promise<JsonObject[]> {
-  const rows = await readRows(control, lists[kind]!);
-  if (!rows)
-    throw new FustorError('UNREACHABLE', 'There is no controller at this address.', {
-      hint: 'Name it with --controller, FUSTOR_CONTROLLER or a context.',
-    });
+  const rows = await listed(control, kind);
   if (!subject || subject.kind !== kind)
     return rows.filter(({wanted, state}) => wanted !== false || state !== 'silent');
   const found = rows.filter(row => nameOf(kind, row) === `${kind}/${subject.name}`);

@@ -152,11 +152,7 @@ export class FusionParts implements Parts<FusionSetup>, Workshop<ViewConfig> {
     const fusion = this.#fusion;
     const runDirectory = this.#runDirectory;
     const views = parts.map(({setup}) => setup.config);
-    await this.#engines.apply([
-      ...views.map(view => enginePart(view, {fusion, runDirectory})),
-      ...controllerParts(this.#setup, runDirectory),
-    ]);
-    if (this.#stopped.signal.aborted) return undefined;
+    // Throws when the server's files cannot be used: then nothing is changed.
     const gateways = gatewayParts({
       fusion,
       views: views.map(({name}) => name),
@@ -164,6 +160,11 @@ export class FusionParts implements Parts<FusionSetup>, Workshop<ViewConfig> {
       runDirectory,
       keys: () => this.#desk.keys,
     });
+    await this.#engines.apply([
+      ...views.map(view => enginePart(view, {fusion, runDirectory})),
+      ...controllerParts(this.#setup, runDirectory),
+    ]);
+    if (this.#stopped.signal.aborted) return undefined;
     return this.#gateways.apply(gateways, {isRenewal: this.#isRenewal});
   }
 

@@ -5,6 +5,7 @@ const embedFlag = 'embed-controller';
 
 void runProgram({
   name,
+  leavesProcesses: true,
   otherwise: {
     usage: '--config FILE [--embed-controller] | --bootstrap FILE',
     load: async () => {

@@ -89,13 +89,16 @@ function untilSpawned(child: ChildProcess): Promise<void> {
   });
 }
 
-/** A process without an object of Node: when it is this process's child the kernel tells how it ended. */
+/**
+ * A process without an object of Node: when it is this process's child the kernel tells how it ended. Looking for that keeps no
+ * shell there which has nothing else to do.
+ */
 async function untilGone(record: PartRecord): Promise<Exit> {
   for (;;) {
     const reaped = reapChild(record.pid);
     if (typeof reaped === 'object') return reaped;
     if (reaped === 'not-ours' && !isRunning(record)) return {code: null, signal: null};
-    await delay(lookForEndMs);
+    await delay(lookForEndMs, undefined, {ref: false});
   }
 }
 

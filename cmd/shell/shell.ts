@@ -57,6 +57,8 @@ export class Shell<Config> {
   readonly #changed: Signal;
   readonly #notifier = new Notifier();
   readonly #running = new AbortController();
+  /** Aborts when this shell is told to stop, or has failed. */
+  #stopping: AbortSignal = this.#running.signal;
 
   /** `changed` is raised when the state of the configuration changes. */
   constructor(
@@ -83,7 +85,7 @@ export class Shell<Config> {
   async reload(): Promise<void> {
     const controls = this.#controls;
     if (!controls) throw new Error('This shell has no configuration that could be read again.');
-    await this.#next(() => this.#change(controls, {isRenewal: false}), this.#running.signal);
+    await this.#next(() => this.#change(controls, {isRenewal: false}));
     const {state, lastFailed} = this.#config;
     if (state === 'refused') throw new Error(lastFailed?.reason ?? 'The configuration is not used.');
   }
@@ -91,12 +93,13 @@ export class Shell<Config> {
   /** Rejects when the first configuration cannot be applied. `onReady` is called when it has been. */
   async run(config: Config, signal: AbortSignal, onReady: () => void = () => {}): Promise<void> {
     const {signal: running} = this.#running;
+    this.#stopping = AbortSignal.any([signal, running]);
     keepWatchdogCalm(this.#notifier, running);
     const isRenewal = process.env[renewVariable] !== undefined;
     delete process.env[renewVariable];
     const controls = this.#controls;
-    const onReload = () => this.#next(() => this.#change(controls!, {isRenewal: false}), signal);
-    const onRenew = () => this.#next(() => this.#change(controls!, {isRenewal: true}), signal);
+    const onReload = () => this.#next(() => this.#change(controls!, {isRenewal: false}));
+    const onRenew = () => this.#next(() => this.#change(controls!, {isRenewal: true}));
     if (controls) process.on('SIGHUP', onReload).on('SIGUSR2', onRenew);
     const {report, execute} = this.#parts;
     const server = await serveShell(this.#runDirectory, {
@@ -124,9 +127,9 @@ export class Shell<Config> {
     }
   }
 
-  #next(change: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  #next(change: () => Promise<void>): Promise<void> {
     this.#turn = this.#turn.then(async () => {
-      if (!signal.aborted) await change();
+      if (!this.#stopping.aborted) await change();
     });
     return this.#turn;
   }
@@ -138,6 +141,8 @@ export class Shell<Config> {
       const hasNewExecutable = isReplaced();
       this.#log.info({hasNewExecutable, isRenewal}, 'reloads');
       if (hasNewExecutable) await tryReplacement();
+      // All that takes its time: whoever was told to stop meanwhile has ended its parts, and begins nothing.
+      if (this.#stopping.aborted) return;
       if (hasNewExecutable || isRenewal) return await this.#executeAgain(isRenewal);
       this.#note(await this.#parts.apply(config, {isRenewal}));
     } catch (error) {

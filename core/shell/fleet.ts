@@ -4,6 +4,9 @@ import {Supervisor, type SupervisorParts} from './supervisor.ts';
 
 type Member = {supervisor: Supervisor; stop: AbortController; ended: Promise<void>};
 
+/** What a part may take when its shell ends. */
+const survivorGraceMs = 10_000;
+
 /**
  * The parts of a shell that are known by name, each with a supervisor of its own: what one does is no other's business.
  * Survivors of an earlier shell that are wanted are adopted, all others are ended.
@@ -61,9 +64,12 @@ export class Fleet {
     return Promise.reject(new Error(`There is no part "${name}"; parts: ${known}.`));
   }
 
-  /** Ends all; resolves when they are gone. */
+  /** Ends all, also survivors of which nobody has said whether they are wanted; resolves when they are gone. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#members.keys()].map(name => this.#remove(name)));
+    const survivors = [...this.#survivors.values()];
+    this.#survivors = new Map();
+    const members = [...this.#members.keys()];
+    await Promise.all([...members.map(name => this.#remove(name)), ...survivors.map(survivor => this.#end(survivor))]);
   }
 
   #begin(part: Part): void {
@@ -72,6 +78,15 @@ export class Fleet {
     const supervisor = new Supervisor(part, this.#parts, survivor);
     const stop = new AbortController();
     this.#members.set(part.name, {supervisor, stop, ended: supervisor.run(stop.signal)});
+  }
+
+  async #end({child}: Survivor): Promise<void> {
+    const gone = new AbortController();
+    const exited = child.exited.then(() => gone.abort());
+    child.terminate();
+    await this.#parts.clock.sleep(survivorGraceMs, gone.signal);
+    if (!gone.signal.aborted) child.kill();
+    await exited;
   }
 
   async #remove(name: string): Promise<void> {

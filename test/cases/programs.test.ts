@@ -5,6 +5,7 @@ import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, expect, test} from 'vitest';
+import {readRecords} from '../../cmd/shell/part-record.ts';
 import {Site} from '../lib/site.ts';
 
 const dist = join(import.meta.dirname, '../../dist');
@@ -73,6 +74,14 @@ test('a taken port stops the fusion with exit 11 and a message that names it', a
   const [code] = await once(child, 'exit');
   server.close();
   expect({code, stderr}).toEqual({code: 11, stderr: expect.stringContaining(`127.0.0.1:${port}`)});
+});
+
+test('a fusion that cannot use its key ends with exit 10 and has started nothing', () => {
+  const data = join(folder(), 'data');
+  const tls = '{ certificate: /proc/nothing/cert.pem, key: /proc/nothing/key.pem }';
+  const yaml = `fusion: { listen: "127.0.0.1:0", data: ${data}, tls: ${tls} }\nviews: { a: {} }\n`;
+  expect(start('fusion', yaml)).toMatchObject({status: 10, stderr: expect.stringContaining('/proc/nothing/key.pem')});
+  expect(readRecords(join(data, 'run'))).toEqual([]);
 });
 
 test('a data directory that cannot be made stops a program with exit 12', () => {

@@ -1,3 +1,4 @@
+import {once} from 'node:events';
 import {appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {get as httpGet, type IncomingMessage} from 'node:http';
 import {tmpdir} from 'node:os';
@@ -135,6 +136,22 @@ test('a fusion shell that is killed finds engine, gateways and the socket again;
   const pids = site.pids('fusion');
   expect(await site.stop('fusion')).toBe(0);
   expect(pids.filter(pid => !isGone(pid))).toEqual([]);
+});
+
+test('a fusion shell that cannot start beside the parts of an earlier one ends, and the next one takes them over', async () => {
+  const site = await startSite();
+  const before = partsOf(site, 'fusion');
+  const gateways = Object.entries(before).flatMap(([name, pid]) => (name.startsWith('gateway-') ? [pid] : []));
+  await killShell(site, 'fusion');
+  for (const pid of gateways) process.kill(pid, 'SIGSTOP'); // they hold the socket, and hand it to nobody
+  const [code] = await once(site.run('fusion'), 'exit', {signal: AbortSignal.timeout(30_000)});
+  expect(code).toBe(11);
+  expect(site.log('fusion')).toContain('another process listens there');
+  for (const pid of gateways) process.kill(pid, 'SIGCONT');
+  site.run('fusion');
+  await until(async () => (await report(site, 'fusion').catch(() => [])).length === 3, {what: 'adoption'});
+  expect(partsOf(site, 'fusion')).toEqual(before);
+  await site.same();
 });
 
 test('SIGUSR2 replaces every process of a fusion and of an agent but the shells, and no query fails', async () => {

@@ -29,6 +29,8 @@ export async function listen(fetch: (request: Request) => Response | Promise<Res
   };
 }
 
+const ofController = ['/api/v1/problems', '/api/v1/agents', '/api/v1/revisions/current'];
+
 function cannedApp(asked: string[]) {
   /** How often a job was looked at: it runs at the first time, and has ended at the second. */
   const looks = new Map<string, number>();
@@ -40,7 +42,7 @@ function cannedApp(asked: string[]) {
       if (key !== 'Bearer key-of-scripts') return c.json(failure('FORBIDDEN', 'Not with this key.'), 403);
       return next();
     })
-    .get('/api/v1/problems', c => c.json(failure('ROUTE_NOT_FOUND', 'This fusion embeds no controller.'), 404))
+    .on('GET', ofController, c => c.json(failure('ROUTE_NOT_FOUND', 'This fusion embeds no controller.'), 404))
     .get('/api/v1/views', c => c.json({data: [{name: 'research'}, {name: 'archive'}]}))
     .get('/api/v1/views/:view/status', c => c.json({data: statuses[c.req.param('view')]}))
     .get('/api/v1/fs/stat', c => c.body(entry))
