@@ -103,6 +103,36 @@ test('a scan whose end was in a batch that the view rejects is told as failed', 
   expect(view.phases('i-1').at(-1)).toMatchObject({phase: 'scan_end', isComplete: false});
 });
 
+test('what a rejected batch said is read again with evidence that is not older than the gap in its place', async () => {
+  const source = sourceOf(1);
+  const rejectedAt = 10_000;
+  const {view, sender} = viewWith(async (_, progress) => {
+    if (!view.events.some(({kind}) => kind === 'delete')) return progress;
+    view.events = view.events.filter(({kind}) => kind !== 'delete');
+    throw new FustorError('BATCH_REJECTED', 'no', {details: {hlc: rejectedAt}});
+  });
+  const {heartbeat} = sender;
+  let isRejected = false;
+  sender.heartbeat = (session, request, signal) =>
+    isRejected
+      ? new Promise(resolve => signal.addEventListener('abort', resolve as () => void))
+      : heartbeat(session, request, signal);
+  const evidences: number[] = [];
+  const {scan} = source;
+  source.scan = async request => {
+    if (request.source === 'on_demand') evidences.push(source.sink!.evidence());
+    return scan(request);
+  };
+  await run(source, sender, () => {
+    if (view.hasSnapshot && !isRejected) {
+      isRejected = true;
+      source.sink!.emit({kind: 'delete', path: path('/f'), observedAt: 0});
+    }
+    return evidences.length > 0;
+  });
+  expect(evidences[0]).toBeGreaterThanOrEqual(rejectedAt);
+});
+
 const order = (job: string, at: string, recursive = true): OrderedScan => ({
   job,
   path: toBytes(path(at)).toString('base64url'),

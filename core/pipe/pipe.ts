@@ -289,7 +289,8 @@ export class Pipe {
       await this.#sendInOrder(session, batch, signal);
     } catch (error) {
       if (!(error instanceof FustorError) || error.code !== 'BATCH_REJECTED') throw error;
-      // The view kept it aside. What it said is looked at again instead.
+      // The view kept it aside. What it said is looked at again instead, with evidence that is later than the gap in its place.
+      this.#hlc = Math.max(this.#hlc, Number(error.details?.hlc ?? 0));
       this.#parts.log.error(
         {batch: batch.number, events: batch.events.length, error: error.message},
         'a batch was rejected',

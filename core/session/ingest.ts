@@ -20,7 +20,7 @@ import {
   viewStateName,
 } from '../view/view-status.ts';
 import {atRest, upToLastEvent} from './proof.ts';
-import {agentNumber, applyPhases, getSession, putSession, readViewState} from './session.ts';
+import {agentNumber, applyPhases, getSession, noteGap, putSession, readViewState} from './session.ts';
 
 /**
  * A batch and everything that is stored with it: its effects, its number, the clock. A function of the stored state, the
@@ -112,18 +112,23 @@ export function ingest(
   return finish(txn, putSession(txn, upToLastEvent(next, lagMs)), now, arbitration);
 }
 
-/** A batch that cannot be applied is kept aside, and remembered: the stream goes on behind it. */
+/**
+ * A batch that cannot be applied is kept aside, and remembered: the stream goes on behind it. What it said is a gap, until all is
+ * read with evidence that is not older than the clock that is returned.
+ */
 export function skipBatch(
   txn: TreeWrite,
   {session: id, number, reason}: {session: string; number: number; reason: string},
   {viewMs, wallMs}: Arrival,
-): void {
+): Hlc {
   const session = getSession(txn, id);
-  tick(txn, viewMs);
-  if (number !== session.lastBatch + 1) return;
-  putSession(txn, {...session, seenAt: wallMs, lastBatch: number});
+  const now = tick(txn, viewMs);
+  if (number !== session.lastBatch + 1) return now;
+  const gap = {path: rootPath, reason: `batch ${number} was rejected`};
+  putSession(txn, {...noteGap(txn, session, gap, {nowMs: wallMs, now}), seenAt: wallMs, lastBatch: number});
   const last = {at: wallMs, session: id, agent: session.agent, batch: number, reason: reason.slice(0, reasonCharsMax)};
   txn.putState(rejectedStateName, {count: readRejected(txn).count + 1, last} satisfies RejectedState);
+  return now;
 }
 
 /** What the pipe is told: its role, the clock as evidence for its next look, and how far it was heard. */

@@ -8,7 +8,8 @@ import {resolve} from '../query/resolve.ts';
 import {onlyRun} from '../tree/context.ts';
 import {readRejected, readViewStatus} from '../view/view-status.ts';
 import {ingest, skipBatch} from './ingest.ts';
-import {endSession, endSilentSessions, openSession, readSessions} from './session.ts';
+import {jobsToRun} from './jobs.ts';
+import {endSession, endSilentSessions, getSession, openSession, readSessions} from './session.ts';
 
 const settings = {hotFileThresholdMs: 30_000, cacheWindowMs: 120_000, tombstoneRetentionMs: 3_600_000};
 const start = Date.UTC(2026, 0, 1);
@@ -110,6 +111,24 @@ test('behind a batch that was kept aside the stream goes on', async () => {
   expect((await send(id, 2, [upsert('/f')])).session.lastBatch).toBe(2);
   const last = {at: start, session: id, agent: 'a', batch: 1, reason: 'it breaks the protocol'};
   expect(store.read(readRejected as never)).toEqual({count: 1, last});
+});
+
+test('a batch that was kept aside is a gap, and what a follower said in it is read by the leader', async () => {
+  const {store, open} = view();
+  const [a, b] = [(await open('a', '1')).session.id, (await open('b', '1')).session.id];
+  const reject = (session: string, number: number) =>
+    store.write(txn => skipBatch(txn, {session, number, reason: 'no'}, at(start)));
+  const now = await reject(a, 1);
+  expect(store.read(jobsToRun)).toEqual([]); // the leader's pipe reads again by itself
+  await reject(b, 1);
+  const {recentGaps, gaps} = store.read(txn => getSession(txn, a));
+  expect({recentGaps, gaps}).toEqual({
+    recentGaps: [{path: rootPath, reason: 'batch 1 was rejected', at: now}],
+    gaps: 1,
+  });
+  expect(store.read(jobsToRun)).toMatchObject([{path: rootPath, isRecursive: true, requestedBy: 'a gap of b'}]);
+  await reject(b, 1);
+  expect(store.read(txn => getSession(txn, b).gaps)).toBe(1);
 });
 
 test("the view's clock never goes back, whatever the wall clock does", async () => {
