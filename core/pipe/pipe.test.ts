@@ -3,6 +3,7 @@ import {clock, log, path, run, settings, sourceOf, viewWith} from '../../test/li
 import {toBytes} from '../entry/byte-string.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import {decodeBatch} from '../protocol/codec.ts';
+import type {FsEvent} from '../protocol/events.ts';
 import type {OrderedScan} from '../protocol/session.ts';
 import {MemorySpool} from './memory-spool.ts';
 import {Pipe} from './pipe.ts';
@@ -244,6 +245,34 @@ test('audits skip what this session was told in full, and every n-th reads every
   await running;
   expect(source.fulls.slice(0, 8)).toEqual([true, false, false, true, false, false, true, false]);
   expect({sessions: view.sessions, first: source.scans[0]}).toEqual({sessions: 1, first: 'snapshot'});
+});
+
+test('an audit that takes the place of a rescan, because the queue is never empty, reads everything', async () => {
+  const source = sourceOf(1);
+  const held = Promise.withResolvers<void>();
+  const isChange = ({kind}: FsEvent) => kind === 'delete';
+  const {view, sender} = viewWith(async (_, progress) => {
+    const changes = view.events.filter(isChange).length;
+    if (changes === 1) throw new FustorError('BATCH_REJECTED', 'no');
+    if (changes > 1) await held.promise;
+    return progress;
+  });
+  let fullsBefore = Number.POSITIVE_INFINITY;
+  await run(
+    source,
+    sender,
+    () => {
+      if (fullsBefore === Number.POSITIVE_INFINITY && source.scans.length > 2) {
+        fullsBefore = source.fulls.length;
+        for (let n = 0; n < 20; n++) source.sink!.emit({kind: 'delete', path: path(`/f${n}`), observedAt: 0});
+      }
+      const isRead = source.fulls.slice(fullsBefore).includes(true);
+      if (isRead) held.resolve();
+      return isRead;
+    },
+    {auditIntervalMs: 5, fullAuditEvery: 1_000},
+  );
+  expect(source.scans[source.fulls.indexOf(true, fullsBefore)]).toBe('audit');
 });
 
 test('a new session is told everything again before an audit skips', async () => {

@@ -122,7 +122,9 @@ export class Pipe {
   /** This instance has looked at everything once, so nothing has escaped its watcher. */
   #hasScanned = false;
   readonly #rescans = new DueRescans();
-  readonly #ordered = new OrderedScans((order, signal) => this.#runScan('on_demand', signal, order));
+  readonly #ordered = new OrderedScans((order, signal) =>
+    this.#runScan({source: 'on_demand', isFull: true, order}, signal),
+  );
   /** The session that was told all that a full scan of ours may tell in its role, and how many audits have skipped since. */
   #toldInFull: string | undefined;
   #skippingAudits = 0;
@@ -578,9 +580,12 @@ export class Pipe {
         await this.#wake.wait(signal, seen, {clock, ms: Math.max(10, untilAudit)});
         continue;
       }
-      const [path = rootPath] = this.#rescans.begin(source === 'on_demand' ? 'next' : 'all');
+      const due = this.#rescans.begin(source === 'on_demand' ? 'next' : 'all');
+      const [path = rootPath] = due;
       const order = source === 'on_demand' && path !== rootPath ? this.#scans.orderOf(path) : undefined;
-      const isDone = await this.#runScan(source, signal, order);
+      // An audit that takes the place of rescans skips nothing either.
+      const isFull = due.length > 0 || !this.#maySkip(source);
+      const isDone = await this.#runScan({source, isFull, order}, signal);
       this.#rescans.ended(isDone);
       if (isDone) {
         if (order) continue;
@@ -608,11 +613,13 @@ export class Pipe {
   }
 
   /** Resolves to whether everything was looked at. `order`: a part of the source, else all of it. */
-  async #runScan(source: ScanSource, signal: AbortSignal, order?: Order): Promise<boolean> {
+  async #runScan(
+    request: {source: ScanSource; isFull: boolean; order?: Order | undefined},
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const session = this.#session?.session_id;
-    const isFull = !this.#maySkip(source);
-    const isComplete = await this.#scans.run({source, isFull, order}, signal);
-    if (isComplete && !order) this.#noteScan(isFull, session);
+    const isComplete = await this.#scans.run(request, signal);
+    if (isComplete && !request.order) this.#noteScan(request.isFull, session);
     return isComplete;
   }
 
