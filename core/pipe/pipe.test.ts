@@ -232,6 +232,31 @@ test('a heartbeat says how long it may be held, and never keeps the sentinel wai
   expect(view.beats.find(beat => beat.wants_suspects)!.wait_ms).toBe(20_000);
 });
 
+test('a heartbeat says up to when the source had told all that it saw, and goes on while that is not known', async () => {
+  const source = sourceOf(0);
+  const {view, sender} = viewWith();
+  const held = Promise.withResolvers<undefined>();
+  let isHeld = false;
+  source.settle = async () => (isHeld ? held.promise : undefined);
+  const beats: (number | undefined)[] = [];
+  const {heartbeat} = sender;
+  sender.heartbeat = (session, request, signal) => {
+    beats.push(isHeld ? request.toldUntil?.ms : undefined);
+    return heartbeat(session, request, signal);
+  };
+  const known = () => beats.filter(ms => ms !== undefined);
+  let isReleased = false;
+  await run(source, sender, () => {
+    isHeld ||= view.hasSnapshot && view.beats.at(-1)?.toldUntil !== undefined;
+    if (known().length < 4) return false;
+    if (!isReleased) expect(new Set(known().slice(1)).size).toBe(1);
+    isReleased = true;
+    held.resolve(undefined);
+    return known().at(-1)! > known()[1]!;
+  });
+  expect(view.beats.every(({queued}) => queued === 0)).toBe(true);
+});
+
 test('audits skip what this session was told in full, and every n-th reads everything', async () => {
   const source = sourceOf(1);
   const {view, sender} = viewWith(async (_, progress) => progress);

@@ -22,6 +22,7 @@ import {type RunningScan, ScanRunner} from './scan-runner.ts';
 import {Signal} from './signal.ts';
 import type {Spool} from './spool.ts';
 import {reachSyncPoint} from './sync-points.ts';
+import {ToldUntil} from './told-until.ts';
 
 export type PipeSettings = {
   name: string;
@@ -118,6 +119,7 @@ export class Pipe {
   #lastError: string | undefined;
   #failingSince: number | undefined;
   #hasWarned = false;
+  readonly #toldUntil: ToldUntil;
   readonly #scans: ScanRunner;
   /** This instance has looked at everything once, so nothing has escaped its watcher. */
   #hasScanned = false;
@@ -138,6 +140,7 @@ export class Pipe {
       onLoss: loss => this.#tellLoss(loss),
     });
     const {source, clock, log} = parts;
+    this.#toldUntil = new ToldUntil(source, clock);
     this.#scans = new ScanRunner({
       source,
       clock,
@@ -484,11 +487,15 @@ export class Pipe {
       const isSentinelDue = untilSentinelMs <= 0 && this.#role === 'leader' && this.#hasScanned;
       const limits = [session.session_timeout_ms / 3, heldMsMax, ...(untilSentinelMs > 0 ? [untilSentinelMs] : [])];
       const wait_ms = Math.ceil(Math.min(...limits));
+      const told = await this.#toldUntil.ask(signal);
+      if (signal.aborted || this.#session !== session) continue;
       const queued = this.#bus.realtimeLength + this.#outbox.realtimeCount;
+      const best = this.#heard.for(told);
+      const toldUntil = best && told !== undefined ? {hlc: best.hlc, ms: told - best.at} : undefined;
       const known = {...(this.#role && {role: this.#role}), jobs: this.#ordered.known};
       const askedAt = clock.monotonic();
       try {
-        const request = {queued, wants_suspects: isSentinelDue, wait_ms, ...known};
+        const request = {queued, toldUntil, wants_suspects: isSentinelDue, wait_ms, ...known};
         const progress = await sender.heartbeat(session.session_id, request, signal);
         this.#note(progress);
         const isNew = this.#role === 'leader' && this.#ordered.take(progress.scans);

@@ -187,11 +187,11 @@ export class Engine {
    */
   async heartbeat(id: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
     const {store, clock} = this.#parts;
-    const {queued, wants_suspects} = request;
+    const {queued, toldUntil, wants_suspects} = request;
     this.#syncPoints.heard(id);
     this.#heardAt.set(id, clock.monotonic()); // also when that cannot be stored: a full disk ends no session
     const {told: first, timeoutMs} = await this.#write(txn => {
-      const {session} = heartbeat(txn, {session: id, queued, ...this.#arrival()});
+      const {session} = heartbeat(txn, {session: id, queued, toldUntil, ...this.#arrival()});
       return {told: tell(txn, id, wants_suspects), timeoutMs: session.timeoutMs};
     });
     const waitMs = Math.min(request.wait_ms, heldMsMax, timeoutMs / 2);
