@@ -3,6 +3,7 @@ import {clock, log, path, run, settings, sourceOf, viewWith} from '../../test/li
 import {toBytes} from '../entry/byte-string.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import {decodeBatch} from '../protocol/codec.ts';
+import type {FsEvent} from '../protocol/events.ts';
 import type {OrderedScan} from '../protocol/session.ts';
 import {MemorySpool} from './memory-spool.ts';
 import {Pipe} from './pipe.ts';
@@ -103,6 +104,36 @@ test('a scan whose end was in a batch that the view rejects is told as failed', 
   expect(view.phases('i-1').at(-1)).toMatchObject({phase: 'scan_end', isComplete: false});
 });
 
+test('what a rejected batch said is read again with evidence that is not older than the gap in its place', async () => {
+  const source = sourceOf(1);
+  const rejectedAt = 10_000;
+  const {view, sender} = viewWith(async (_, progress) => {
+    if (!view.events.some(({kind}) => kind === 'delete')) return progress;
+    view.events = view.events.filter(({kind}) => kind !== 'delete');
+    throw new FustorError('BATCH_REJECTED', 'no', {details: {hlc: rejectedAt}});
+  });
+  const {heartbeat} = sender;
+  let isRejected = false;
+  sender.heartbeat = (session, request, signal) =>
+    isRejected
+      ? new Promise(resolve => signal.addEventListener('abort', resolve as () => void))
+      : heartbeat(session, request, signal);
+  const evidences: number[] = [];
+  const {scan} = source;
+  source.scan = async request => {
+    if (request.source === 'on_demand') evidences.push(source.sink!.evidence());
+    return scan(request);
+  };
+  await run(source, sender, () => {
+    if (view.hasSnapshot && !isRejected) {
+      isRejected = true;
+      source.sink!.emit({kind: 'delete', path: path('/f'), observedAt: 0});
+    }
+    return evidences.length > 0;
+  });
+  expect(evidences[0]).toBeGreaterThanOrEqual(rejectedAt);
+});
+
 const order = (job: string, at: string, recursive = true): OrderedScan => ({
   job,
   path: toBytes(path(at)).toString('base64url'),
@@ -201,6 +232,31 @@ test('a heartbeat says how long it may be held, and never keeps the sentinel wai
   expect(view.beats.find(beat => beat.wants_suspects)!.wait_ms).toBe(20_000);
 });
 
+test('a heartbeat says up to when the source had told all that it saw, and goes on while that is not known', async () => {
+  const source = sourceOf(0);
+  const {view, sender} = viewWith();
+  const held = Promise.withResolvers<undefined>();
+  let isHeld = false;
+  source.settle = async () => (isHeld ? held.promise : undefined);
+  const beats: (number | undefined)[] = [];
+  const {heartbeat} = sender;
+  sender.heartbeat = (session, request, signal) => {
+    beats.push(isHeld ? request.toldUntil?.ms : undefined);
+    return heartbeat(session, request, signal);
+  };
+  const known = () => beats.filter(ms => ms !== undefined);
+  let isReleased = false;
+  await run(source, sender, () => {
+    isHeld ||= view.hasSnapshot && view.beats.at(-1)?.toldUntil !== undefined;
+    if (known().length < 4) return false;
+    if (!isReleased) expect(new Set(known().slice(1)).size).toBe(1);
+    isReleased = true;
+    held.resolve(undefined);
+    return known().at(-1)! > known()[1]!;
+  });
+  expect(view.beats.every(({queued}) => queued === 0)).toBe(true);
+});
+
 test('audits skip what this session was told in full, and every n-th reads everything', async () => {
   const source = sourceOf(1);
   const {view, sender} = viewWith(async (_, progress) => progress);
@@ -214,6 +270,34 @@ test('audits skip what this session was told in full, and every n-th reads every
   await running;
   expect(source.fulls.slice(0, 8)).toEqual([true, false, false, true, false, false, true, false]);
   expect({sessions: view.sessions, first: source.scans[0]}).toEqual({sessions: 1, first: 'snapshot'});
+});
+
+test('an audit that takes the place of a rescan, because the queue is never empty, reads everything', async () => {
+  const source = sourceOf(1);
+  const held = Promise.withResolvers<void>();
+  const isChange = ({kind}: FsEvent) => kind === 'delete';
+  const {view, sender} = viewWith(async (_, progress) => {
+    const changes = view.events.filter(isChange).length;
+    if (changes === 1) throw new FustorError('BATCH_REJECTED', 'no');
+    if (changes > 1) await held.promise;
+    return progress;
+  });
+  let fullsBefore = Number.POSITIVE_INFINITY;
+  await run(
+    source,
+    sender,
+    () => {
+      if (fullsBefore === Number.POSITIVE_INFINITY && source.scans.length > 2) {
+        fullsBefore = source.fulls.length;
+        for (let n = 0; n < 20; n++) source.sink!.emit({kind: 'delete', path: path(`/f${n}`), observedAt: 0});
+      }
+      const isRead = source.fulls.slice(fullsBefore).includes(true);
+      if (isRead) held.resolve();
+      return isRead;
+    },
+    {auditIntervalMs: 5, fullAuditEvery: 1_000},
+  );
+  expect(source.scans[source.fulls.indexOf(true, fullsBefore)]).toBe('audit');
 });
 
 test('a new session is told everything again before an audit skips', async () => {

@@ -22,6 +22,7 @@ import {type RunningScan, ScanRunner} from './scan-runner.ts';
 import {Signal} from './signal.ts';
 import type {Spool} from './spool.ts';
 import {reachSyncPoint} from './sync-points.ts';
+import {ToldUntil} from './told-until.ts';
 
 export type PipeSettings = {
   name: string;
@@ -118,11 +119,14 @@ export class Pipe {
   #lastError: string | undefined;
   #failingSince: number | undefined;
   #hasWarned = false;
+  readonly #toldUntil: ToldUntil;
   readonly #scans: ScanRunner;
   /** This instance has looked at everything once, so nothing has escaped its watcher. */
   #hasScanned = false;
   readonly #rescans = new DueRescans();
-  readonly #ordered = new OrderedScans((order, signal) => this.#runScan('on_demand', signal, order));
+  readonly #ordered = new OrderedScans((order, signal) =>
+    this.#runScan({source: 'on_demand', isFull: true, order}, signal),
+  );
   /** The session that was told all that a full scan of ours may tell in its role, and how many audits have skipped since. */
   #toldInFull: string | undefined;
   #skippingAudits = 0;
@@ -136,6 +140,7 @@ export class Pipe {
       onLoss: loss => this.#tellLoss(loss),
     });
     const {source, clock, log} = parts;
+    this.#toldUntil = new ToldUntil(source, clock);
     this.#scans = new ScanRunner({
       source,
       clock,
@@ -289,7 +294,8 @@ export class Pipe {
       await this.#sendInOrder(session, batch, signal);
     } catch (error) {
       if (!(error instanceof FustorError) || error.code !== 'BATCH_REJECTED') throw error;
-      // The view kept it aside. What it said is looked at again instead.
+      // The view kept it aside. What it said is looked at again instead, with evidence that is later than the gap in its place.
+      this.#hlc = Math.max(this.#hlc, Number(error.details?.hlc ?? 0));
       this.#parts.log.error(
         {batch: batch.number, events: batch.events.length, error: error.message},
         'a batch was rejected',
@@ -481,11 +487,15 @@ export class Pipe {
       const isSentinelDue = untilSentinelMs <= 0 && this.#role === 'leader' && this.#hasScanned;
       const limits = [session.session_timeout_ms / 3, heldMsMax, ...(untilSentinelMs > 0 ? [untilSentinelMs] : [])];
       const wait_ms = Math.ceil(Math.min(...limits));
+      const told = await this.#toldUntil.ask(signal);
+      if (signal.aborted || this.#session !== session) continue;
       const queued = this.#bus.realtimeLength + this.#outbox.realtimeCount;
+      const best = this.#heard.for(told);
+      const toldUntil = best && told !== undefined ? {hlc: best.hlc, ms: told - best.at} : undefined;
       const known = {...(this.#role && {role: this.#role}), jobs: this.#ordered.known};
       const askedAt = clock.monotonic();
       try {
-        const request = {queued, wants_suspects: isSentinelDue, wait_ms, ...known};
+        const request = {queued, toldUntil, wants_suspects: isSentinelDue, wait_ms, ...known};
         const progress = await sender.heartbeat(session.session_id, request, signal);
         this.#note(progress);
         const isNew = this.#role === 'leader' && this.#ordered.take(progress.scans);
@@ -577,9 +587,12 @@ export class Pipe {
         await this.#wake.wait(signal, seen, {clock, ms: Math.max(10, untilAudit)});
         continue;
       }
-      const [path = rootPath] = this.#rescans.begin(source === 'on_demand' ? 'next' : 'all');
+      const due = this.#rescans.begin(source === 'on_demand' ? 'next' : 'all');
+      const [path = rootPath] = due;
       const order = source === 'on_demand' && path !== rootPath ? this.#scans.orderOf(path) : undefined;
-      const isDone = await this.#runScan(source, signal, order);
+      // An audit that takes the place of rescans skips nothing either.
+      const isFull = due.length > 0 || !this.#maySkip(source);
+      const isDone = await this.#runScan({source, isFull, order}, signal);
       this.#rescans.ended(isDone);
       if (isDone) {
         if (order) continue;
@@ -607,11 +620,13 @@ export class Pipe {
   }
 
   /** Resolves to whether everything was looked at. `order`: a part of the source, else all of it. */
-  async #runScan(source: ScanSource, signal: AbortSignal, order?: Order): Promise<boolean> {
+  async #runScan(
+    request: {source: ScanSource; isFull: boolean; order?: Order | undefined},
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const session = this.#session?.session_id;
-    const isFull = !this.#maySkip(source);
-    const isComplete = await this.#scans.run({source, isFull, order}, signal);
-    if (isComplete && !order) this.#noteScan(isFull, session);
+    const isComplete = await this.#scans.run(request, signal);
+    if (isComplete && !request.order) this.#noteScan(request.isFull, session);
     return isComplete;
   }
 

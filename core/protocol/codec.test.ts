@@ -6,6 +6,7 @@ import {packRun} from '../entry/packed.ts';
 import type {Path} from '../entry/path.ts';
 import {decodeBatch, encodeBatch} from './codec.ts';
 import type {FsEvent} from './events.ts';
+import {readToldUntil, writeToldUntil} from './session.ts';
 
 const strange = fromBytes(Buffer.from('/\xff\n"%', 'latin1')) as Path;
 const attributes = {
@@ -94,4 +95,15 @@ test.each([
 
 test('what is not CBOR is refused', () => {
   expect(() => decodeBatch(Buffer.from([0xff, 0x00]), 0)).toThrow(expect.objectContaining({code: 'BATCH_REJECTED'}));
+});
+
+test('what a pipe has told is read as it was written, and what is no such thing says nothing', () => {
+  for (const told of [
+    {hlc: 258_697_532_837_888, ms: 12},
+    {hlc: 0, ms: -3_000},
+  ])
+    expect(readToldUntil(writeToldUntil(told))).toEqual(told);
+  expect(readToldUntil(writeToldUntil({hlc: 5, ms: 1.9}))).toEqual({hlc: 5, ms: 1});
+  for (const header of [undefined, '', '5', '5 ', '-5 1', '5 1e3', '5 1 2', '99999999999999999 1'])
+    expect(readToldUntil(header)).toBeUndefined();
 });

@@ -1,4 +1,5 @@
 import {z} from 'zod';
+import type {Hlc} from '../time/hlc.ts';
 
 /** Messages between a pipe and its view beside the batches, in JSON. Written names are snake_case. */
 
@@ -73,7 +74,25 @@ export const heartbeatRequest = z.strictObject({
   /** Scans that the pipe was told of and that it has not ended. */
   jobs: z.array(z.string().max(64)).max(1_000).default([]),
 });
-export type HeartbeatRequest = z.output<typeof heartbeatRequest>;
+/** `toldUntil` travels beside it, in a header: a view of an earlier version does not read it. */
+export type HeartbeatRequest = z.output<typeof heartbeatRequest> & {toldUntil?: ToldUntil | undefined};
+
+/**
+ * All that the watcher saw up to then is stored or counted in `queued`: `ms` after the pipe received the value `hlc` of the view's
+ * clock, or before it. A heartbeat may arrive long after it was sent, so without this it proves nothing of what is not told.
+ */
+export type ToldUntil = {hlc: Hlc; ms: number};
+export const toldUntilHeader = 'x-fustor-told-until';
+
+export function writeToldUntil({hlc, ms}: ToldUntil): string {
+  return `${hlc} ${Math.floor(ms)}`;
+}
+
+/** Undefined when it says nothing. */
+export function readToldUntil(header: string | undefined): ToldUntil | undefined {
+  const [, hlc, ms] = /^(\d{1,16}) (-?\d{1,12})$/.exec(header ?? '') ?? [];
+  return hlc === undefined ? undefined : {hlc: Number(hlc), ms: Number(ms)};
+}
 
 /** The longest that a heartbeat is kept: proxies end a request that is silent for a minute. */
 export const heldMsMax = 20_000;

@@ -5,11 +5,14 @@ import {fromText} from '../entry/byte-string.ts';
 import {type Attributes, kinds, newEntryFrom} from '../entry/entry.ts';
 import {packRun} from '../entry/packed.ts';
 import {type Path, rootPath} from '../entry/path.ts';
+import type {Heard} from '../protocol/batch.ts';
 import type {FsEvent, UpsertEvent} from '../protocol/events.ts';
+import type {ToldUntil} from '../protocol/session.ts';
 import {heartbeat, ingest, noteRun, readClock, tick} from '../session/ingest.ts';
 import {endSilentSessions, graceAll, openSession, readSessions} from '../session/session.ts';
 import {type Hlc, hlcAt} from '../time/hlc.ts';
 import type {EngineRun} from '../tree/context.ts';
+import {reviewSuspects} from '../tree/suspects.ts';
 import {readMeta} from './meta.ts';
 import {resolve} from './resolve.ts';
 import type {Settled} from './settled.ts';
@@ -42,7 +45,10 @@ class History {
   #session = '';
   #instances = 0;
   #batches = 0;
-  #queue: {event: UpsertEvent; visibleAt: number}[] = [];
+  #queue: {event: UpsertEvent; at: number; visibleAt: number}[] = [];
+  #heard: Heard | undefined;
+  /** A heartbeat that is on its way for long. */
+  #late: {session: string; queued: number; toldUntil: ToldUntil | undefined} | undefined;
   #isAway = false;
   #isUp = false;
   /** The moment of real time for each moment of the view's clock that was given. */
@@ -134,7 +140,7 @@ class History {
       ...{kind: 'upsert', path: fromText(path) as Path, attributes: this.#attributes(path)},
       ...{isAtomic: true, observedAt},
     };
-    this.#queue.push({event, visibleAt: this.#real + lookMs});
+    this.#queue.push({event, at: this.#real, visibleAt: this.#real + lookMs});
     this.#queue.sort((a, b) => a.visibleAt - b.visibleAt);
   }
 
@@ -166,15 +172,40 @@ class History {
 
   async heartbeat(): Promise<void> {
     if (!this.#isUp || this.#isAway) return;
+    await this.#deliver(this.#newHeartbeat());
+  }
+
+  holdBack(): void {
+    if (!this.#isAway) this.#late = this.#newHeartbeat();
+  }
+
+  async deliverLate(): Promise<void> {
+    if (this.#isUp && this.#late?.session === this.#session && this.hasSession()) await this.#deliver(this.#late);
+  }
+
+  #newHeartbeat() {
     const queued = this.#waiting().length;
-    await this.#store.write(txn => heartbeat(txn, {session: this.#session, queued, ...this.#arrival}));
+    const seenUntil = Math.min(
+      this.#real,
+      ...this.#queue.filter(({visibleAt}) => visibleAt > this.#real).map(({at}) => at),
+    );
+    const toldUntil = this.#heard && {hlc: this.#heard.hlc, ms: seenUntil + this.#agentOffset - this.#heard.at};
+    return {session: this.#session, queued, toldUntil};
+  }
+
+  async #deliver(request: {session: string; queued: number; toldUntil: ToldUntil | undefined}): Promise<void> {
+    await this.#store.write(txn => heartbeat(txn, {...request, ...this.#arrival}));
     this.#note();
   }
 
-  async endSilent(): Promise<void> {
+  /** Silent sessions end, and what was written for the last time long ago is no suspect any more. */
+  async keepHouse(): Promise<void> {
     if (!this.#isUp) return;
-    const nowMs = this.#arrival.wallMs;
-    await this.#store.write(txn => endSilentSessions(txn, ({seenAt}) => nowMs - seenAt > timeoutMs, nowMs));
+    const {wallMs: nowMs, viewMs} = this.#arrival;
+    await this.#store.write(txn => {
+      endSilentSessions(txn, ({seenAt}) => nowMs - seenAt > timeoutMs, nowMs);
+      reviewSuspects(txn, {now: tick(txn, viewMs), thresholdMs: settings.hotFileThresholdMs, limit: 100});
+    });
   }
 
   ask(): Settled {
@@ -203,7 +234,7 @@ class History {
   }
 
   /** What has reached the pipe; a later event of the same path has taken out the earlier one. */
-  #waiting(): {event: UpsertEvent; visibleAt: number}[] {
+  #waiting(): {event: UpsertEvent; at: number; visibleAt: number}[] {
     const arrived = this.#queue.filter(({visibleAt}) => visibleAt <= this.#real);
     const later = this.#queue.filter(({visibleAt}) => visibleAt > this.#real);
     const newest = new Map(arrived.map(one => [one.event.path, one]));
@@ -215,7 +246,7 @@ class History {
   async #say(events: FsEvent[]): Promise<void> {
     const batch = {session: this.#session, number: ++this.#batches, sentAt: this.#real + this.#agentOffset};
     const {arrival} = {arrival: this.#arrival};
-    await this.#store.write(txn => ingest(txn, {...batch, heard: undefined, events}, {arrival, settings}));
+    await this.#store.write(txn => ingest(txn, {...batch, heard: this.#heard, events}, {arrival, settings}));
     this.#note();
   }
 
@@ -224,8 +255,11 @@ class History {
     return {kind: kinds.file, size: this.#writes.length, mtime: time(0), ctime: time(last.at + this.#storageOffset)};
   }
 
+  /** What the view's clock says now; an answer tells the agent. */
   #note(): void {
-    this.#moments.push({hlc: this.#store.read(readClock), real: this.#real});
+    const hlc = this.#store.read(readClock);
+    this.#moments.push({hlc, real: this.#real});
+    if (this.#isUp && !this.#isAway) this.#heard = {hlc, at: this.#real + this.#agentOffset};
   }
 }
 
@@ -235,7 +269,7 @@ const step = fc.oneof(
   {weight: 3, arbitrary: fc.record({do: fc.constant('write' as const), name, lookMs: fc.nat(900)})},
   {weight: 6, arbitrary: fc.record({do: fc.constant('pass' as const), ms: pause})},
   {weight: 2, arbitrary: fc.record({do: fc.constant('tell' as const), count: fc.integer({min: 1, max: 2})})},
-  {weight: 6, arbitrary: fc.record({do: fc.constantFrom('beat', 'heartbeat')})},
+  {weight: 6, arbitrary: fc.record({do: fc.constantFrom('beat', 'heartbeat', 'holdBack', 'deliverLate')})},
   {weight: 1, arbitrary: fc.record({do: fc.constant('read' as const)})},
   {weight: 1, arbitrary: fc.record({do: fc.constant('agentDown' as const), name, ms: pause})},
   {
@@ -255,13 +289,17 @@ async function take(history: History, one: Step): Promise<void> {
       return history.write(one.name, one.lookMs);
     case 'pass':
       history.pass(one.ms);
-      return history.endSilent();
+      return history.keepHouse();
     case 'tell':
       return history.tell(one.count);
     case 'beat':
       return history.beat();
     case 'heartbeat':
       return history.heartbeat();
+    case 'holdBack':
+      return history.holdBack();
+    case 'deliverLate':
+      return history.deliverLate();
     case 'read':
       return history.readNow();
     case 'agentDown':
@@ -297,9 +335,11 @@ test('never settled with a write within the window, and always when it is quiet 
       await history.readNow();
       for (let beats = 0; beats < 5; beats++) {
         history.pass(3_000);
+        await history.keepHouse();
         await history.beat();
       }
-      expect(history.ask()).toMatchObject({is_settled: true});
+      const {is_settled, reason} = history.ask();
+      expect({is_settled, reason}).toEqual({is_settled: true, reason: undefined});
       expect(history.wrong()).toEqual([]);
     }),
     {numRuns: 500},

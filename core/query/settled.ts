@@ -1,3 +1,4 @@
+import {onItsWayMs} from '../session/proof.ts';
 import {type Hlc, hlcToMs, shiftHlc} from '../time/hlc.ts';
 import type {EngineRun} from '../tree/context.ts';
 import type {Sync} from '../view/view-status.ts';
@@ -83,8 +84,6 @@ export type Settled = {
 
 type Obstacle = Pick<Settled, 'retry_after_s'> & {cause: SettledCause; reason: string};
 
-/** What a watcher sees is looked at, queued and sent in less. */
-const onItsWayMs = 1_000;
 /** A watcher that knows less of the directories is still finding them. */
 const foundPart = 0.9;
 

@@ -2,10 +2,10 @@ import {toBytes} from '../entry/byte-string.ts';
 import type {DirectoryNumber} from '../entry/entry.ts';
 import {joinPath, type Path, rootPath} from '../entry/path.ts';
 import type {Batch} from '../protocol/batch.ts';
-import type {SessionProgress} from '../protocol/session.ts';
+import type {SessionProgress, ToldUntil} from '../protocol/session.ts';
 import {type Hlc, nextHlc, shiftHlc} from '../time/hlc.ts';
 import {emptyStorageClock, type StorageClock} from '../time/storage-clock.ts';
-import {type Arbitration, arbitrate} from '../tree/arbitrate.ts';
+import {type Arbitration, arbitrate, earliest} from '../tree/arbitrate.ts';
 import type {EngineRun, TreeSettings} from '../tree/context.ts';
 import {doubts} from '../tree/doubts.ts';
 import {take} from '../tree/take.ts';
@@ -20,7 +20,7 @@ import {
   viewStateName,
 } from '../view/view-status.ts';
 import {atRest, upToLastEvent} from './proof.ts';
-import {agentNumber, applyPhases, getSession, putSession, readViewState} from './session.ts';
+import {agentNumber, applyPhases, getSession, noteGap, putSession, readViewState} from './session.ts';
 
 /**
  * A batch and everything that is stored with it: its effects, its number, the clock. A function of the stored state, the
@@ -109,21 +109,27 @@ export function ingest(
     observedUntil: arbitration.observedUntil,
     lagMs: lagMs ?? spoken.lagMs,
   };
-  return finish(txn, putSession(txn, upToLastEvent(next, lagMs)), now, arbitration);
+  const seenAt = Math.min(arbitration.observedUntil, earliest(batch.heard, newestAt(batch), run.since));
+  return finish(txn, putSession(txn, upToLastEvent(next, {seenAt, lagMs})), now, arbitration);
 }
 
-/** A batch that cannot be applied is kept aside, and remembered: the stream goes on behind it. */
+/**
+ * A batch that cannot be applied is kept aside, and remembered: the stream goes on behind it. What it said is a gap, until all is
+ * read with evidence that is not older than the clock that is returned.
+ */
 export function skipBatch(
   txn: TreeWrite,
   {session: id, number, reason}: {session: string; number: number; reason: string},
   {viewMs, wallMs}: Arrival,
-): void {
+): Hlc {
   const session = getSession(txn, id);
-  tick(txn, viewMs);
-  if (number !== session.lastBatch + 1) return;
-  putSession(txn, {...session, seenAt: wallMs, lastBatch: number});
+  const now = tick(txn, viewMs);
+  if (number !== session.lastBatch + 1) return now;
+  const gap = {path: rootPath, reason: `batch ${number} was rejected`};
+  putSession(txn, {...noteGap(txn, session, gap, {nowMs: wallMs, now}), seenAt: wallMs, lastBatch: number});
   const last = {at: wallMs, session: id, agent: session.agent, batch: number, reason: reason.slice(0, reasonCharsMax)};
   txn.putState(rejectedStateName, {count: readRejected(txn).count + 1, last} satisfies RejectedState);
+  return now;
 }
 
 /** What the pipe is told: its role, the clock as evidence for its next look, and how far it was heard. */
@@ -138,11 +144,19 @@ export function standingOf(txn: TreeRead, id: string): Ingestion {
 
 export function heartbeat(
   txn: TreeWrite,
-  {session: id, queued, viewMs, wallMs}: {session: string; queued: number} & Arrival,
+  {
+    session: id,
+    queued,
+    toldUntil,
+    viewMs,
+    wallMs,
+    run,
+  }: {session: string; queued: number; toldUntil: ToldUntil | undefined} & Arrival,
 ): Ingestion {
   const now = tick(txn, viewMs);
   const heard = {...getSession(txn, id), seenAt: wallMs, queued};
-  return finish(txn, putSession(txn, queued === 0 ? atRest(heard, now) : heard), now, undefined);
+  const until = toldUntil ? Math.min(now, earliest({hlc: toldUntil.hlc, at: 0}, toldUntil.ms, run.since)) : 0;
+  return finish(txn, putSession(txn, queued === 0 ? atRest(heard, until) : heard), now, undefined);
 }
 
 /** Paths (base64url of their bytes) for the leader to look at: those in doubt, and suspects that are due within `aheadMs`. */
@@ -174,6 +188,11 @@ function pathOf(txn: TreeRead, directory: DirectoryNumber): Path | undefined {
 
 function finish(txn: TreeRead, session: StoredSession, now: Hlc, arbitration: Arbitration | undefined): Ingestion {
   return {session, hasSnapshot: readViewState(txn).snapshotCompletedAt !== 0, now, arbitration};
+}
+
+/** When the newest realtime event was observed. */
+function newestAt({events}: Batch): number {
+  return Math.max(...events.map(event => ('observedAt' in event ? event.observedAt : Number.NEGATIVE_INFINITY)));
 }
 
 /** Age in milliseconds of the batch's oldest realtime event. */

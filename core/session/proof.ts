@@ -10,17 +10,24 @@ import type {SessionGap, StoredSession} from '../view/view-status.ts';
 
 const gapsMax = 8;
 
-/** Nothing that its watcher has seen waits in the pipe: all of it is stored. */
-export function atRest(session: StoredSession, now: Hlc): StoredSession {
-  return {...session, caughtUpAt: Math.max(session.caughtUpAt ?? 0, now)};
+/** What a watcher sees is looked at, queued and sent in less. */
+export const onItsWayMs = 1_000;
+
+/** Nothing that its watcher had seen by then waits in the pipe: all of it is stored. */
+export function atRest(session: StoredSession, until: Hlc): StoredSession {
+  return until === 0 ? session : {...session, caughtUpAt: Math.max(session.caughtUpAt ?? 0, until)};
 }
 
 /**
- * A watcher's events come in their order, so with the newest all before it are stored; but not what a later event of the same
- * path made superfluous while it waited, which is not longer ago than what waited longest.
+ * A watcher's events come in their order, so with the newest all before it are stored; but not what a later event of the same path
+ * made superfluous while it waited. So what has waited for long, in an outage perhaps, proves nothing. `seenAt`: not later than when
+ * the newest was seen; `lagMs`: the age of the oldest when it was sent.
  */
-export function upToLastEvent(session: StoredSession, lagMs: number | undefined): StoredSession {
-  return lagMs === undefined ? session : atRest(session, shiftHlc(session.observedUntil, -lagMs));
+export function upToLastEvent(
+  session: StoredSession,
+  {seenAt, lagMs = onItsWayMs}: {seenAt: Hlc; lagMs: number | undefined},
+): StoredSession {
+  return lagMs < onItsWayMs ? atRest(session, shiftHlc(seenAt, -lagMs)) : session;
 }
 
 /** Of more gaps than are kept the oldest counts for everything. */

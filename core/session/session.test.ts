@@ -4,11 +4,14 @@ import {fromText} from '../entry/byte-string.ts';
 import {kinds, zeroTime} from '../entry/entry.ts';
 import {type Path, rootPath} from '../entry/path.ts';
 import type {FsEvent} from '../protocol/events.ts';
+import type {ToldUntil} from '../protocol/session.ts';
 import {resolve} from '../query/resolve.ts';
+import {hlcAt} from '../time/hlc.ts';
 import {onlyRun} from '../tree/context.ts';
 import {readRejected, readViewStatus} from '../view/view-status.ts';
-import {ingest, skipBatch} from './ingest.ts';
-import {endSession, endSilentSessions, openSession, readSessions} from './session.ts';
+import {type Arrival, heartbeat, ingest, skipBatch} from './ingest.ts';
+import {jobsToRun} from './jobs.ts';
+import {endSession, endSilentSessions, getSession, openSession, readSessions} from './session.ts';
 
 const settings = {hotFileThresholdMs: 30_000, cacheWindowMs: 120_000, tombstoneRetentionMs: 3_600_000};
 const start = Date.UTC(2026, 0, 1);
@@ -110,6 +113,54 @@ test('behind a batch that was kept aside the stream goes on', async () => {
   expect((await send(id, 2, [upsert('/f')])).session.lastBatch).toBe(2);
   const last = {at: start, session: id, agent: 'a', batch: 1, reason: 'it breaks the protocol'};
   expect(store.read(readRejected as never)).toEqual({count: 1, last});
+});
+
+test('a batch that was kept aside is a gap, and what a follower said in it is read by the leader', async () => {
+  const {store, open} = view();
+  const [a, b] = [(await open('a', '1')).session.id, (await open('b', '1')).session.id];
+  const reject = (session: string, number: number) =>
+    store.write(txn => skipBatch(txn, {session, number, reason: 'no'}, at(start)));
+  const now = await reject(a, 1);
+  expect(store.read(jobsToRun)).toEqual([]); // the leader's pipe reads again by itself
+  await reject(b, 1);
+  const {recentGaps, gaps} = store.read(txn => getSession(txn, a));
+  expect({recentGaps, gaps}).toEqual({
+    recentGaps: [{path: rootPath, reason: 'batch 1 was rejected', at: now}],
+    gaps: 1,
+  });
+  expect(store.read(jobsToRun)).toMatchObject([{path: rootPath, isRecursive: true, requestedBy: 'a gap of b'}]);
+  await reject(b, 1);
+  expect(store.read(txn => getSession(txn, b).gaps)).toBe(1);
+});
+
+test('a heartbeat proves what its agent knew when it made it, however late it arrives', async () => {
+  const {store, open} = view();
+  const {id} = (await open('a', '1')).session;
+  const hlc = hlcAt(start);
+  const beat = (toldUntil: ToldUntil | undefined, arrival: Arrival, queued = 0) =>
+    store.write(txn => heartbeat(txn, {session: id, queued, toldUntil, ...arrival}).session.caughtUpAt);
+  const late = at(start + 60_000);
+  expect(await beat(undefined, late)).toBeUndefined(); // of an agent of an earlier version
+  expect(await beat({hlc, ms: 5}, late, 1)).toBeUndefined();
+  expect(await beat({hlc, ms: 5_000}, late)).toBe(hlcAt(start + 5_000));
+  expect(await beat({hlc, ms: -1_000}, late)).toBe(hlcAt(start + 5_000));
+  const run = {since: hlcAt(start + 30_000), before: hlcAt(start + 10_000)};
+  const heardBefore = hlcAt(start + 9_000);
+  expect(await beat({hlc: heardBefore, ms: 40_000}, {...late, run})).toBe(heardBefore);
+  expect(await beat({hlc, ms: 1e9}, late)).toBeLessThan(hlcAt(start + 60_001));
+});
+
+test('a batch proves that nothing else happened up to its newest event, unless it comes late or waited', async () => {
+  const {store, open} = view();
+  const {id} = (await open('a', '1')).session;
+  let number = 0;
+  const send = (sentAt: number, observed: number[], arrivedAtMs: number) => {
+    const events = observed.map(observedAt => ({...upsert('/f'), observedAt}) as FsEvent);
+    const batch = {session: id, number: ++number, sentAt, heard: {hlc: hlcAt(start), at: 0}, events};
+    return store.write(txn => ingest(txn, batch, {arrival: at(start + arrivedAtMs), settings}).session.caughtUpAt);
+  };
+  expect(await send(3_000, [1_000], 3_000)).toBeUndefined(); // a change from before may have been folded into one behind it
+  expect(await send(5_000, [4_800, 4_900], 65_000)).toBe(hlcAt(start + 4_700));
 });
 
 test("the view's clock never goes back, whatever the wall clock does", async () => {

@@ -1,5 +1,5 @@
 import {toText} from '../entry/byte-string.ts';
-import {rootPath} from '../entry/path.ts';
+import {type Path, rootPath} from '../entry/path.ts';
 import {FustorError} from '../errors/fustor-error.ts';
 import type {FsEvent, PhaseEvent} from '../protocol/events.ts';
 import type {OpenSessionRequest, SessionRole} from '../protocol/session.ts';
@@ -180,13 +180,7 @@ function applyPhase(txn: TreeWrite, session: StoredSession, event: PhaseEvent, a
       return {...session, scans: session.scans.filter(({id}) => id !== event.scan)};
     }
     case 'gap':
-      // The leader's own watcher or pipe rescans by itself.
-      if (session.role !== 'leader') requestScanAfterGap(txn, session, event.path, nowMs);
-      return {
-        ...withGap(session, {path: event.path, reason: event.reason, at: at.now}),
-        gaps: session.gaps + 1,
-        lastGap: {path: toText(event.path).text, reason: event.reason, at: nowMs},
-      };
+      return noteGap(txn, session, event, at);
     case 'coverage':
       return {...session, coverage: {watched: event.watched, known: event.known}};
     case 'unavailable':
@@ -196,6 +190,22 @@ function applyPhase(txn: TreeWrite, session: StoredSession, event: PhaseEvent, a
     default:
       return event satisfies never;
   }
+}
+
+/** The session may have missed something there, or what it said of it was lost. */
+export function noteGap(
+  txn: TreeWrite,
+  session: StoredSession,
+  {path, reason}: {path: Path; reason: string},
+  {nowMs, now}: Moment,
+): StoredSession {
+  // The leader's own watcher or pipe rescans by itself.
+  if (session.role !== 'leader') requestScanAfterGap(txn, session, path, nowMs);
+  return {
+    ...withGap(session, {path, reason, at: now}),
+    gaps: session.gaps + 1,
+    lastGap: {path: toText(path).text, reason, at: nowMs},
+  };
 }
 
 function removeSession(txn: TreeWrite, id: string, nowMs: number): void {

@@ -82,7 +82,7 @@ function observationOf(
  * Time that passed on the agent's clock passed on the view's too, but only while one engine ran: a new one looks at the wall,
  * which may have been set. What was observed after something was heard is later than that in any case.
  */
-function earliest(heard: Heard | undefined, observedAt: number, runningSince: Hlc): Hlc {
+export function earliest(heard: Heard | undefined, observedAt: number, runningSince: Hlc): Hlc {
   if (!heard) return 0;
   if (heard.hlc < runningSince) return observedAt >= heard.at ? heard.hlc : 0;
   const from = shiftHlc(heard.hlc, observedAt - heard.at);

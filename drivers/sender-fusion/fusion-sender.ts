@@ -11,6 +11,8 @@ import {
   openSessionAnswer,
   type SessionProgress,
   sessionProgress,
+  toldUntilHeader,
+  writeToldUntil,
 } from '../../core/protocol/session.ts';
 import {type SyncPointAnswer, type SyncPointRequest, syncPointAnswer} from '../../core/protocol/sync-point.ts';
 import type {Sender} from '../../core/sender/sender.ts';
@@ -42,9 +44,10 @@ export class FusionSender implements Sender {
     return this.#call(openSessionAnswer, {method: 'POST', path: '', json: request, signal});
   }
 
-  heartbeat(session: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
-    const call = {method: 'POST', path: `/${session}/heartbeat`, json: request, signal};
-    return this.#call(sessionProgress, {...call, heldMs: request.wait_ms});
+  heartbeat(session: string, {toldUntil, ...json}: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
+    const headers = toldUntil && {[toldUntilHeader]: writeToldUntil(toldUntil)};
+    const call = {method: 'POST', path: `/${session}/heartbeat`, json, ...(headers && {headers}), signal};
+    return this.#call(sessionProgress, {...call, heldMs: json.wait_ms});
   }
 
   syncPoint(session: string, request: SyncPointRequest, signal: AbortSignal): Promise<SyncPointAnswer> {

@@ -4,7 +4,7 @@ import {fromBytes} from '../../../core/entry/byte-string.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
 import {batchNumberHeader, sentAtHeader} from '../../../core/protocol/batch.ts';
-import {heartbeatRequest, openSessionRequest} from '../../../core/protocol/session.ts';
+import {heartbeatRequest, openSessionRequest, readToldUntil, toldUntilHeader} from '../../../core/protocol/session.ts';
 import {syncPointRequest} from '../../../core/protocol/sync-point.ts';
 import {jobAnswer} from '../../../core/query/job-answer.ts';
 import {keyHeader, scanRequest, syncPointBody} from '../engine-protocol.ts';
@@ -47,7 +47,10 @@ export function createEngineServer(
     {
       method: 'POST',
       pattern: /^\/sessions\/([^/]+)\/heartbeat$/,
-      handle: async (_, id, body, signal) => ok(await engine.heartbeat(id, parseJson(heartbeatRequest, body), signal)),
+      handle: async ({headers}, id, body, signal) => {
+        const toldUntil = readToldUntil(headers[toldUntilHeader]?.toString());
+        return ok(await engine.heartbeat(id, {...parseJson(heartbeatRequest, body), toldUntil}, signal));
+      },
     },
     {
       method: 'POST',

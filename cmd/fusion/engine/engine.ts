@@ -187,11 +187,11 @@ export class Engine {
    */
   async heartbeat(id: string, request: HeartbeatRequest, signal: AbortSignal): Promise<SessionProgress> {
     const {store, clock} = this.#parts;
-    const {queued, wants_suspects} = request;
+    const {queued, toldUntil, wants_suspects} = request;
     this.#syncPoints.heard(id);
     this.#heardAt.set(id, clock.monotonic()); // also when that cannot be stored: a full disk ends no session
     const {told: first, timeoutMs} = await this.#write(txn => {
-      const {session} = heartbeat(txn, {session: id, queued, ...this.#arrival()});
+      const {session} = heartbeat(txn, {session: id, queued, toldUntil, ...this.#arrival()});
       return {told: tell(txn, id, wants_suspects), timeoutMs: session.timeoutMs};
     });
     const waitMs = Math.min(request.wait_ms, heldMsMax, timeoutMs / 2);
@@ -382,21 +382,18 @@ export class Engine {
     const {session, number, bytes} = received;
     const {keepAside, metrics, log} = this.#parts;
     const message = error instanceof Error ? error.message : String(error);
-    await this.#write(txn => {
+    const hlc = await this.#write(txn => {
       // Skipped while an earlier one is missing, that one would be missing for ever.
       const expected = getSession(txn, session).lastBatch + 1;
       if (number > expected) throw outOfOrder(number, expected);
-      skipBatch(txn, {session, number, reason: message}, arrival);
+      return skipBatch(txn, {session, number, reason: message}, arrival);
     });
     const reason = error instanceof Error ? (error.stack ?? message) : message;
     const file = await keepAside({session, number, bytes, reason});
     metrics.rejected();
     log.error({session, batch: number, file, reason}, 'a batch was rejected and kept aside');
-    if (error instanceof FustorError) throw error;
-    throw new FustorError('BATCH_REJECTED', `Batch ${number} could not be applied: ${String(error)}`, {
-      cause: error,
-      details: {kept: file},
-    });
+    const told = error instanceof FustorError ? message : `Batch ${number} could not be applied: ${String(error)}`;
+    throw new FustorError('BATCH_REJECTED', told, {cause: error, details: {kept: file, hlc}});
   }
 
   #decode({session, number, sentAt, bytes}: ReceivedBatch): Batch {

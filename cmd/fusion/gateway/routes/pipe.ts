@@ -1,5 +1,6 @@
 import {FustorError} from '../../../../core/errors/fustor-error.ts';
 import {batchNumberHeader, sentAtHeader} from '../../../../core/protocol/batch.ts';
+import {toldUntilHeader} from '../../../../core/protocol/session.ts';
 import {readParameters} from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf, retryHeaders} from '../app.ts';
 import {askEngine} from '../ask-engine.ts';
@@ -8,7 +9,7 @@ import {errorAnswers} from './schemas.ts';
 
 const bodyBytesMax = 80 * 2 ** 20;
 const engineTimeoutMs = 60_000;
-const passedOn = [sentAtHeader, batchNumberHeader, 'content-type'];
+const passedOn = [sentAtHeader, batchNumberHeader, toldUntilHeader, 'content-type'];
 
 /** `/pipe/sessions/…`: what agents say, authenticated here and handed on, undecoded, to the view's engine. */
 export function pipeRoutes(app: GatewayApp, {views, leaving, bodies}: GatewayParts): void {
