@@ -192,7 +192,10 @@ function finish(txn: TreeRead, session: StoredSession, now: Hlc, arbitration: Ar
 
 /** When the newest realtime event was observed. */
 function newestAt({events}: Batch): number {
-  return Math.max(...events.map(event => ('observedAt' in event ? event.observedAt : Number.NEGATIVE_INFINITY)));
+  return events.reduce(
+    (newest, event) => ('observedAt' in event ? Math.max(newest, event.observedAt) : newest),
+    -Infinity,
+  );
 }
 
 /** Age in milliseconds of the batch's oldest realtime event. */
