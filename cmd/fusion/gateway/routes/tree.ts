@@ -19,7 +19,7 @@ import {
   requestedPath,
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
-import {freshnessParameters, settledQuery, unmetRequirement} from '../freshness.ts';
+import {freshnessParameters, settledQuery, unmetRequirement, whyIncompleteNow} from '../freshness.ts';
 import {type KeptAnswer, KeptAnswers} from '../kept-answers.ts';
 import {askedOf, isKept, notModified} from '../not-modified.ts';
 import {orderScan} from '../order-scan.ts';
@@ -184,19 +184,19 @@ export function pathNotFound(
   {settled, ...job}: MetaJob & {settled?: SettledQuery | undefined} = {},
 ): Response {
   const place = {view: view.name, nowMs: clock.now(), settled};
-  const known = view.reader.read(txn => {
+  const {known, why} = view.reader.read(txn => {
     const found = resolve(txn, path);
     const meta = readMeta(txn, place, found);
     // It came since the look that did not find it: that one was before the view was complete.
-    return found.entry ? {...meta, complete: false} : meta;
+    if (found.entry) return {known: {...meta, complete: false}, why: undefined};
+    return {known: meta, why: whyIncompleteNow(txn, meta, {path, found})};
   });
   const {text} = toText(path);
+  const unseen = `${text} has not been seen in the view ${view.name} yet`;
   const error = new FustorError(
     'PATH_NOT_FOUND',
-    known.complete
-      ? `${text} does not exist in the view ${view.name}.`
-      : `${text} has not been seen in the view ${view.name} yet.`,
-    known.complete ? {} : {hint: `The view is not complete (sync: ${known.sync}); ask again later.`},
+    known.complete ? `${text} does not exist in the view ${view.name}.` : `${unseen}${why ? `: ${why.reason}` : ''}.`,
+    known.complete ? {} : {hint: why?.hint ?? `The view is not complete (sync: ${known.sync}); ask again later.`},
   );
   return Response.json({...error.toBody(), meta: {...known, ...job}}, {status: error.status});
 }
