@@ -93,7 +93,7 @@ function answerTree(context: GatewayContext, view: View, parts: Parts): Response
   if (!chunks || lengthOf(chunks.first) > sending.waiting.chunkBytes) return answerAnew(context, view, parts);
   return chunks.etag !== undefined && isKept(context, chunks.etag)
     ? notModified(chunks.etag)
-    : sendChunks(context, chunks, sending);
+    : sendChunks(context, chunks, {...sending, view: view.name});
 }
 
 async function answerAnew(
@@ -152,7 +152,7 @@ async function answerAnew(
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
   const chunks = {first, next: rest, isDone: answer!.isDone, etag, ...formatOf(query.format, () => answer.meta)};
   if (isTagged && chunks.isDone) kept.keep(questionOf(context, view), {...so!, chunks});
-  return sendChunks(context, chunks, sending);
+  return sendChunks(context, chunks, {...sending, view: view.name});
 }
 
 /** All that tells one question from another: a view's name has no `?`. */

@@ -56,7 +56,7 @@ export function watchRoutes(
         ...{place, first, chunkAt, news: feed.news.bind(feed), heartbeatMs},
         signal: AbortSignal.any([hungUp, revoked, leaving]),
       });
-    return sendEvents(context, events, {turns, waiting, log});
+    return sendEvents(context, events, {turns, waiting, log, view: view.name});
   };
   const description = {
     name: 'fs/watch',
