@@ -7,6 +7,7 @@ import {isFullReading, readJobs} from '../view/jobs.ts';
 import {type StoredSession, silentStatePrefix, type ViewStatus} from '../view/view-status.ts';
 import {type Found, resolve} from './resolve.ts';
 import {type Settled, settledOf, type Watcher} from './settled.ts';
+import {whyIncomplete} from './why-incomplete.ts';
 
 /** `askedAt`: when that was asked, on the view's clock, if anybody could tell. */
 export type SettledQuery = {path: Path; windowMs: number; askedAt: Hlc | undefined};
@@ -34,7 +35,7 @@ export function readSettled(
     askedAt,
     sync,
     isKnown: found.entry !== undefined,
-    isComplete: found.isComplete,
+    incomplete: whyIncomplete(txn, path, found)?.reason,
     suspects,
     doubts: countDoubts(txn),
     changedAt: changedAt(txn, path, found),

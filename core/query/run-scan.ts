@@ -11,6 +11,9 @@ export type Place = {directory: DirectoryNumber; name: ByteString};
 /** False to stop the scan behind this entry. `parent` is undefined for what nothing leads to. The cursor is the call's. */
 export type VisitPlace = (cursor: PackedCursor, parent: () => Path | undefined, place: () => Place) => boolean;
 
+/** What the six bytes hold that a number has in packed entries. */
+const directoryMax = 2 ** 48 - 1;
+
 type Scan = {runsMax: number; parts: NameParts; mayHold: (run: Buffer) => boolean; visit: VisitPlace};
 
 /**
@@ -78,6 +81,7 @@ export function encodePlace({directory, name}: Place): string {
 export function decodePlace(text: string): Place | undefined {
   if (!/^[\w-]+$/.test(text)) return undefined;
   const match = /^(\d{1,15})\/(.+)$/s.exec(fromBytes(Buffer.from(text, 'base64url')));
-  const name = match?.[2] as ByteString | undefined;
-  return match && name !== undefined && isName(name) ? {directory: Number(match[1]), name} : undefined;
+  if (!match) return undefined;
+  const [directory, name] = [Number(match[1]), match[2] as ByteString];
+  return directory <= directoryMax && isName(name) ? {directory, name} : undefined;
 }

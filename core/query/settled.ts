@@ -20,7 +20,8 @@ export type Quiet = {
   sync: Sync;
   /** It is in the tree. */
   isKnown: boolean;
-  isComplete: boolean;
+  /** Why not everything there is known; undefined where it is. */
+  incomplete: string | undefined;
   suspects: number;
   /** Paths of the view that the leader has to look at, because the order of what was seen is not known. */
   doubts: number;
@@ -135,11 +136,8 @@ function obstacleOf({sync, watchers, lookedAt, ...quiet}: Quiet): Obstacle | und
     return {cause: 'not_fed', reason: `No agent feeds the view${since}: that nothing is seen proves nothing.`};
   }
   if (!quiet.isKnown) return {cause: 'missing', reason: 'There is no such path in the view.'};
-  if (!quiet.isComplete) {
-    return {
-      cause: 'unlisted',
-      reason: 'Not everything there could be listed yet; fs/stats tells how many directories.',
-    };
+  if (quiet.incomplete !== undefined) {
+    return {cause: 'unlisted', reason: `Not everything there is known: ${quiet.incomplete}.`};
   }
   const away = watchers.find(({unavailable}) => unavailable !== undefined);
   if (away) return {cause: 'unavailable', reason: `${away.agent} cannot look at its mount: ${away.unavailable}.`};

@@ -19,7 +19,7 @@ export const readerHeaders = {authorization: `Bearer ${secret}`};
 export function gatewayParts({keys, views, ...more}: Partial<GatewayParts> & Pick<GatewayParts, 'keys' | 'views'>) {
   return {
     ...{keys, views, clock: systemClock, log, metrics: new GatewayMetrics(), turns: new Turns()},
-    ...{waiting: new WaitingClients(), bodies: new Bodies(), runDirectory: '/nowhere'},
+    ...{waiting: new WaitingClients(), bodies: new Bodies(), clientTimeoutMs: 120_000, runDirectory: '/nowhere'},
     leaving: new AbortController().signal,
     ...more,
   } satisfies GatewayParts;

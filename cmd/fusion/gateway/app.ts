@@ -45,6 +45,8 @@ export type GatewayParts = {
   turns: Turns;
   waiting: WaitingClients;
   bodies: Bodies;
+  /** Who makes no progress for this long is disconnected. */
+  clientTimeoutMs: number;
   runDirectory: string;
   /** Aborts when this gateway is to end: what can be answered at once is. */
   leaving: AbortSignal;

@@ -2,9 +2,11 @@ import type {Path} from '../../../core/entry/path.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import {type Meta, type MetaJob, readMeta} from '../../../core/query/meta.ts';
 import type {SettledQuery} from '../../../core/query/read-settled.ts';
-import {resolve} from '../../../core/query/resolve.ts';
+import {type Found, resolve} from '../../../core/query/resolve.ts';
+import {type WhyIncomplete, whyIncomplete} from '../../../core/query/why-incomplete.ts';
 import type {Clock} from '../../../core/time/clock.ts';
 import type {Hlc} from '../../../core/time/hlc.ts';
+import type {TreeRead} from '../../../core/tree/tree-store.ts';
 import {durationParameter, wordsParameter} from '../../http/parameters.ts';
 import type {GatewayContext} from './app.ts';
 import {askEngine} from './ask-engine.ts';
@@ -72,20 +74,23 @@ export function unmetRequirement(
   {path, clock, settled, sync}: Place,
 ): Response | undefined {
   if (!require) return undefined;
-  const {isKnown, meta} = view.reader.read(txn => {
+  const {isKnown, meta, why} = view.reader.read(txn => {
     const found = resolve(txn, path);
     const place = {view: view.name, nowMs: clock.now(), settled};
-    return {isKnown: found.entry !== undefined, meta: {...readMeta(txn, place, found), ...sync}};
+    const meta = {...readMeta(txn, place, found), ...sync};
+    return {isKnown: found.entry !== undefined, meta, why: whyIncompleteNow(txn, meta, {path, found})};
   });
   if (require.includes('complete') && !isWhole(meta)) {
-    return refusal(`Not everything there has been seen (sync: ${meta.sync}).`, meta);
+    const reason = why ? `: ${why.reason}` : '';
+    return refusal(`Not everything there has been seen (sync: ${meta.sync})${reason}.`, meta, why?.hint);
   }
   const {sync_point: point} = sync;
   if (require.includes('synced') && !point?.is_reached) {
     return refusal(point?.message ?? 'Nobody was asked how far the view is.', meta);
   }
   if (isKnown && require.includes('settled') && !meta.settled!.is_settled) {
-    return refusal(meta.settled!.reason!, meta);
+    const isOfTree = meta.settled!.cause === 'unlisted';
+    return refusal(meta.settled!.reason!, meta, isOfTree ? why?.hint : undefined);
   }
   return undefined;
 }
@@ -95,9 +100,19 @@ function isWhole({complete, sync}: Meta): boolean {
   return complete && sync !== 'unreadable';
 }
 
-function refusal(reason: string, meta: Meta): Response {
+/** Undefined also while nothing at all can be read, which `meta` tells. */
+export function whyIncompleteNow(
+  txn: TreeRead,
+  {sync}: Meta,
+  {path, found}: {path: Path; found: Found},
+): WhyIncomplete | undefined {
+  return sync === 'unreadable' ? undefined : whyIncomplete(txn, path, found);
+}
+
+/** `mend`: what time alone does not. */
+function refusal(reason: string, meta: Meta, mend = 'Ask again later.'): Response {
   const error = new FustorError('REQUIREMENT_UNMET', reason, {
-    hint: 'Ask again later, or without "require": then the answer tells what is known.',
+    hint: `${mend} Without "require" the answer tells what is known.`,
   });
   return Response.json({...error.toBody(), meta}, {status: error.status});
 }

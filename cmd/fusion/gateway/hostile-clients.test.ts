@@ -81,7 +81,7 @@ async function serve({clientTimeoutMs, engineSocket}: {clientTimeoutMs: number; 
     gatewayParts({
       keys: new KeyRing([{name: 'all', role: 'admin', sha256, views: '*'}]),
       views: new Views([{name: 'site', reader: store, engineSocket}]),
-      ...{waiting, bodies, runDirectory: folder.path},
+      ...{waiting, bodies, clientTimeoutMs, runDirectory: folder.path},
     }),
   );
   const listener = getRequestListener(app.fetch);
@@ -236,6 +236,19 @@ test('a client that takes nothing is disconnected after its time, one that goes 
     {level: 'debug', facts: {client: '127.0.0.1', path: '/api/v1/fs/tree'}, message: 'a client made no progress'},
   ]);
   await until(() => waiting.count === 0);
+});
+
+test('a watch of what is quiet lasts for longer than a client may make no progress', async () => {
+  server.close();
+  await serve({clientTimeoutMs: 2_400, engineSocket: join(folder.path, 'engine.sock')});
+  const made = await client();
+  let events = '';
+  made.socket.on('data', (bytes: Buffer) => {
+    events += bytes;
+  });
+  made.write(request('GET /api/v1/fs/watch'));
+  await until(() => made.isClosed || events.split(': still here').length > 3);
+  expect(made.isClosed).toBe(false);
 });
 
 test('who stops in the middle of a body is disconnected, who waits for the engine is not', async () => {

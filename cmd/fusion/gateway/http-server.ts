@@ -78,7 +78,10 @@ export function createGatewayServer(options: ServerOptions): GatewayServer {
 
   server.on('connection', socket => room.enter(socket));
   // With TLS, what asks is another object than what has connected.
-  server.on(tls ? 'secureConnection' : 'connection', socket => room.mayAsk(socket));
+  server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+    socket.allowHalfOpen = true; // not before: who hangs up without a word of TLS would stay until his time is up
+    room.mayAsk(socket);
+  });
   server.on('request', (incoming, outgoing) => {
     const {socket} = incoming;
     outgoing.shouldKeepAlive &&= !isLeaving;

@@ -4,12 +4,16 @@ import {getRequestListener} from '@hono/node-server';
 import {afterEach, beforeEach, expect, test} from 'vitest';
 import {fromText} from '../../../core/entry/byte-string.ts';
 import {kinds, newEntryFrom, zeroTime} from '../../../core/entry/entry.ts';
+import type {Log} from '../../../core/log/log.ts';
 import {rootDirectory, type TreeReader, type TreeStore} from '../../../core/tree/tree-store.ts';
 import {unreadableTree} from '../../../store/empty-tree.ts';
-import {gatewayApp} from '../../../test/lib/gateway-app.ts';
+import {gatewayParts, readerKey} from '../../../test/lib/gateway-app.ts';
 import {quietLog} from '../../../test/lib/identity-parts.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
+import {KeyRing} from '../../http/keys.ts';
+import {createApp} from './app.ts';
 import {createGatewayServer, listenOn} from './http-server.ts';
+import {Views} from './views.ts';
 import {WaitingClients} from './waiting-clients.ts';
 
 const files = 20_000;
@@ -18,6 +22,8 @@ let store: TreeStore;
 let server: Server;
 /** Looks at the store that succeed. */
 let looksLeft: number;
+/** What was logged as an error. */
+let broken: object[];
 beforeEach(async () => {
   store = openMemoryTree();
   await store.write(txn => {
@@ -31,7 +37,11 @@ beforeEach(async () => {
     read: body => (looksLeft-- > 0 ? store.read(body) : body(unreadableTree('MDB_CORRUPTED'))),
     close: async () => {},
   };
-  const listener = getRequestListener(gatewayApp(reader).fetch);
+  broken = [];
+  const log: Log = {...quietLog, error: facts => void broken.push(facts), child: () => log};
+  const views = new Views([{name: 'research', reader, engineSocket: '/nowhere/engine.sock'}]);
+  const app = createApp(gatewayParts({keys: new KeyRing([readerKey]), views, log}));
+  const listener = getRequestListener(app.fetch);
   const options = {listener, waiting: new WaitingClients(), clientTimeoutMs: 10_000, log: quietLog};
   ({server} = createGatewayServer(options));
   await listenOn(server, new BoundSocket({host: '127.0.0.1', port: 0}).fd());
@@ -74,10 +84,16 @@ test.each(['paths', 'paths0'])('a client of HTTP/1.0 gets a long answer as %s', 
   expect(error).toBeUndefined();
 });
 
-test('a client of HTTP/1.0 hears of an answer that breaks off by the reset of its connection', async () => {
+test('a client of HTTP/1.0 hears of an answer that breaks off by the reset of its connection, and the log says whose it was', async () => {
   looksLeft = 3;
-  const {head, body, error} = await ask('GET /api/v1/fs/tree?recursive=true&format=paths HTTP/1.0');
+  const {head, body, error} = await ask('GET /api/v1/fs/tree?path=%2F&recursive=true&format=paths HTTP/1.0');
   expect(head).toMatch(/^(HTTP\/1.1 200|$)/);
   expect(body.split('\n').length).toBeLessThan(files);
   expect(error).toBe('ECONNRESET');
+  expect(broken).toEqual([
+    {
+      ...{view: 'research', request: '/api/v1/fs/tree', path: '/', key: 'reader', client: '127.0.0.1'},
+      error: expect.stringContaining('MDB_CORRUPTED'),
+    },
+  ]);
 });

@@ -37,6 +37,7 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
   const keys = new KeyRing(config.keys);
   const metrics = new GatewayMetrics();
   const waiting = new WaitingClients();
+  const {clientTimeoutMs, tls} = config;
   const app = createApp({
     keys,
     views: new Views(views),
@@ -46,13 +47,13 @@ export async function runGateway(config: GatewayConfig, {log, signal}: {log: Log
     turns: new Turns(),
     waiting,
     bodies: new Bodies(),
+    clientTimeoutMs,
     runDirectory: config.runDirectory,
     leaving: signal,
     controllerSocket: config.controllerSocket,
   });
   const control = createControl({metrics, keys, views});
   await listenUnix(control, join(config.runDirectory, `gateway-${config.id}.sock`));
-  const {clientTimeoutMs, tls} = config;
   const listener = getRequestListener(app.fetch);
   const {server, drain} = createGatewayServer({listener, waiting, clientTimeoutMs, tls, log});
   await listenOn(server, config.listenFd);

@@ -154,3 +154,15 @@ test.each(['kind=folder', 'modified_after=yesterday', 'size_min=1k', 'cursor=!',
     expect((await ask(query)).status).toBe(400);
   },
 );
+
+test('a cursor of a directory that cannot be is refused, one of a directory that is not there finds nothing', async () => {
+  const storeId = store.read(txn => txn.storeId());
+  const cursorOf = (directory: number) => Buffer.from(`${directory}/x`).toString('base64url');
+  for (const pattern of ['', '&pattern=report']) {
+    expect((await ask(`cursor=${storeId}.${cursorOf(2 ** 48)}${pattern}`)).status).toBe(400);
+    const {status, body} = await ask(`cursor=${storeId}.${cursorOf(2 ** 48 - 1)}${pattern}`);
+    expect({status, data: body.data}).toEqual({status: 200, data: []});
+  }
+  const list = (directory: number) => askApp(app, `/api/v1/fs/blind-spots?cursor=${cursorOf(directory)}`);
+  expect([(await list(2 ** 48)).status, (await list(2 ** 48 - 1)).status]).toEqual([400, 200]);
+});

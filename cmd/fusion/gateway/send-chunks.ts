@@ -9,6 +9,7 @@ import {acceptedCoding, type Coding} from './content-coding.ts';
 import {viewHeaders} from './not-modified.ts';
 import type {Turns} from './turns.ts';
 import type {WaitingClients} from './waiting-clients.ts';
+import {whoseAnswer} from './whose-answer.ts';
 
 /** An answer in chunks of pieces. `next` makes one of about so many bytes, when the client has taken the one before. */
 export type Chunks = {
@@ -23,9 +24,11 @@ export type Chunks = {
   trailers?: {names: readonly string[]; values: () => Record<string, string>} | undefined;
 };
 
-export type SendParts = {turns: Turns; waiting: WaitingClients; log: Log};
+/** `view`: told when an answer breaks off. */
+export type SendParts = {turns: Turns; waiting: WaitingClients; log: Log; view?: string};
 
 type Headers = Record<string, string>;
+type Fail = (error: unknown) => void;
 
 /** What is shorter is sent as it is: it goes in one packet in any case. */
 const codedBytesMin = 1024;
@@ -48,8 +51,15 @@ export function sendChunks(context: GatewayContext, chunks: Chunks, parts: SendP
   if (isHead) return new Response(null, {headers});
   const encoder = coding && newEncoder(coding);
   if (!outgoing) return new Response(streamOf(chunks, encoder, parts.waiting), {headers});
-  if (!chunks.isDone) write(outgoing, headers, {chunks, encoder, parts});
-  else if (encoder) void writeCoded(outgoing, headers, {pieces: chunks.first, encoder, log: parts.log});
+  const {log, view} = parts;
+  const key = context.get('key');
+  const fail = (error: unknown) => {
+    const whose = whoseAnswer(outgoing, {view, key});
+    log.error({...whose, error: error instanceof Error ? error.stack : String(error)}, 'an answer broke off');
+    breakOff(outgoing); // too late for another status; no client takes this for whole
+  };
+  if (!chunks.isDone) write(outgoing, headers, {chunks, encoder, parts, fail});
+  else if (encoder) void writeCoded(outgoing, headers, {pieces: chunks.first, encoder, fail});
   else writeWhole(outgoing, headers, chunks.first);
   return RESPONSE_ALREADY_SENT;
 }
@@ -77,21 +87,21 @@ function writeWhole(outgoing: ServerResponse, headers: Headers, pieces: Uint8Arr
 async function writeCoded(
   outgoing: ServerResponse,
   headers: Headers,
-  {pieces, encoder, log}: {pieces: Uint8Array[]; encoder: ChunkEncoder; log: Log},
+  {pieces, encoder, fail}: {pieces: Uint8Array[]; encoder: ChunkEncoder; fail: Fail},
 ): Promise<void> {
   try {
     const coded = [...(await encoder.encode(pieces)), ...encoder.end()];
     writeWhole(outgoing, {...headers, 'content-length': String(lengthOf(coded))}, coded);
   } catch (error) {
-    fail(outgoing, error, log);
+    fail(error);
   }
 }
 
-type Writing = {chunks: Chunks; encoder: ChunkEncoder | undefined; parts: SendParts};
+type Writing = {chunks: Chunks; encoder: ChunkEncoder | undefined; parts: SendParts; fail: Fail};
 
-function write(outgoing: ServerResponse, headers: Headers, {chunks, encoder, parts}: Writing): void {
+function write(outgoing: ServerResponse, headers: Headers, {chunks, encoder, parts, fail}: Writing): void {
   const {first, next, trailers} = chunks;
-  const {turns, waiting, log} = parts;
+  const {turns, waiting} = parts;
   if (outgoing.destroyed) return; // it tells of its end once only
   outgoing.writeHead(200, headers);
   const goOn = () => {
@@ -105,7 +115,7 @@ function write(outgoing: ServerResponse, headers: Headers, {chunks, encoder, par
         outgoing.end();
       }
     } catch (error) {
-      fail(outgoing, error, log);
+      fail(error);
     }
   };
   const onTaken = (error?: Error | null) => {
@@ -124,16 +134,10 @@ function write(outgoing: ServerResponse, headers: Headers, {chunks, encoder, par
   const writeChunk = (pieces: Uint8Array[]) => {
     if (!encoder) return put(pieces);
     waiting.add(outgoing); // it takes its share of the memory from now on
-    encoder.encode(pieces).then(put, error => fail(outgoing, error, log));
+    encoder.encode(pieces).then(put, fail);
   };
   outgoing.once('close', () => waiting.remove(outgoing));
   writeChunk(first);
-}
-
-/** Too late for another status: an answer that breaks off is one that no client takes for whole. */
-function fail(outgoing: ServerResponse, error: unknown, log: Log): void {
-  log.error({error: error instanceof Error ? error.stack : String(error)}, 'an answer broke off');
-  breakOff(outgoing);
 }
 
 function streamOf(

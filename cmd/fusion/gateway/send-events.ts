@@ -3,6 +3,7 @@ import type {HttpBindings} from '@hono/node-server';
 import {RESPONSE_ALREADY_SENT} from '@hono/node-server/utils/response';
 import type {GatewayContext} from './app.ts';
 import type {SendParts} from './send-chunks.ts';
+import {whoseAnswer} from './whose-answer.ts';
 
 /** Makes an answer until `gone` aborts: each piece is asked for when the client has taken the one before. */
 export type EventStream = (gone: AbortSignal) => AsyncGenerator<Uint8Array>;
@@ -10,7 +11,7 @@ export type EventStream = (gone: AbortSignal) => AsyncGenerator<Uint8Array>;
 const headers = {'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no'};
 
 /** Sends server-sent events as they come. A client that is slow has one piece in memory; one that hangs up ends the work. */
-export function sendEvents(context: GatewayContext, events: EventStream, {waiting, log}: SendParts): Response {
+export function sendEvents(context: GatewayContext, events: EventStream, {waiting, log, view}: SendParts): Response {
   if (context.req.method === 'HEAD') return new Response(null, {headers});
   const gone = new AbortController();
   const outgoing = (context.env as Partial<HttpBindings> | undefined)?.outgoing as ServerResponse | undefined;
@@ -19,6 +20,7 @@ export function sendEvents(context: GatewayContext, events: EventStream, {waitin
     waiting.remove(outgoing);
     gone.abort();
   });
+  const key = context.get('key');
   const send = async () => {
     outgoing.writeHead(200, headers);
     for await (const piece of events(gone.signal)) {
@@ -30,7 +32,8 @@ export function sendEvents(context: GatewayContext, events: EventStream, {waitin
     outgoing.end();
   };
   send().catch((error: unknown) => {
-    log.error({error: error instanceof Error ? error.stack : String(error)}, 'a stream of events broke off');
+    const whose = whoseAnswer(outgoing, {view, key});
+    log.error({...whose, error: error instanceof Error ? error.stack : String(error)}, 'a stream of events broke off');
     outgoing.destroy();
   });
   return RESPONSE_ALREADY_SENT;

@@ -1,4 +1,5 @@
-import {BoundSocket} from 'node:net';
+import {once} from 'node:events';
+import {BoundSocket, connect as connectPlain} from 'node:net';
 import {connect, type TLSSocket} from 'node:tls';
 import {afterEach, beforeEach, expect, test} from 'vitest';
 import {FusionSender} from '../../../drivers/sender-fusion/fusion-sender.ts';
@@ -22,7 +23,11 @@ beforeEach(async () => {
   ca = authority.certificate;
   const {certificate: cert, key} = await authority.issueServer(['127.0.0.1']);
   const {server} = createGatewayServer({
-    listener: (_, outgoing) => outgoing.end('{"data": {"acknowledged": 0}}'),
+    listener: async (incoming, outgoing) => {
+      // When it was heard that nothing more comes.
+      if (incoming.url === '/slow') await once(incoming.socket, 'end');
+      outgoing.end('{"data": {"acknowledged": 0}}');
+    },
     ...{waiting: new WaitingClients(), clientTimeoutMs: 10_000, connectionsMax: 20, tls: {cert, key}, log: quietLog},
   });
   const socket = new BoundSocket({host: '127.0.0.1', port: 0});
@@ -39,6 +44,30 @@ test('a gateway with a certificate answers over TLS, to who trusts its authority
   expect(await askJson(url, {tls: {ca}})).toMatchObject({status: 200});
   await expect(askJson(url)).rejects.toThrow(/certificate/);
   await expect(askJson(url.replace('https', 'http'))).rejects.toThrow();
+});
+
+test('a client that has said all and closes its half hears its answer, over TLS too', async () => {
+  const options = {host: '127.0.0.1', port, ca, allowHalfOpen: true};
+  const socket = connect(options);
+  cleanups.push(() => socket.destroy());
+  const received: Buffer[] = [];
+  socket.on('data', (bytes: Buffer) => received.push(bytes));
+  socket.end('GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  await new Promise((resolve, reject) => socket.once('end', resolve).once('error', reject));
+  expect(Buffer.concat(received).toString()).toContain('"acknowledged": 0');
+});
+
+test('who hangs up before TLS is spoken keeps no connection', async () => {
+  const socket = connectPlain({host: '127.0.0.1', port, allowHalfOpen: true});
+  cleanups.push(() => socket.destroy());
+  let isEnded = false;
+  for (const event of ['end', 'error']) {
+    socket.once(event, () => {
+      isEnded = true;
+    });
+  }
+  socket.resume().end();
+  await until(() => isEnded, {timeoutMs: 10_000, what: 'the end'}); // half of the time that a handshake has
 });
 
 test('idle connections make room for new ones, with TLS too', async () => {

@@ -113,7 +113,7 @@ export function searchRoutes(app: GatewayApp, {views, clock, ...sending}: Gatewa
       etag,
       ...formatOf(format, () => full),
     };
-    return sendChunks(context, chunks, sending);
+    return sendChunks(context, chunks, {...sending, view: view.name});
   };
   const description = {
     name: 'fs/search',

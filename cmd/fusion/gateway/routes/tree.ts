@@ -19,7 +19,7 @@ import {
   requestedPath,
 } from '../../../http/parameters.ts';
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
-import {freshnessParameters, settledQuery, unmetRequirement} from '../freshness.ts';
+import {freshnessParameters, settledQuery, unmetRequirement, whyIncompleteNow} from '../freshness.ts';
 import {type KeptAnswer, KeptAnswers} from '../kept-answers.ts';
 import {askedOf, isKept, notModified} from '../not-modified.ts';
 import {orderScan} from '../order-scan.ts';
@@ -93,7 +93,7 @@ function answerTree(context: GatewayContext, view: View, parts: Parts): Response
   if (!chunks || lengthOf(chunks.first) > sending.waiting.chunkBytes) return answerAnew(context, view, parts);
   return chunks.etag !== undefined && isKept(context, chunks.etag)
     ? notModified(chunks.etag)
-    : sendChunks(context, chunks, sending);
+    : sendChunks(context, chunks, {...sending, view: view.name});
 }
 
 async function answerAnew(
@@ -152,7 +152,7 @@ async function answerAnew(
   const rest = (bytesMax: number) => (answer.isDone ? undefined : next(bytesMax));
   const chunks = {first, next: rest, isDone: answer!.isDone, etag, ...formatOf(query.format, () => answer.meta)};
   if (isTagged && chunks.isDone) kept.keep(questionOf(context, view), {...so!, chunks});
-  return sendChunks(context, chunks, sending);
+  return sendChunks(context, chunks, {...sending, view: view.name});
 }
 
 /** All that tells one question from another: a view's name has no `?`. */
@@ -184,19 +184,19 @@ export function pathNotFound(
   {settled, ...job}: MetaJob & {settled?: SettledQuery | undefined} = {},
 ): Response {
   const place = {view: view.name, nowMs: clock.now(), settled};
-  const known = view.reader.read(txn => {
+  const {known, why} = view.reader.read(txn => {
     const found = resolve(txn, path);
     const meta = readMeta(txn, place, found);
     // It came since the look that did not find it: that one was before the view was complete.
-    return found.entry ? {...meta, complete: false} : meta;
+    if (found.entry) return {known: {...meta, complete: false}, why: undefined};
+    return {known: meta, why: whyIncompleteNow(txn, meta, {path, found})};
   });
   const {text} = toText(path);
+  const unseen = `${text} has not been seen in the view ${view.name} yet`;
   const error = new FustorError(
     'PATH_NOT_FOUND',
-    known.complete
-      ? `${text} does not exist in the view ${view.name}.`
-      : `${text} has not been seen in the view ${view.name} yet.`,
-    known.complete ? {} : {hint: `The view is not complete (sync: ${known.sync}); ask again later.`},
+    known.complete ? `${text} does not exist in the view ${view.name}.` : `${unseen}${why ? `: ${why.reason}` : ''}.`,
+    known.complete ? {} : {hint: why?.hint ?? `The view is not complete (sync: ${known.sync}); ask again later.`},
   );
   return Response.json({...error.toBody(), meta: {...known, ...job}}, {status: error.status});
 }

@@ -20,8 +20,8 @@ const parameters = z.object({
 });
 const names = Object.keys(parameters.shape);
 
-/** More often than any proxy takes silence for death. */
-const heartbeatMs = 15_000;
+/** More often than any proxy takes silence for death; and this gateway itself, where its `client_timeout` is shorter. */
+const heartbeatMsMax = 15_000;
 /** How long a client waits before it comes again. */
 const retryMs = 1_000;
 
@@ -30,7 +30,11 @@ const retryMs = 1_000;
  * stream that cannot go on, because the client was too slow for the log, ends with an event `gone`; one whose key is revoked
  * or may see something else from now on ends, too, and whoever comes again hears why.
  */
-export function watchRoutes(app: GatewayApp, {views, turns, waiting, log, leaving}: GatewayParts): void {
+export function watchRoutes(
+  app: GatewayApp,
+  {views, turns, waiting, log, clientTimeoutMs, leaving}: GatewayParts,
+): void {
+  const heartbeatMs = Math.min(heartbeatMsMax, clientTimeoutMs / 2);
   const watched = new Map<View, WatchedView>();
   const watchedOf = (view: View): WatchedView => {
     const known = watched.get(view) ?? new WatchedView(view.reader);
@@ -48,8 +52,11 @@ export function watchRoutes(app: GatewayApp, {views, turns, waiting, log, leavin
     const first = await chunkAt(place);
     const revoked = context.get('revoked');
     const events = (hungUp: AbortSignal) =>
-      follow({place, first, chunkAt, news: feed.news.bind(feed), signal: AbortSignal.any([hungUp, revoked, leaving])});
-    return sendEvents(context, events, {turns, waiting, log});
+      follow({
+        ...{place, first, chunkAt, news: feed.news.bind(feed), heartbeatMs},
+        signal: AbortSignal.any([hungUp, revoked, leaving]),
+      });
+    return sendEvents(context, events, {turns, waiting, log, view: view.name});
   };
   const description = {
     name: 'fs/watch',
@@ -68,10 +75,11 @@ type Following = {
   first: WatchChunk;
   chunkAt: (place: ChangePlace) => Promise<WatchChunk>;
   news: WatchedView['news'];
+  heartbeatMs: number;
   signal: AbortSignal;
 };
 
-async function* follow({place, first, chunkAt, news, signal}: Following): AsyncGenerator<Uint8Array> {
+async function* follow({place, first, chunkAt, news, heartbeatMs, signal}: Following): AsyncGenerator<Uint8Array> {
   yield Buffer.from(`retry: ${retryMs}\nid: ${encodeChangePlace(place)}\n\n`);
   for (let chunk = first; ; ) {
     if (chunk.bytes.byteLength > 0) yield chunk.bytes;
