@@ -33,7 +33,7 @@ export class PayloadWorkshop implements Workshop<PipeParts> {
   }
 
   async make(parts: readonly {name: string; setup: Setup<PipeParts>}[]): Promise<undefined> {
-    await this.#settings.payloads.apply(parts.map(({setup}) => this.#part(setup.config)));
+    this.#settings.payloads.apply(parts.map(({setup}) => this.#part(setup.config)));
   }
 
   look(name: string, setup: Setup<PipeParts> | undefined, lastGood: Setup<PipeParts> | undefined): Look | undefined {

@@ -140,6 +140,31 @@ test('rollback pins, and release ends it', async () => {
   expect((await ask('desired')).body.data.pin).toBeNull();
 });
 
+test('an operator says what nodes do, and not who may do what: by no file, and by no rollback', async () => {
+  await apply();
+  const key = 'key-of-operator';
+  const offer = (files: Record<string, string>, more: object = {}) => ask('apply', {key, body: {files, ...more}});
+  const mine = `keys: { mine: { role: admin, views: "*", sha256: ${'cd'.repeat(32)} } }`;
+  const refused = (named: string) => ({
+    ...{status: 403, body: {error: {code: 'FORBIDDEN', message: expect.stringContaining(`(${named})`)}}},
+  });
+  expect(await offer({'more.yaml': mine})).toMatchObject(refused('keys.mine'));
+  expect(await offer({'more.yaml': mine}, {dry_run: true})).toMatchObject(refused('keys.mine'));
+  const keysFile = goodSite['site/keys.yaml']!;
+  const raised = keysFile.replace('ada: { role: operator }', 'ada: { role: admin }');
+  expect(await offer({'site/keys.yaml': raised})).toMatchObject(refused('users.ada'));
+  expect(await offer({'site/keys.yaml': '{}'})).toMatchObject(refused('keys.scripts, keys.all, users.ada'));
+  // What only looks different, or stands elsewhere, says the same.
+  expect(await offer({'site/keys.yaml': '{}', 'site/people.yaml': `# all\n${keysFile}`})).toMatchObject({status: 200});
+
+  await ask('apply', {body: {files: {'more.yaml': mine}}});
+  const back = (revision: number) => ask('rollback', {key, body: {revision}});
+  expect(await back(1)).toMatchObject(refused('keys.mine'));
+  expect((await ask('desired')).body.data).toMatchObject({revision: {revision: 3}, pin: null});
+  await ask('apply', {body: {files: {'agents/node-c.yaml': node.replace('/data', '/new')}}});
+  expect(await back(3)).toMatchObject({status: 200, body: {data: {revision: 5}}});
+});
+
 describe('the configuration of an agent', () => {
   test('is stored as YAML, and read back as it was stored', async () => {
     await apply();

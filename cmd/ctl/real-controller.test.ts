@@ -61,7 +61,11 @@ test('a site is applied, changed, compared, rolled back and released', async () 
   expect((await run('history')).out).toMatch(/^2 +\S+Z +admin +api +second\n1 +\S+Z +admin +api +first$/m);
   expect((await run('history --diff 2')).out).toContain('session_timeout: 7s');
 
-  expect((await run('rollback')).out).toContain('Revision 3 is in force.');
+  expect((await run('rollback')).out).toContain('Back to revision 1.\nRevision 3 is in force.');
+  expect(await run('rollback')).toMatchObject({
+    ...{exit: 2, out: '', err: expect.stringContaining('Revision 3 is a rollback already ("Back to revision 1")')},
+  });
+  expect((await run('rollback 1')).out).toContain('Nothing has changed: revision 3 is in force.');
   expect(await run('edit site/views.yaml')).toMatchObject({
     exit: 5,
     err: expect.stringContaining('is pinned, by admin'),

@@ -160,11 +160,10 @@ export class FusionParts implements Parts<FusionSetup>, Workshop<ViewConfig> {
       runDirectory,
       keys: () => this.#desk.keys,
     });
-    await this.#engines.apply([
+    this.#engines.apply([
       ...views.map(view => enginePart(view, {fusion, runDirectory})),
       ...controllerParts(this.#setup, runDirectory),
     ]);
-    if (this.#stopped.signal.aborted) return undefined;
     return this.#gateways.apply(gateways, {isRenewal: this.#isRenewal});
   }
 

@@ -6,7 +6,7 @@ import {ScriptProcess} from '../../test/lib/script-process.ts';
 import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
 import {until} from '../../test/lib/until.ts';
 import {endParts, isStartedAgain} from './end-parts.ts';
-import {writeRecord} from './part-record.ts';
+import {readRecords, writeRecord} from './part-record.ts';
 import {processState} from './process-table.ts';
 
 const cleanups: (() => unknown)[] = [];
@@ -58,6 +58,18 @@ test('another process that has the number of an earlier part is left alone', asy
   expect(await endParts(directory, 'agent')).toEqual([]);
   expect(processState(other.pid)).toBeDefined();
   expect(readdirSync(join(directory, 'run'))).toEqual([]);
+});
+
+test('what not even SIGKILL ends is told, and stays known to the next shell', async () => {
+  const directory = folder();
+  const stuck = await part(directory, 'payload-stuck');
+  // As the kernel does with a process that waits for a storage.
+  const kept = {kill: () => true, graceMs: 100, killedMs: 100};
+  await expect(endParts(directory, 'agent', kept)).rejects.toMatchObject({
+    ...{code: 'COMMAND_FAILED', message: `Not even SIGKILL has ended payload-stuck (process ${stuck.pid}).`},
+  });
+  expect(readRecords(join(directory, 'run')).map(({name}) => name)).toEqual(['payload-stuck']);
+  expect(await endParts(directory, 'agent')).toEqual(['payload-stuck']);
 });
 
 test('while a shell is there nothing is ended', async () => {

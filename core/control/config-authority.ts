@@ -1,6 +1,7 @@
 import {FustorError} from '../errors/fustor-error.ts';
 import type {Sealing} from '../identity/sealing.ts';
 import type {Log} from '../log/log.ts';
+import {accessChanges} from '../site/access-changes.ts';
 import {composeAgain, composeLenient, composeStrict} from '../site/compose.ts';
 import {filesDiff, isSameFiles} from '../site/file-changes.ts';
 import type {Site} from '../site/site.ts';
@@ -49,6 +50,8 @@ type StoredState = {
   problems: FileProblem[];
 };
 const stateKey = 'state';
+/** In a message. */
+const changesShown = 10;
 
 /** `unread`: what this program does not understand, and another one did. */
 type InForce = {revision: StoredRevision | undefined; files: SiteFiles; site: Site; unread: FileProblem[]};
@@ -67,6 +70,8 @@ type Step = InForce & {
 
 /** `diff`: from what was in force to what is then, as `diff -ru` tells it. */
 export type ChangeOutcome = OfferOutcome & {diff: string};
+
+type Rollback = {to: number; message?: string | undefined} & Pick<Offer, 'author' | 'keepsAccess'>;
 
 export class ConfigAuthority implements DesiredState {
   readonly #parts: AuthorityParts;
@@ -101,10 +106,11 @@ export class ConfigAuthority implements DesiredState {
     }
   }
 
-  /** Brings the files of an earlier revision into force, and pins them. Throws NOT_FOUND. */
-  rollback({to, author, message}: {to: number; author: string; message?: string | undefined}): Promise<ChangeOutcome> {
+  /** Brings the files of an earlier revision into force, and pins them. Throws NOT_FOUND; FORBIDDEN as an offer does. */
+  rollback({to, author, message, keepsAccess = false}: Rollback): Promise<ChangeOutcome> {
     return this.#next(async () => {
       const target = this.#load(to);
+      if (keepsAccess) this.#demandAccessOf(target.site);
       const {commit} = this.revision(to);
       const at = this.#parts.clock.now();
       const isNew = !isSameFiles(target.files, this.#inForce.files);
@@ -197,6 +203,7 @@ export class ConfigAuthority implements DesiredState {
     const parts = {credentials: this.#parts.identities.credentialNames(), read: this.#reader.read};
     const composed = isStrict ? composeStrict(files, parts) : composeLenient(files, before, parts);
     const {problems} = composed;
+    if (offer.keepsAccess) this.#demandAccessOf(composed.site);
     const isSame = isSameFiles(composed.files, before);
     const number = isSame ? head : this.#nextNumber();
     const at = this.#parts.clock.now();
@@ -258,6 +265,17 @@ export class ConfigAuthority implements DesiredState {
     throw new FustorError('NOT_THE_AUTHORITY', `The revision ${revision} is pinned, by a rollback of ${by}.`, {
       hint: 'Run "fustorctl release" first.',
     });
+  }
+
+  /** Throws FORBIDDEN when who may do what is not as it is in force. */
+  #demandAccessOf(site: Site): void {
+    const changes = accessChanges(this.#inForce.site, site);
+    if (changes.length === 0) return;
+    throw new FustorError(
+      'FORBIDDEN',
+      `This changes who may do what (${changes.slice(0, changesShown).join(', ')}), which needs a key of the role admin.`,
+      {hint: 'Nothing was changed. Leave "keys" and "users" as they are in force, or have an administrator do it.'},
+    );
   }
 
   #conflict(expected: number): FustorError {

@@ -33,6 +33,8 @@ export type Offer = {
    * last good, the others count; nothing is stored only when even so the whole makes no sense.
    */
   isStrict: boolean;
+  /** Who offers it may not say who may do what: other `keys` or `users` than those in force are FORBIDDEN. */
+  keepsAccess?: boolean;
 };
 
 /** A file, and what it should have been. `message` has file, line and column. */
@@ -49,7 +51,7 @@ export type OfferOutcome = {
 };
 
 export interface DesiredState {
-  /** Throws CONFIG_INVALID, REVISION_CONFLICT, STORE_FULL. */
+  /** Throws CONFIG_INVALID, REVISION_CONFLICT, FORBIDDEN, STORE_FULL. */
   offer(offer: Offer): Promise<OfferOutcome>;
   /** The revision in force: its number, and its files as they count. Revision 0 has none. */
   current(): {revision: number; files: SiteFiles; commit: string | undefined};

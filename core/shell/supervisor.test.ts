@@ -37,6 +37,8 @@ class TestChild implements Child {
   readonly #exit = Promise.withResolvers<Exit>();
   observation: Observation | undefined = healthy;
   endsWhenAsked = true;
+  /** As one that waits in the kernel without being interruptible. */
+  isUnkillable = false;
   isStarved = false;
   #cpuMs = 0;
   words = '';
@@ -56,7 +58,7 @@ class TestChild implements Child {
   }
   kill(): void {
     this.asked.push('kill');
-    this.exit({code: null, signal: 'SIGKILL'});
+    if (!this.isUnkillable) this.exit({code: null, signal: 'SIGKILL'});
   }
   async observe(): Promise<Observation | undefined> {
     // Busy as it may be: a process that gets no processor is another case.
@@ -265,7 +267,7 @@ test('a survivor is taken over as it is, and replaced when it was made from some
     {name: 'unwanted', hash: 'a', child: unwanted},
   ];
   const fleet = new Fleet(parts, survivors);
-  await fleet.apply([partOf('a', 'same'), partOf('a', 'other')]);
+  fleet.apply([partOf('a', 'same'), partOf('a', 'other')]);
   await until(() => fleet.report().every(({state}) => state === 'running') && children.length === 1);
   expect([same.asked, unwanted.asked]).toEqual([[], ['kill']]);
   expect(other.asked[0]).toBe('terminate');
@@ -275,6 +277,45 @@ test('a survivor is taken over as it is, and replaced when it was made from some
   ]);
   await fleet.stop();
   expect(same.asked).toEqual(['terminate']);
+});
+
+test('a part that the kernel does not let go holds up nobody but its own successor', async () => {
+  const {children, parts, partOf, onStart, until} = setUp();
+  const fleet = new Fleet(parts);
+  const states = () => fleet.report().map(({name, state}) => `${name} ${state}`);
+  onStart(child => {
+    child.endsWhenAsked = children.length > 0;
+    child.isUnkillable = children.length === 0;
+  });
+  fleet.apply([partOf('a', 'stuck')]);
+  await until(() => states().join() === 'stuck running');
+  fleet.apply([partOf('a', 'other')]);
+  await until(() => states().join() === 'other running,stuck stopping' && children[0]!.asked.includes('kill'));
+  fleet.apply([partOf('a', 'other'), partOf('b', 'stuck'), partOf('a', 'third')]);
+  await until(() => states().join() === 'other running,third running,stuck stopping');
+  expect(children).toHaveLength(3);
+  children[0]!.exit({code: null, signal: 'SIGKILL'});
+  await until(() => states().join() === 'other running,third running,stuck running');
+  expect([fleet.look('stuck')!.hash, children.length]).toEqual(['b', 4]);
+  await fleet.stop();
+});
+
+test('what was wanted again, and then not, is not started when the one before is gone', async () => {
+  const {children, parts, partOf, onStart, until} = setUp();
+  const fleet = new Fleet(parts);
+  onStart(child => {
+    child.endsWhenAsked = false;
+    child.isUnkillable = true;
+  });
+  fleet.apply([partOf('a', 'stuck')]);
+  await until(() => fleet.report()[0]!.state === 'running');
+  fleet.apply([]);
+  fleet.apply([partOf('a', 'stuck')]);
+  fleet.apply([]);
+  children[0]!.exit({code: 0, signal: null});
+  await until(() => fleet.report().length === 0);
+  expect(children).toHaveLength(1);
+  await fleet.stop();
 });
 
 test('gateways are replaced one after another, each when its successor answers', async () => {

@@ -13,6 +13,7 @@ import {readBody} from '../../http/read-json.ts';
 import type {ControllerApp, ControllerAppParts, ControllerContext} from '../app.ts';
 import {audited} from '../audit.ts';
 import {changeAnswer, pullParameters} from './desired-shapes.ts';
+import {offerer} from './revisions.ts';
 
 const configBytesMax = 2 ** 20;
 
@@ -53,7 +54,7 @@ export function configRoutes(app: ControllerApp, parts: ControllerAppParts & {re
     demandConfigOf(id, path, text);
     const outcome = await authority.offer({
       ...{files: new Map([[path, text]]), keepsOthers: true, isStrict: true, origin: 'seed'},
-      ...{author: context.get('key').name, message: `Configuration of ${id}`},
+      ...{message: `Configuration of ${id}`, ...offerer(context)},
     });
     const signature = manifests.get({kind: 'agent', id})?.signature ?? null;
     return context.json({data: {...changeAnswer(outcome), agent_id: id, signature}});

@@ -1,5 +1,6 @@
 import {filesDiff} from '../../../core/site/file-changes.ts';
 import {queryOf} from '../../http/api.ts';
+import {mayAdminister} from '../../http/keys.ts';
 import {parseParameters, readParameters} from '../../http/parameters.ts';
 import {readJson} from '../../http/read-json.ts';
 import type {ControllerApp, ControllerAppParts, ControllerContext} from '../app.ts';
@@ -67,7 +68,7 @@ export function revisionRoutes(app: ControllerApp, {desired: {authority, manifes
     audited(context, {...facts, subject: 'the desired state'});
     const offer = {
       ...{files: new Map(Object.entries(files)), keepsOthers: !prune, message, expectedRevision},
-      ...{origin: 'api' as const, author: context.get('key').name, isStrict: true},
+      ...{origin: 'api' as const, isStrict: true, ...offerer(context)},
     };
     if (isDry) return context.json({data: changeAnswer(authority.consider(offer))});
     const outcome = await authority.offer(offer);
@@ -79,7 +80,7 @@ export function revisionRoutes(app: ControllerApp, {desired: {authority, manifes
     const order = await readJson(context, rollbackOrder, {bytesMax: orderBytesMax, looksLike: '{"revision": 7}'});
     const {revision: to, message} = order;
     audited(context, {action: 'desired.rollback', subject: `revision ${to}`});
-    return context.json({data: changeAnswer(await authority.rollback({to, author: context.get('key').name, message}))});
+    return context.json({data: changeAnswer(await authority.rollback({to, message, ...offerer(context)}))});
   });
   app.post('/api/v1/release', async context => {
     withoutParameters(context);
@@ -107,4 +108,10 @@ export function revisionRoutes(app: ControllerApp, {desired: {authority, manifes
       },
     });
   });
+}
+
+/** Who changes what the nodes should do, and whether that may be also who may do what. */
+export function offerer(context: ControllerContext): {author: string; keepsAccess: boolean} {
+  const key = context.get('key');
+  return {author: key.name, keepsAccess: !mayAdminister(key)};
 }
