@@ -28,6 +28,8 @@ export type FsSourceParts = {
   limits?: FsSourceLimits;
   /** Where to remember which storage it is; without it what is found is believed. */
   remembered?: RememberedStorage;
+  /** Called once when it has failed for good, as when one of its threads died: it sees nothing more, and its process is to end. */
+  onFailure?: (error: Error) => void;
 };
 
 export type FsSourceLimits = {
@@ -125,7 +127,7 @@ export class FsSource implements Source {
   #waitFor(error: unknown): void {
     const {path} = this.#config;
     const isStorageAway = error instanceof FustorError && error.code === 'SOURCE_UNUSABLE';
-    if (!isStorageAway || this.#isClosed || this.#failure || !this.#parts.remembered?.knows(path)) throw error;
+    if (!isStorageAway || this.#isClosed || !this.#parts.remembered?.knows(path)) throw error;
     const {message, hint} = error;
     if (this.#unavailable === message) return;
     this.#availability = new AbortController();
@@ -203,13 +205,7 @@ export class FsSource implements Source {
 
   /** Undefined when the source becomes unavailable or is closed before. */
   #whileAvailable<T>(promise: Promise<T>): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      const signal = AbortSignal.any([this.#availability.signal, this.#closing.signal]);
-      const stop = () => resolve(undefined);
-      if (signal.aborted) stop();
-      signal.addEventListener('abort', stop);
-      promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-    });
+    return untilAborted(promise, AbortSignal.any([this.#availability.signal, this.#closing.signal]));
   }
 
   async #openRoot(): Promise<void> {
@@ -239,13 +235,16 @@ export class FsSource implements Source {
     this.#mount = found.mount;
     this.#isUnmounted = false;
     this.#opened = opened;
-    await opened.watchRoot();
+    await untilAborted(opened.watchRoot(), this.#closing.signal);
+    if (this.#isClosed) throw unusable(path, 'it is closed');
   }
 
   #fail(error: Error): void {
-    this.#failure ??= error;
-    void this.#mountLooker.close();
-    void this.#opened?.close();
+    if (this.#isClosed) return;
+    this.#failure = error;
+    this.#tellUnavailable(`what observes ${this.#config.path} has died: ${error.message}`);
+    void this.close();
+    this.#parts.onFailure?.(error);
   }
 
   /** Lets nothing through that was seen while something else stands in the root's place. */
@@ -304,7 +303,8 @@ export class FsSource implements Source {
     try {
       await this.#openRoot();
     } catch (error) {
-      this.#tellUnavailable(error instanceof Error ? error.message : String(error));
+      if (error instanceof FustorError) this.#tellUnavailable(error.message);
+      else this.#fail(error as Error); // no thread is to be had
       return false;
     }
     if (this.#isClosed) return false;
@@ -376,6 +376,16 @@ export class FsSource implements Source {
       this.#parts.log.warn(facts, 'not every directory can be watched: audits find the changes in the others');
     }
   }
+}
+
+/** Undefined when the signal aborts before. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const stop = () => resolve(undefined);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
 
 /** False when it takes longer; rejects as the promise does before. */
