@@ -1,4 +1,3 @@
-import {randomUUID} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {SourceConfig} from '../../core/config/schema.ts';
 import type {Attributes} from '../../core/entry/entry.ts';
@@ -14,6 +13,7 @@ import {
   type Source,
   type SourceStatus,
 } from '../../core/source/source.ts';
+import {scanGap} from './gap-scan.ts';
 import type {OpenThread} from './inotify.ts';
 import {atStatxForceSync} from './libc.ts';
 import {Looker} from './looker.ts';
@@ -21,6 +21,7 @@ import {isGone, type Mount, unusable} from './mount.ts';
 import {OpenedRoot} from './opened-root.ts';
 import type {RememberedStorage} from './remembered-storage.ts';
 import {Rescans} from './rescans.ts';
+import {untilAborted} from './until-aborted.ts';
 
 export type FsSourceParts = {
   openThread: OpenThread;
@@ -339,27 +340,13 @@ export class FsSource implements Source {
   /** What stopped it makes another one due: at once when that is that the source was not available, else after a pause. */
   async #rescan(): Promise<void> {
     try {
-      const {reason} = await this.#readAgain();
+      const {signal} = this.#closing;
+      const {reason} = await scanGap({sink: this.#sink, scan: request => this.scan(request), signal});
       if (reason === undefined || this.#isClosed) return;
       if (this.#unavailable === undefined) this.#rescans.plan();
       else this.#hasMissed = true;
     } catch (error) {
       this.#parts.log.error({error: String(error)}, 'a rescan failed');
-    }
-  }
-
-  /** The view is told of it as of every scan: its end makes the gap good. */
-  async #readAgain(): Promise<ScanResult> {
-    const {signal} = this.#closing;
-    const scan = {kind: 'phase', source: 'on_demand', scan: `gap-${randomUUID()}`, path: rootPath} as const;
-    let reason: string | undefined = 'the rescan failed';
-    await this.#sink.offer({...scan, phase: 'scan_begin'});
-    try {
-      const result = await this.scan({source: 'on_demand', path: rootPath, isFull: true, signal});
-      reason = result.reason;
-      return result;
-    } finally {
-      await this.#sink.offer({...scan, phase: 'scan_end', isComplete: reason === undefined, reason});
     }
   }
 
@@ -376,16 +363,6 @@ export class FsSource implements Source {
       this.#parts.log.warn(facts, 'not every directory can be watched: audits find the changes in the others');
     }
   }
-}
-
-/** Undefined when the signal aborts before. */
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const stop = () => resolve(undefined);
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop);
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }
 
 /** False when it takes longer; rejects as the promise does before. */
