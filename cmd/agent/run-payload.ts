@@ -71,7 +71,11 @@ export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log
   const {agentId, socket, storageFile, pipe: settings, source: sourceConfig, sender: senderConfig} = config;
   const spool = openSpool(config.spoolDirectory, {bytesMax: settings.spoolBytesMax});
   const remembered = new RememberedStorage(storageFile);
-  const source = createFsSource({...sourceConfig, maxWatches: sourceConfig.maxWatches}, {openThread, log, remembered});
+  const failed = new AbortController();
+  const source = createFsSource(
+    {...sourceConfig, maxWatches: sourceConfig.maxWatches},
+    {openThread, log, remembered, onFailure: error => failed.abort(error)},
+  );
   const sender = new FusionSender({...senderConfig, ca: authoritiesOf(config)});
   const {batchEventsMax, batchBytesMax, batchDelayMs, windowBatches} = senderConfig;
   const pipe = new Pipe(
@@ -107,7 +111,8 @@ export async function runPayload(config: PayloadConfig, {log, signal}: {log: Log
   const stopped = new AbortController();
   void keepSmall(AbortSignal.any([signal, stopped.signal]), log);
   try {
-    await pipe.run(signal);
+    await pipe.run(AbortSignal.any([signal, failed.signal]));
+    failed.signal.throwIfAborted();
   } finally {
     stopped.abort();
     control.close();

@@ -1,4 +1,3 @@
-import {randomUUID} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {SourceConfig} from '../../core/config/schema.ts';
 import type {Attributes} from '../../core/entry/entry.ts';
@@ -14,6 +13,7 @@ import {
   type Source,
   type SourceStatus,
 } from '../../core/source/source.ts';
+import {scanGap} from './gap-scan.ts';
 import type {OpenThread} from './inotify.ts';
 import {atStatxForceSync} from './libc.ts';
 import {Looker} from './looker.ts';
@@ -21,6 +21,7 @@ import {isGone, type Mount, unusable} from './mount.ts';
 import {OpenedRoot} from './opened-root.ts';
 import type {RememberedStorage} from './remembered-storage.ts';
 import {Rescans} from './rescans.ts';
+import {untilAborted} from './until-aborted.ts';
 
 export type FsSourceParts = {
   openThread: OpenThread;
@@ -28,6 +29,8 @@ export type FsSourceParts = {
   limits?: FsSourceLimits;
   /** Where to remember which storage it is; without it what is found is believed. */
   remembered?: RememberedStorage;
+  /** Called once when it has failed for good, as when one of its threads died: it sees nothing more, and its process is to end. */
+  onFailure?: (error: Error) => void;
 };
 
 export type FsSourceLimits = {
@@ -125,7 +128,7 @@ export class FsSource implements Source {
   #waitFor(error: unknown): void {
     const {path} = this.#config;
     const isStorageAway = error instanceof FustorError && error.code === 'SOURCE_UNUSABLE';
-    if (!isStorageAway || this.#isClosed || this.#failure || !this.#parts.remembered?.knows(path)) throw error;
+    if (!isStorageAway || this.#isClosed || !this.#parts.remembered?.knows(path)) throw error;
     const {message, hint} = error;
     if (this.#unavailable === message) return;
     this.#availability = new AbortController();
@@ -203,13 +206,7 @@ export class FsSource implements Source {
 
   /** Undefined when the source becomes unavailable or is closed before. */
   #whileAvailable<T>(promise: Promise<T>): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      const signal = AbortSignal.any([this.#availability.signal, this.#closing.signal]);
-      const stop = () => resolve(undefined);
-      if (signal.aborted) stop();
-      signal.addEventListener('abort', stop);
-      promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-    });
+    return untilAborted(promise, AbortSignal.any([this.#availability.signal, this.#closing.signal]));
   }
 
   async #openRoot(): Promise<void> {
@@ -239,13 +236,16 @@ export class FsSource implements Source {
     this.#mount = found.mount;
     this.#isUnmounted = false;
     this.#opened = opened;
-    await opened.watchRoot();
+    await untilAborted(opened.watchRoot(), this.#closing.signal);
+    if (this.#isClosed) throw unusable(path, 'it is closed');
   }
 
   #fail(error: Error): void {
-    this.#failure ??= error;
-    void this.#mountLooker.close();
-    void this.#opened?.close();
+    if (this.#isClosed) return;
+    this.#failure = error;
+    this.#tellUnavailable(`what observes ${this.#config.path} has died: ${error.message}`);
+    void this.close();
+    this.#parts.onFailure?.(error);
   }
 
   /** Lets nothing through that was seen while something else stands in the root's place. */
@@ -304,7 +304,8 @@ export class FsSource implements Source {
     try {
       await this.#openRoot();
     } catch (error) {
-      this.#tellUnavailable(error instanceof Error ? error.message : String(error));
+      if (error instanceof FustorError) this.#tellUnavailable(error.message);
+      else this.#fail(error as Error); // no thread is to be had
       return false;
     }
     if (this.#isClosed) return false;
@@ -339,27 +340,13 @@ export class FsSource implements Source {
   /** What stopped it makes another one due: at once when that is that the source was not available, else after a pause. */
   async #rescan(): Promise<void> {
     try {
-      const {reason} = await this.#readAgain();
+      const {signal} = this.#closing;
+      const {reason} = await scanGap({sink: this.#sink, scan: request => this.scan(request), signal});
       if (reason === undefined || this.#isClosed) return;
       if (this.#unavailable === undefined) this.#rescans.plan();
       else this.#hasMissed = true;
     } catch (error) {
       this.#parts.log.error({error: String(error)}, 'a rescan failed');
-    }
-  }
-
-  /** The view is told of it as of every scan: its end makes the gap good. */
-  async #readAgain(): Promise<ScanResult> {
-    const {signal} = this.#closing;
-    const scan = {kind: 'phase', source: 'on_demand', scan: `gap-${randomUUID()}`, path: rootPath} as const;
-    let reason: string | undefined = 'the rescan failed';
-    await this.#sink.offer({...scan, phase: 'scan_begin'});
-    try {
-      const result = await this.scan({source: 'on_demand', path: rootPath, isFull: true, signal});
-      reason = result.reason;
-      return result;
-    } finally {
-      await this.#sink.offer({...scan, phase: 'scan_end', isComplete: reason === undefined, reason});
     }
   }
 

@@ -1,4 +1,5 @@
 import {type BigIntStats, lstatSync, readdirSync} from 'node:fs';
+import {basename, resolve} from 'node:path';
 import {type FSWatcher, watch} from 'chokidar';
 import type {SourceConfig} from '../../core/config/schema.ts';
 import {type ByteString, fromBytes, fromText, toBytes} from '../../core/entry/byte-string.ts';
@@ -24,9 +25,12 @@ import {
   type SourceStatus,
 } from '../../core/source/source.ts';
 import {createExclude, type Exclude, isSillyName} from './exclude.ts';
+import {scanGap} from './gap-scan.ts';
 import {rangesOf} from './listing-ranges.ts';
 import {isGone, type Mount, mountOf, mountState} from './mount.ts';
+import {Rescans} from './rescans.ts';
 import {runEntriesMax} from './sorted-runs.ts';
+import {untilAborted} from './until-aborted.ts';
 
 const guardMs = 5_000;
 /** chokidar tells nothing when it is done: after so long without an event it is taken to be. */
@@ -42,18 +46,26 @@ export class PortableSource implements Source {
   readonly #log: Log;
   readonly #exclude: Exclude | undefined;
   readonly #root: Buffer;
+  readonly #guardMs: number;
   #sink!: EventSink;
   #mount!: Mount;
   #device = 0n;
   #watcher: FSWatcher | undefined;
   #guard: NodeJS.Timeout | undefined;
   #unavailable: string | undefined;
+  #reopening: Promise<void> | undefined;
+  /** The system numbers mounts and devices anew, so what was mounted again may look the same. */
+  #isUnmounted = false;
+  readonly #rescans = new Rescans(() => this.#rescan());
   #lastEventAt = 0;
   #known = 0;
-  #isClosed = false;
+  /** Directories that the system refused to watch, or something in them. */
+  readonly #unwatched = new Set<Path>();
+  readonly #closing = new AbortController();
 
-  constructor(config: SourceConfig, {log}: {log: Log}) {
+  constructor(config: SourceConfig, {log, limits = {guardMs}}: {log: Log; limits?: {guardMs: number}}) {
     this.#config = config;
+    this.#guardMs = limits.guardMs;
     this.#log = log;
     this.#exclude = createExclude(config.exclude);
     this.#root = Buffer.from(config.path);
@@ -61,8 +73,15 @@ export class PortableSource implements Source {
 
   async open(sink: EventSink): Promise<void> {
     this.#sink = sink;
+    await this.#openRoot();
+    this.#guard = setInterval(() => this.#checkMount(), this.#guardMs).unref();
+  }
+
+  async #openRoot(): Promise<void> {
     this.#mount = mountOf(this.#config.path);
     this.#device = lstatSync(`${this.#config.path}/.`, {bigint: true}).dev;
+    this.#unwatched.clear();
+    this.#isUnmounted = false;
     const watcher = watch(this.#config.path, {
       ignoreInitial: true,
       followSymlinks: false,
@@ -72,16 +91,19 @@ export class PortableSource implements Source {
     });
     this.#watcher = watcher;
     watcher.on('all', (_, text) => this.#onEvent(this.#relative(text)));
-    watcher.on('error', error => this.#log.warn({error: String(error)}, 'chokidar'));
-    await new Promise<void>(resolve => watcher.once('ready', () => resolve()));
-    this.#guard = setInterval(() => this.#checkMount(), guardMs).unref();
+    watcher.on('raw', (event, name, details) => this.#onRaw(event, name, details));
+    watcher.on('error', error => this.#onError(error));
+    const ready = new Promise<void>(resolve => watcher.once('ready', () => resolve()));
+    await untilAborted(ready, this.#closing.signal);
   }
 
   async scan({source, path, signal, onProgress, isRecursive = true}: ScanRequest): Promise<ScanResult> {
     const result: ScanResult = {...emptyResult};
     const frontier: Path[] = [path];
+    if (!(await this.#isUsable())) return {...result, isComplete: false, reason: this.#unavailable ?? 'it is closed'};
     for (let at = frontier.pop(); at !== undefined; at = frontier.pop()) {
-      if (signal.aborted || this.#isClosed) return {...result, isComplete: false, reason: 'the scan was stopped'};
+      if (signal.aborted || this.#closing.signal.aborted)
+        return {...result, isComplete: false, reason: 'the scan was stopped'};
       if (!this.#checkMount()) return {...result, isComplete: false, reason: this.#unavailable!};
       const evidence = this.#sink.evidence();
       const reading = this.#read(at);
@@ -113,13 +135,13 @@ export class PortableSource implements Source {
     }
     if (path !== rootPath || !isRecursive) return result;
     this.#known = result.directories;
-    this.#sink.emit({kind: 'phase', phase: 'coverage', watched: result.directories, known: result.directories});
+    this.#tellCoverage();
     return result;
   }
 
   async look(paths: readonly Path[]): Promise<Map<Path, Attributes | undefined>> {
     const found = new Map<Path, Attributes | undefined>();
-    if (!this.#checkMount()) return found;
+    if (!(await this.#isUsable())) return found;
     for (const path of paths) {
       const look = this.#lookAt(path);
       if (typeof look !== 'string') found.set(path, attributesOf(look));
@@ -142,16 +164,57 @@ export class PortableSource implements Source {
     return {
       isAvailable: this.#unavailable === undefined,
       reason: this.#unavailable,
-      watched: this.#known,
-      known: this.#known,
+      ...this.#covered,
       overflows: 0,
     };
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     clearInterval(this.#guard);
+    this.#rescans.stop();
+    await this.#reopening;
     await this.#watcher?.close();
+  }
+
+  /** Those that were refused a watch are found by audits. */
+  get #covered(): {watched: number; known: number} {
+    const known = this.#known;
+    return {watched: Math.max(0, known - this.#unwatched.size), known};
+  }
+
+  #tellCoverage(): void {
+    this.#sink.emit({kind: 'phase', phase: 'coverage', ...this.#covered});
+  }
+
+  #onError(error: unknown): void {
+    const {code, path: text} = error as NodeJS.ErrnoException;
+    if (text === undefined || (code !== 'ENOSPC' && code !== 'EMFILE')) {
+      this.#log.warn({error: String(error)}, 'chokidar');
+      return;
+    }
+    const path = this.#relative(text);
+    const look = this.#lookAt(path);
+    const isDirectory = typeof look !== 'string' && look.isDirectory();
+    if (this.#unwatched.size === 0) {
+      const hint = 'raise the limits of watches (fs.inotify.max_user_watches) and of open files';
+      this.#log.warn(
+        {error: String(error), hint},
+        'not every directory can be watched: audits find the changes in the others',
+      );
+    }
+    this.#unwatched.add(isDirectory || path === rootPath ? path : splitPath(path).parent);
+    if (this.#known > 0) this.#tellCoverage();
+  }
+
+  /** The last words of the root's own watch, as when it is unmounted, bear its name. Nothing in it has that name then. */
+  #onRaw(event: string, name: string | null, details: unknown): void {
+    const {watchedPath} = details as {watchedPath?: string};
+    const root = resolve(this.#config.path);
+    if (event !== 'rename' || name !== basename(root) || watchedPath !== root) return;
+    if (typeof this.#lookAt(joinPath(rootPath, fromText(name))) !== 'string') return;
+    this.#isUnmounted = true;
+    this.#checkMount();
   }
 
   /** Whatever chokidar says of a path: the path is looked at, and so is the directory that holds it. */
@@ -234,15 +297,58 @@ export class PortableSource implements Source {
     return {self: attributesOf(self), runs, count: entries.length, directories, tooLong};
   }
 
+  /** Waits for a root that is being opened again. */
+  async #isUsable(): Promise<boolean> {
+    if (this.#checkMount()) return true;
+    await this.#reopening;
+    return this.#unavailable === undefined && !this.#closing.signal.aborted;
+  }
+
   #checkMount(): boolean {
-    const state = mountState(this.#config.path, {opened: this.#mount, hadEntries: this.#known > 1});
-    const reason = state.is === 'unusable' ? state.reason : undefined;
-    if (reason === this.#unavailable) return reason === undefined;
+    if (this.#reopening || this.#closing.signal.aborted) return false;
+    const {path} = this.#config;
+    const state = mountState(path, {opened: this.#mount, hadEntries: this.#known > 1});
+    if (state.is === 'unusable') {
+      this.#tellUnavailable(state.reason);
+      return false;
+    }
+    if (state.is === 'same' && !this.#isUnmounted && this.#unavailable === undefined) return true;
+    this.#tellUnavailable(this.#unavailable ?? `${path} was mounted or made again`);
+    this.#reopening = this.#reopen().finally(() => (this.#reopening = undefined));
+    return false;
+  }
+
+  /** Watches hang on what was mounted when they were set, so all are made anew. */
+  async #reopen(): Promise<void> {
+    await this.#watcher?.close();
+    try {
+      if (!this.#closing.signal.aborted) await this.#openRoot();
+    } catch (error) {
+      this.#tellUnavailable(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    if (this.#closing.signal.aborted) return;
+    this.#unavailable = undefined;
+    this.#sink.emit({kind: 'phase', phase: 'available'});
+    this.#sink.emit({kind: 'phase', phase: 'gap', path: rootPath, reason: 'the source was not available'});
+    this.#rescans.plan();
+  }
+
+  #tellUnavailable(reason: string): void {
+    if (this.#unavailable === reason) return;
     this.#unavailable = reason;
-    this.#sink.emit(
-      reason === undefined ? {kind: 'phase', phase: 'available'} : {kind: 'phase', phase: 'unavailable', reason},
-    );
-    return reason === undefined;
+    this.#sink.emit({kind: 'phase', phase: 'unavailable', reason});
+  }
+
+  /** One that was stopped is due again: at once after the source was not available, else after a pause. */
+  async #rescan(): Promise<void> {
+    const {signal} = this.#closing;
+    try {
+      const {reason} = await scanGap({sink: this.#sink, scan: request => this.scan(request), signal});
+      if (reason !== undefined && !signal.aborted && this.#unavailable === undefined) this.#rescans.plan();
+    } catch (error) {
+      this.#log.error({error: String(error)}, 'a rescan failed');
+    }
   }
 }
 
