@@ -206,6 +206,7 @@ class History {
       endSilentSessions(txn, ({seenAt}) => nowMs - seenAt > timeoutMs, nowMs);
       reviewSuspects(txn, {now: tick(txn, viewMs), thresholdMs: settings.hotFileThresholdMs, limit: 100});
     });
+    this.#noteMoment();
   }
 
   ask(): Settled {
@@ -257,9 +258,14 @@ class History {
 
   /** What the view's clock says now; an answer tells the agent. */
   #note(): void {
+    const hlc = this.#noteMoment();
+    if (this.#isUp && !this.#isAway) this.#heard = {hlc, at: this.#real + this.#agentOffset};
+  }
+
+  #noteMoment(): Hlc {
     const hlc = this.#store.read(readClock);
     this.#moments.push({hlc, real: this.#real});
-    if (this.#isUp && !this.#isAway) this.#heard = {hlc, at: this.#real + this.#agentOffset};
+    return hlc;
   }
 }
 
@@ -345,4 +351,41 @@ test('never settled with a write within the window, and always when it is quiet 
     {numRuns: 500},
   );
   expect(settled).toBeGreaterThan(30);
+});
+
+test('an agent that is not heard any more stands against it before the engine has ended its session', async () => {
+  const store = openMemoryTree();
+  const nowMs = Date.UTC(2026, 0, 1);
+  const run = {since: hlcAt(nowMs), before: 0};
+  await store.write(txn => noteRun(txn, run));
+  const arrival = (ms: number) => ({viewMs: nowMs + ms, wallMs: nowMs + ms, run});
+  const beat = (session: string, ms: number) => {
+    const toldUntil = {hlc: hlcAt(nowMs + ms), ms: 0};
+    return store.write(txn => heartbeat(txn, {session, queued: 0, toldUntil, ...arrival(ms)}));
+  };
+  for (const agent_id of ['a', 'b']) {
+    const request = {view: 'v', schema: 'fs' as const, agent_id, pipe: 'p', instance: '1'};
+    await store.write(txn => openSession(txn, request, {id: agent_id, key: 'k', nowMs, timeoutMs}));
+    const scan = {kind: 'phase', source: 'snapshot', scan: agent_id, path: rootPath} as const;
+    const events: FsEvent[] = [
+      {kind: 'phase', phase: 'coverage', watched: 1, known: 1},
+      {...scan, phase: 'scan_begin'},
+      {
+        ...{kind: 'listing', source: 'snapshot', path: rootPath, self: directory, evidence: 0},
+        ...{after: undefined, until: undefined, entries: packRun([])},
+      },
+      {...scan, phase: 'scan_end', isComplete: true, reason: undefined},
+    ];
+    const batch = {session: agent_id, number: 1, sentAt: 0, heard: undefined, events};
+    await store.write(txn => ingest(txn, batch, {arrival: arrival(0), settings}));
+    await beat(agent_id, 10_000);
+  }
+  const ask = (ms: number) => {
+    const query = {view: 'v', nowMs: nowMs + ms, settled: {path: rootPath, windowMs, askedAt: hlcAt(nowMs + ms)}};
+    return store.read(txn => readMeta(txn, query, resolve(txn, rootPath)).settled);
+  };
+  expect(ask(10_001)).toMatchObject({is_settled: true});
+  await beat('a', 10_000 + timeoutMs + 1);
+  expect(ask(10_000 + timeoutMs)).toMatchObject({is_settled: false, cause: 'not_heard'});
+  expect(ask(10_000 + timeoutMs + 1)).toMatchObject({is_settled: false, cause: 'silent_agent'});
 });
