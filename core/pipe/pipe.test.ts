@@ -119,7 +119,7 @@ test.for(['leader', 'follower'] as const)(
       if (!isTold)
         for (const name of ['/f', '/g']) source.sink?.emit({kind: 'delete', path: path(name), observedAt: 0});
       isTold ||= source.sink !== undefined;
-      isPutBack ||= view.hasSnapshot && source.scans.length > 0 && view.stored.length === (role === 'leader' ? 15 : 2);
+      isPutBack ||= view.hasSnapshot && source.scans.length > 0 && view.stored.length >= (role === 'leader' ? 15 : 2);
       return view.events.some(isGap) && (role === 'follower' || source.scans.includes('on_demand'));
     });
     expect({ended, sessions: view.sessions}).toEqual({ended: ['v.1'], sessions: 2});

@@ -365,7 +365,7 @@ export class Pipe {
     const session = this.#session!.session_id;
     this.#parts.log.error({session, error: message}, `${lostByView}: all is read again`);
     await this.#parts.sender.end(session, signal).catch(error => this.#fail(error));
-    this.#loseSession(message);
+    if (this.#session?.session_id === session) this.#loseSession(message);
     this.#gaps++;
     this.#bus.emit({kind: 'phase', phase: 'gap', path: rootPath, reason: lostByView});
   }
