@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import {expect, test} from 'vitest';
 import {openMemoryTree} from '../../test/lib/memory-tree.ts';
+import {listing, View} from '../../test/lib/view.ts';
 import {fromText} from '../entry/byte-string.ts';
 import {type Attributes, kinds, newEntryFrom} from '../entry/entry.ts';
 import {packRun} from '../entry/packed.ts';
@@ -14,6 +15,7 @@ import {type Hlc, hlcAt} from '../time/hlc.ts';
 import type {EngineRun} from '../tree/context.ts';
 import {reviewSuspects} from '../tree/suspects.ts';
 import {readMeta} from './meta.ts';
+import {readSettled} from './read-settled.ts';
 import {resolve} from './resolve.ts';
 import type {Settled} from './settled.ts';
 
@@ -388,4 +390,26 @@ test('an agent that is not heard any more stands against it before the engine ha
   await beat('a', 10_000 + timeoutMs + 1);
   expect(ask(10_000 + timeoutMs)).toMatchObject({is_settled: false, cause: 'not_heard'});
   expect(ask(10_000 + timeoutMs + 1)).toMatchObject({is_settled: false, cause: 'silent_agent'});
+});
+
+test('an empty directory that a scan has just found was written just now', async () => {
+  const view = new View();
+  const ask = (at: Path) => {
+    const state = {lastEventAt: 1, snapshotCompletedAt: 1, auditCompletedAt: 0, agents: []};
+    const status = {sync: 'live' as const, state, leader: undefined, sessions: [], until: 0};
+    return view.store.read(txn => {
+      const query = {path: at, windowMs, askedAt: undefined};
+      return readSettled(txn, query, {found: resolve(txn, at), status, suspects: 0}).quiet_since;
+    });
+  };
+  await view.store.write(txn => noteRun(txn, {since: view.hlc, before: 0}));
+  await view.tell([listing('/', {a: {kind: kinds.directory}}, view.hlc), listing('/a', {}, view.hlc)]);
+  const found = new Date(view.pass(3_600_000).nowMs).toISOString();
+  await view.tell([
+    listing('/', {a: {kind: kinds.directory}, b: {kind: kinds.directory}}, view.hlc),
+    listing('/b', {}, view.hlc),
+  ]);
+  const foundA = new Date(view.nowMs - 3_600_000).toISOString();
+  await view.pass(1_000).tell([listing('/b', {}, view.hlc)]);
+  expect([ask(fromText('/a') as Path), ask(fromText('/b') as Path)]).toEqual([foundA, found]);
 });
