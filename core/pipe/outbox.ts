@@ -9,6 +9,7 @@ export type OutgoingBatch = {number: number; events: readonly FsEvent[]; bytes: 
 export class Outbox {
   #batches: OutgoingBatch[] = [];
   #lastNumber = 0;
+  #confirmedUpTo = 0;
 
   get length(): number {
     return this.#batches.length;
@@ -22,6 +23,11 @@ export class Outbox {
   /** Number of the last one that was made. */
   get last(): number {
     return this.#lastNumber;
+  }
+
+  /** Highest number that was confirmed in this session. */
+  get confirmedUpTo(): number {
+    return this.#confirmedUpTo;
   }
 
   get eventCount(): number {
@@ -61,11 +67,13 @@ export class Outbox {
       bytes: encode(index + 1, events),
     }));
     this.#lastNumber = this.#batches.length;
+    this.#confirmedUpTo = 0;
   }
 
   #take(isConfirmed: (batch: OutgoingBatch) => boolean): readonly OutgoingBatch[] {
     const confirmed = this.#batches.filter(isConfirmed);
     this.#batches = this.#batches.filter(batch => !isConfirmed(batch));
+    this.#confirmedUpTo = Math.max(this.#confirmedUpTo, ...confirmed.map(({number}) => number));
     return confirmed;
   }
 }

@@ -46,6 +46,11 @@ test('a view that does not know the session gets the same events again in a new 
     }
     return progress;
   });
+  const {heartbeat} = sender;
+  sender.heartbeat = async (session, request, signal) => {
+    if (isLost && session === 'v.1') throw new FustorError('SESSION_UNKNOWN', 'it timed out');
+    return heartbeat(session, request, signal);
+  };
   await run(source, sender, () => view.hasSnapshot);
   expect({sessions: view.sessions, scans: source.scans}).toEqual({sessions: 2, scans: ['snapshot']});
 });
@@ -89,6 +94,38 @@ test('a view that waits for a batch which it had confirmed gets a new session, a
   await run(source, sender, () => source.scans.includes('on_demand') && view.hasSnapshot);
   expect({ended, sessions: view.sessions}).toEqual({ended: ['v.1'], sessions: 2});
 });
+
+test.for(['leader', 'follower'] as const)(
+  'a %s that has nothing to tell notices by a heartbeat that the view has lost what it had confirmed',
+  async role => {
+    const source = sourceOf(10);
+    const ended: string[] = [];
+    const {view, sender} = viewWith();
+    const isGap = (event: FsEvent) => event.kind === 'phase' && event.phase === 'gap';
+    view.role = role;
+    view.hasSnapshot = role === 'follower';
+    const {heartbeat} = sender;
+    let isPutBack = false;
+    sender.heartbeat = async (...call) => {
+      const progress = await heartbeat(...call);
+      return isPutBack && view.sessions === 1 ? {...progress, last_batch: 1} : progress;
+    };
+    sender.end = async session => {
+      ended.push(session);
+      view.stored.length = 0;
+    };
+    let isTold = false;
+    await run(source, sender, () => {
+      if (!isTold)
+        for (const name of ['/f', '/g']) source.sink?.emit({kind: 'delete', path: path(name), observedAt: 0});
+      isTold ||= source.sink !== undefined;
+      isPutBack ||= view.hasSnapshot && source.scans.length > 0 && view.stored.length >= (role === 'leader' ? 15 : 2);
+      return view.events.some(isGap) && (role === 'follower' || source.scans.includes('on_demand'));
+    });
+    expect({ended, sessions: view.sessions}).toEqual({ended: ['v.1'], sessions: 2});
+    expect(view.events.find(isGap)).toMatchObject({path: '/', reason: 'the view has lost what it had confirmed'});
+  },
+);
 
 test('a scan whose end was in a batch that the view rejects is told as failed', async () => {
   const {view, sender} = viewWith(async (number, progress) => {

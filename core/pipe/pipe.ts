@@ -16,7 +16,7 @@ import {DueRescans} from './due-rescans.ts';
 import {HeardValues} from './heard-values.ts';
 import {type Order, OrderedScans} from './ordered-scans.ts';
 import {Outbox, type OutgoingBatch} from './outbox.ts';
-import {isOwnGap, renamedTooOften} from './own-gaps.ts';
+import {isOwnGap, lostByView, renamedTooOften} from './own-gaps.ts';
 import type {Loss} from './realtime-lane.ts';
 import {type RunningScan, ScanRunner} from './scan-runner.ts';
 import {Signal} from './signal.ts';
@@ -358,15 +358,16 @@ export class Pipe {
   }
 
   /**
-   * The view waits for a batch that it has confirmed: its store was put back, by whomever. Nobody has what was in it, so the
-   * session cannot go on, and everything is read again.
+   * The view does not have a batch that it has confirmed: its store was put back, by whomever. Nobody has what was in it, so the
+   * session cannot go on, and everything is read again: by this pipe, or if it does not lead, by the one that does.
    */
-  async #beginAnew({message}: FustorError, signal: AbortSignal): Promise<void> {
+  async #beginAnew({message}: {message: string}, signal: AbortSignal): Promise<void> {
     const session = this.#session!.session_id;
-    this.#parts.log.error({session, error: message}, 'the view has lost what it had confirmed: all is read again');
+    this.#parts.log.error({session, error: message}, `${lostByView}: all is read again`);
     await this.#parts.sender.end(session, signal).catch(error => this.#fail(error));
-    this.#loseSession(message);
-    this.#rescans.add(rootPath);
+    if (this.#session?.session_id === session) this.#loseSession(message);
+    this.#gaps++;
+    this.#bus.emit({kind: 'phase', phase: 'gap', path: rootPath, reason: lostByView});
   }
 
   // ── The session
@@ -493,10 +494,16 @@ export class Pipe {
       const best = this.#heard.for(told);
       const toldUntil = best && told !== undefined ? {hlc: best.hlc, ms: told - best.at} : undefined;
       const known = {...(this.#role && {role: this.#role}), jobs: this.#ordered.known};
+      const confirmed = this.#outbox.confirmedUpTo;
       const askedAt = clock.monotonic();
       try {
         const request = {queued, toldUntil, wants_suspects: isSentinelDue, wait_ms, ...known};
         const progress = await sender.heartbeat(session.session_id, request, signal);
+        if (progress.last_batch < confirmed && this.#session === session) {
+          const message = `The view has batches up to ${progress.last_batch}; it had confirmed those up to ${confirmed}.`;
+          await this.#beginAnew({message}, signal);
+          continue;
+        }
         this.#note(progress);
         const isNew = this.#role === 'leader' && this.#ordered.take(progress.scans);
         const isTold = isNew || progress.role !== known.role || progress.look_at.length > 0;

@@ -13,6 +13,7 @@ export const unreachedReasons = {
   not_read_yet: 'The leader has not read everything once since it leads: what was changed before is not known.',
   not_all_watched: 'Directories without a watch: what changes in them is found by audits.',
   gap: 'Changes may have been missed, and what they may have been is being read again.',
+  in_doubt: 'Two agents told of one path, and which of it is later is not known before the leader has looked.',
   unavailable: "The leader's storage is not there or does not answer.",
   leader_changed: 'The leader changed, or lost its session, meanwhile.',
   timed_out: 'Not within `sync_timeout`: the leader does not answer, or much is on its way.',

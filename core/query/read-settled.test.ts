@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import {expect, test} from 'vitest';
 import {openMemoryTree} from '../../test/lib/memory-tree.ts';
+import {listing, View} from '../../test/lib/view.ts';
 import {fromText} from '../entry/byte-string.ts';
 import {type Attributes, kinds, newEntryFrom} from '../entry/entry.ts';
 import {packRun} from '../entry/packed.ts';
@@ -14,6 +15,7 @@ import {type Hlc, hlcAt} from '../time/hlc.ts';
 import type {EngineRun} from '../tree/context.ts';
 import {reviewSuspects} from '../tree/suspects.ts';
 import {readMeta} from './meta.ts';
+import {readSettled} from './read-settled.ts';
 import {resolve} from './resolve.ts';
 import type {Settled} from './settled.ts';
 
@@ -206,6 +208,7 @@ class History {
       endSilentSessions(txn, ({seenAt}) => nowMs - seenAt > timeoutMs, nowMs);
       reviewSuspects(txn, {now: tick(txn, viewMs), thresholdMs: settings.hotFileThresholdMs, limit: 100});
     });
+    this.#noteMoment();
   }
 
   ask(): Settled {
@@ -257,9 +260,14 @@ class History {
 
   /** What the view's clock says now; an answer tells the agent. */
   #note(): void {
+    const hlc = this.#noteMoment();
+    if (this.#isUp && !this.#isAway) this.#heard = {hlc, at: this.#real + this.#agentOffset};
+  }
+
+  #noteMoment(): Hlc {
     const hlc = this.#store.read(readClock);
     this.#moments.push({hlc, real: this.#real});
-    if (this.#isUp && !this.#isAway) this.#heard = {hlc, at: this.#real + this.#agentOffset};
+    return hlc;
   }
 }
 
@@ -345,4 +353,63 @@ test('never settled with a write within the window, and always when it is quiet 
     {numRuns: 500},
   );
   expect(settled).toBeGreaterThan(30);
+});
+
+test('an agent that is not heard any more stands against it before the engine has ended its session', async () => {
+  const store = openMemoryTree();
+  const nowMs = Date.UTC(2026, 0, 1);
+  const run = {since: hlcAt(nowMs), before: 0};
+  await store.write(txn => noteRun(txn, run));
+  const arrival = (ms: number) => ({viewMs: nowMs + ms, wallMs: nowMs + ms, run});
+  const beat = (session: string, ms: number) => {
+    const toldUntil = {hlc: hlcAt(nowMs + ms), ms: 0};
+    return store.write(txn => heartbeat(txn, {session, queued: 0, toldUntil, ...arrival(ms)}));
+  };
+  for (const agent_id of ['a', 'b']) {
+    const request = {view: 'v', schema: 'fs' as const, agent_id, pipe: 'p', instance: '1'};
+    await store.write(txn => openSession(txn, request, {id: agent_id, key: 'k', nowMs, timeoutMs}));
+    const scan = {kind: 'phase', source: 'snapshot', scan: agent_id, path: rootPath} as const;
+    const events: FsEvent[] = [
+      {kind: 'phase', phase: 'coverage', watched: 1, known: 1},
+      {...scan, phase: 'scan_begin'},
+      {
+        ...{kind: 'listing', source: 'snapshot', path: rootPath, self: directory, evidence: 0},
+        ...{after: undefined, until: undefined, entries: packRun([])},
+      },
+      {...scan, phase: 'scan_end', isComplete: true, reason: undefined},
+    ];
+    const batch = {session: agent_id, number: 1, sentAt: 0, heard: undefined, events};
+    await store.write(txn => ingest(txn, batch, {arrival: arrival(0), settings}));
+    await beat(agent_id, 10_000);
+  }
+  const ask = (ms: number) => {
+    const query = {view: 'v', nowMs: nowMs + ms, settled: {path: rootPath, windowMs, askedAt: hlcAt(nowMs + ms)}};
+    return store.read(txn => readMeta(txn, query, resolve(txn, rootPath)).settled);
+  };
+  expect(ask(10_001)).toMatchObject({is_settled: true});
+  await beat('a', 10_000 + timeoutMs + 1);
+  expect(ask(10_000 + timeoutMs)).toMatchObject({is_settled: false, cause: 'not_heard'});
+  expect(ask(10_000 + timeoutMs + 1)).toMatchObject({is_settled: false, cause: 'silent_agent'});
+});
+
+test('an empty directory that a scan has just found was written just now', async () => {
+  const view = new View();
+  const ask = (at: Path) => {
+    const state = {lastEventAt: 1, snapshotCompletedAt: 1, auditCompletedAt: 0, agents: []};
+    const status = {sync: 'live' as const, state, leader: undefined, sessions: [], until: 0};
+    return view.store.read(txn => {
+      const query = {path: at, windowMs, askedAt: undefined};
+      return readSettled(txn, query, {found: resolve(txn, at), status, suspects: 0}).quiet_since;
+    });
+  };
+  await view.store.write(txn => noteRun(txn, {since: view.hlc, before: 0}));
+  await view.tell([listing('/', {a: {kind: kinds.directory}}, view.hlc), listing('/a', {}, view.hlc)]);
+  const found = new Date(view.pass(3_600_000).nowMs).toISOString();
+  await view.tell([
+    listing('/', {a: {kind: kinds.directory}, b: {kind: kinds.directory}}, view.hlc),
+    listing('/b', {}, view.hlc),
+  ]);
+  const foundA = new Date(view.nowMs - 3_600_000).toISOString();
+  await view.pass(1_000).tell([listing('/b', {}, view.hlc)]);
+  expect([ask(fromText('/a') as Path), ask(fromText('/b') as Path)]).toEqual([foundA, found]);
 });

@@ -1,5 +1,6 @@
 import {isBelow, type Path, splitPath} from '../entry/path.ts';
 import {readClock, readRuns} from '../session/ingest.ts';
+import {readSessions} from '../session/session.ts';
 import {type Hlc, shiftHlc} from '../time/hlc.ts';
 import {countDoubts} from '../tree/doubts.ts';
 import {rootDirectory, type TreeRead} from '../tree/tree-store.ts';
@@ -26,9 +27,11 @@ export function readSettled(
   const silent = [...txn.states<StoredSession>(silentStatePrefix)]
     .map(({value}) => value)
     .filter(({caughtUpAt = 0}) => caughtUpAt > forgotten);
+  // Nobody heard them for too long, and the engine has not ended them yet.
+  const ending = readSessions(txn).filter(({id}) => !sessions.some(session => session.id === id));
   const watchers = [
     ...sessions.map(session => watcherOf(session, path, false)),
-    ...silent.map(session => watcherOf(session, path, true)),
+    ...[...ending, ...silent].map(session => watcherOf(session, path, true)),
   ];
   return settledOf({
     windowMs,

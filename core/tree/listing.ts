@@ -54,7 +54,8 @@ export function applyListing(context: RuleContext, event: ListingEvent): boolean
     hasChanged ||= isChange(verdict, stored, listed);
     return verdict;
   });
-  if (hasChanged) txn.raise(directory, {newestFoundAt: context.now});
+  // An empty one has no entry that could tell when it was found.
+  if (hasChanged || record.listedAt === 0) txn.raise(directory, {newestFoundAt: context.now});
   if (event.evidence >= record.listedAt) confirmDeletions(context, event, {directory, foundGone});
   txn.setDirectory(directory, reached(record, range, {evidence: event.evidence, now: context.now}));
   return true;

@@ -40,6 +40,7 @@ import {
 import type {Clock} from '../../../core/time/clock.ts';
 import {type Hlc, hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
 import {type EngineRun, onlyRun, type Place, type TreeSettings} from '../../../core/tree/context.ts';
+import {countDoubts} from '../../../core/tree/doubts.ts';
 import {reviewSuspects} from '../../../core/tree/suspects.ts';
 import {take} from '../../../core/tree/take.ts';
 import {forgetTombstones} from '../../../core/tree/tombstones.ts';
@@ -122,7 +123,7 @@ export class Engine {
       clock,
       randomId,
       leader: () => store.read(readSessions).find(({role}) => role === 'leader'),
-      seq: () => store.read(txn => txn.seq()),
+      view: () => store.read(txn => ({seq: txn.seq(), doubts: countDoubts(txn)})),
     });
   }
 

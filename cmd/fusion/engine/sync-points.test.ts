@@ -7,12 +7,12 @@ const never = new AbortController().signal;
 function open() {
   const clock = new ManualClock();
   let ids = 0;
-  const state = {leader: {id: 's1', agent: 'a'} as {id: string; agent: string} | undefined, seq: 5};
+  const state = {leader: {id: 's1', agent: 'a'} as {id: string; agent: string} | undefined, seq: 5, doubts: 0};
   const points = new SyncPoints({
     clock,
     randomId: () => `p${++ids}`,
     leader: () => state.leader,
-    seq: () => state.seq,
+    view: () => state,
   });
   return {clock, state, points, made: () => ids};
 }
@@ -67,4 +67,13 @@ test('nobody waits for a leader that is not there, or for a pipe of a version wi
   expect(await points.reach(60_000, never)).toMatchObject({reason: 'not_supported'});
   state.leader = undefined;
   expect(await points.reach(60_000, never)).toMatchObject({reason: 'no_leader'});
+});
+
+test('what the leader told is not in the answer while the view doubts it', async () => {
+  const {points, state} = open();
+  const wanted = points.reach(2_000, never);
+  expect(await points.ask('s1', {}, never)).toBe('p1');
+  state.doubts = 2;
+  void points.ask('s1', {told: {id: 'p1'}}, never);
+  expect(await wanted).toMatchObject({reason: 'in_doubt', message: expect.stringContaining('2 paths')});
 });

@@ -12,7 +12,8 @@ export type SyncPointsParts = {
   clock: Clock;
   randomId: () => string;
   leader: () => Leader | undefined;
-  seq: () => number;
+  /** The view as it is: of the tree's last change, and of how many paths it is not known what is true. */
+  view: () => {seq: number; doubts: number};
 };
 
 /** A pipe that was heard for so long and never asked for a sync point does not know of them. */
@@ -67,11 +68,11 @@ export class SyncPoints {
 
   /** What the leading pipe `session` tells and asks. Resolves to the id of the point that is wanted, if there is one in time. */
   async ask(session: string, {told, wait_ms = 0}: SyncPointRequest, signal: AbortSignal): Promise<string | null> {
-    const {clock, leader, seq} = this.#parts;
+    const {clock, leader} = this.#parts;
     this.heard(session);
     this.#heard.get(session)!.hasAsked = true;
     if (told && told.id === this.#told?.id && leader()?.id === session) {
-      this.#told.done(told.unreached ?? {seq: seq()});
+      this.#told.done(told.unreached ?? this.#reached());
       this.#told = undefined;
     }
     const until = clock.monotonic() + wait_ms;
@@ -84,6 +85,15 @@ export class SyncPoints {
       if (leftMs <= 0) return null;
       await this.#wanted.wait(signal, seen, {clock, ms: leftMs});
     }
+  }
+
+  /** A change of the leader's may have come to nothing so far: the view waits for a look that no cache answers. */
+  #reached(): SyncPointResult {
+    const {seq, doubts} = this.#parts.view();
+    if (doubts === 0) return {seq};
+    const paths = doubts === 1 ? '1 path' : `${doubts} paths`;
+    const message = `All is stored, but of ${paths} it is not known which agent told of the later change: the leader looks. Ask again.`;
+    return {reason: 'in_doubt', message};
   }
 
   #newPoint(): Point {
