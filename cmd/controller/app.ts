@@ -5,7 +5,7 @@ import type {Health} from '../../core/control/health/health.ts';
 import type {Log} from '../../core/log/log.ts';
 import type {Clock} from '../../core/time/clock.ts';
 import {type ApiEnv, answerErrors, demandKey, describeApi, measure, type RetryAfter} from '../http/api.ts';
-import {type KeyRing, mayAdminister, mayOrder, mayQuery, mayReport} from '../http/keys.ts';
+import {type KeyRing, mayAdminister, mayOrder, mayQuery, mayReport, seesAll} from '../http/keys.ts';
 import {operationsRoutes} from '../http/operations.ts';
 import {auditRequests} from './audit.ts';
 import type {Backup} from './backup.ts';
@@ -73,8 +73,12 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
       app.on(['POST', 'DELETE'], path, allow(mayAdminister, 'say who may do what'));
     }
   }
-  for (const path of ['/api/v1/desired', '/api/v1/revisions', '/api/v1/registry/*', '/api/v1/manifests/*'])
+  for (const path of ['/api/v1/desired', '/api/v1/revisions', '/api/v1/registry/*'])
     app.use(path, allow(mayQuery, 'look at what the nodes should do'));
+  app.use(
+    '/api/v1/manifests/*',
+    allow(key => mayQuery(key) && seesAll(key), 'look at manifests, unless its views are "*"'),
+  );
   app.use('/api/v1/revisions/*', allow(mayOrder, 'look at files of the configuration'));
   for (const name of ['apply', 'rollback', 'release'])
     app.use(`/api/v1/${name}`, allow(mayOrder, 'say what the nodes should do'));
@@ -84,6 +88,9 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
   );
   for (const path of lookedAt) app.use(path, allow(mayQuery, 'look at agents'));
   app.on('POST', ['/api/v1/agents/*', '/api/v1/fusions/*'], allow(mayOrder, 'order commands'));
+  // What came of one may be the log of any pipe.
+  for (const path of ['/api/v1/agents/:id/commands/*', '/api/v1/fusions/:id/commands/*'])
+    app.on('GET', path, allow(seesAll, 'look at commands, unless its views are "*"'));
   app.use('/api/v1/backup', allow(mayAdminister, 'take a backup'));
   app.use('/api/v1/git/sync', allow(mayOrder, 'have Git looked at'));
 

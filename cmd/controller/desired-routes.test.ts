@@ -17,7 +17,10 @@ import type {IdentityParts} from './identity/identity-parts.ts';
 import {ControllerMetrics} from './metrics.ts';
 
 const roles = ['agent', 'reader', 'operator', 'admin'] as const;
-const keys = hashKeys(roles.map(role => ({name: role, role, key: `key-of-${role}`, views: []})));
+const keys = hashKeys([
+  ...roles.map(role => ({name: role, role, key: `key-of-${role}`, views: role === 'reader' ? ('*' as const) : []})),
+  {name: 'guest', role: 'reader', key: 'key-of-guest', views: ['archive']},
+]);
 
 let app: ControllerApp;
 let desired: DesiredParts;
@@ -307,6 +310,19 @@ test('the registry tells what is defined, by kind and name, without secrets', as
   // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how it is written
   expect(data).toMatchObject({revision: 1, problem: null, config: {senders: {west: {key: '${secret:west-key}'}}}});
   expect((await ask('manifests/fusion/none')).status).toBe(404);
+});
+
+test('a reader with some views finds these in the registry, the pipes that feed them, and no manifest', async () => {
+  await apply();
+  const names = async (kind: string) =>
+    (await ask(`registry/${kind}`, {key: 'key-of-guest'})).body.data.map((row: {name: string}) => row.name);
+  expect(await names('views')).toEqual(['archive']);
+  expect(await names('pipes')).toEqual(['archive']);
+  expect((await ask('registry/pipes/own', {key: 'key-of-guest'})).status).toBe(404);
+  for (const path of ['registry/sources', 'registry/keys', 'registry/agents/node-c', 'manifests/agent/node-b']) {
+    const {status, text} = await ask(path, {key: 'key-of-guest'});
+    expect([path, status, text]).toEqual([path, 403, expect.stringContaining('guest')]);
+  }
 });
 
 test('a heartbeat is answered with the signature of what the node should have', async () => {

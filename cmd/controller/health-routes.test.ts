@@ -127,6 +127,25 @@ test('a reader hears of its views alone; agents hear nothing, and only admins ta
   expect((await ask('control/heartbeat', {role: 'operator', body: {}})).status).toBe(403);
 });
 
+test('a reader hears of the nodes of its views alone, and nothing of what else they do', async () => {
+  breakView();
+  facts.desired.agents.push({id: 'other', pipes: [{name: 'p', view: 'view-1'}], signature: 's'});
+  facts.desired.fusions.push({id: 'other-fusion', views: [], signature: 's'});
+  const ids = async (path: string, role: string) =>
+    (await ask(path, {role})).body.data.map((row: {id: string}) => row.id);
+  expect(await ids('agents', 'operator')).toEqual(['node-0', 'node-1', 'other']);
+  expect(await ids('agents', 'reader')).toEqual(['node-0', 'node-1']);
+  expect(await ids('fusions', 'reader')).toEqual(['fusion-0']);
+  const {body} = await ask('agents/node-0', {role: 'reader'});
+  expect(Object.keys(body.data).sort()).toEqual(['apply', 'id', 'kind', 'parts', 'since', 'state', 'wanted']);
+  const payload = {name: 'payload-to-view-0', pipe: 'to-view-0', state: 'quarantined', pid: expect.anything()};
+  expect(body.data.parts).toEqual([payload]);
+  expect(await ask('agents/other', {role: 'reader'})).toMatchObject({status: 404});
+  await ask('agents/node-0/commands', {body: {command: 'logs', id: 'c9'}});
+  expect(await ask('agents/node-0/commands/c9')).toMatchObject({status: 200});
+  expect(await ask('agents/node-0/commands/c9', {role: 'reader'})).toMatchObject({status: 403});
+});
+
 test.each([
   ['agents/node-0', {command: 'scan', pipe: 'to-view-0'}, {part: 'payload-to-view-0', arguments: {path: '/'}}],
   ['agents/node-0', {command: 'scan', pipe: 'to-view-0', arguments: {path: '/a'}}, {arguments: {path: '/a'}}],

@@ -21,7 +21,7 @@ const agentRestart = nodeOrder('agent', 'restart');
 const log: Log = {debug() {}, info() {}, warn() {}, error() {}, child: () => log};
 const keys = hashKeys([
   {name: 'ops', role: 'operator', key: 'key-of-operators', views: '*'},
-  {name: 'scripts', role: 'reader', key: 'key-of-scripts', views: []},
+  {name: 'scripts', role: 'reader', key: 'key-of-scripts', views: '*'},
 ]);
 
 let controller: Controller;

@@ -86,6 +86,11 @@ export function demandNode({node}: Key, {kind, id}: NodeName): void {
   });
 }
 
+/** Also what is of the whole site and of no view: a reader with some views is there for these alone. */
+export function seesAll({role, views}: Key): boolean {
+  return role !== 'reader' || views === '*';
+}
+
 export function opens({views}: Key, view: string): boolean {
   return views === '*' || views.includes(view);
 }
