@@ -233,3 +233,59 @@ test('renames that follow a gap rename what is read again', async () => {
   await until(() => view.phases('i-2').some(({phase}) => phase === 'scan_end'), {everyMs: 1});
   expect(source.asked.at(-1)).toMatchObject({source: 'on_demand', path: '/new/e'});
 });
+
+test.for(['snapshot', 'change'] as const)(
+  'where what scans tell is rejected, since a first %s was, they follow each other after pauses that grow',
+  async since => {
+    const source = sourceOf(1);
+    const {view, sender} = viewWith();
+    let now = 0;
+    let isBroken = since === 'snapshot';
+    const {send} = sender;
+    sender.send = async (batch, signal) => {
+      const {events} = decodeBatch(batch.bytes, 0);
+      const isOfScan = events.some(
+        event => event.kind === 'unchanged' || ('phase' in event && event.phase === 'scan_end'),
+      );
+      isBroken ||= events.some(({kind}) => kind === 'delete');
+      if (!isBroken || (since === 'snapshot' && !isOfScan)) return send(batch, signal);
+      view.stored.push(batch.number);
+      throw new FustorError('BATCH_REJECTED', 'no');
+    };
+    const parts = {
+      source,
+      sender,
+      spool: new MemorySpool(),
+      clock: {...clock, monotonic: () => now},
+      random: () => 0.5,
+    };
+    const pipe = new Pipe(settings, {...parts, log});
+    const stop = new AbortController();
+    const running = pipe.run(stop.signal);
+    stops.push(() => {
+      stop.abort();
+      return running;
+    });
+    /** How many scans there are when there are that many, and the pipe has had every opportunity for more. */
+    const scansAfter = async (count: number) => {
+      await until(() => source.scans.length >= count && pipe.status().scans.length === 0 && isIdle(pipe), {everyMs: 1});
+      const beats = view.beats.length;
+      await until(() => view.beats.length > beats + 5, {everyMs: 1});
+      return source.scans.length;
+    };
+    if (since === 'change') {
+      await until(() => view.hasSnapshot && isIdle(pipe), {everyMs: 1});
+      source.sink!.emit({kind: 'delete', path: path('/f'), observedAt: 0});
+    }
+    expect(await scansAfter(2)).toBe(2);
+    now += 9_999;
+    expect(await scansAfter(2)).toBe(2);
+    now += 1;
+    expect(await scansAfter(3)).toBe(3);
+    now += 19_999;
+    expect(await scansAfter(3)).toBe(3);
+    now += 1;
+    expect(await scansAfter(4)).toBe(4);
+    expect(view.sessions).toBe(1);
+  },
+);

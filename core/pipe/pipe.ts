@@ -18,6 +18,7 @@ import {type Order, OrderedScans} from './ordered-scans.ts';
 import {Outbox, type OutgoingBatch} from './outbox.ts';
 import {isOwnGap, lostByView, renamedTooOften} from './own-gaps.ts';
 import type {Loss} from './realtime-lane.ts';
+import {RescanPause} from './rescan-pause.ts';
 import {type RunningScan, ScanRunner} from './scan-runner.ts';
 import {Signal} from './signal.ts';
 import type {Spool} from './spool.ts';
@@ -124,6 +125,9 @@ export class Pipe {
   /** This instance has looked at everything once, so nothing has escaped its watcher. */
   #hasScanned = false;
   readonly #rescans = new DueRescans();
+  readonly #rescanPause = new RescanPause();
+  /** Since the last full scan began. */
+  #hasRejected = false;
   readonly #ordered = new OrderedScans((order, signal) =>
     this.#runScan({source: 'on_demand', isFull: true, order}, signal),
   );
@@ -302,6 +306,7 @@ export class Pipe {
       );
       this.#confirmed(this.#outbox.confirm(batch.number));
       this.#rescans.add(rootPath);
+      this.#hasRejected = true;
       for (const event of batch.events) {
         // A scan whose end is not heard would seem to run for ever. Told once more; what is wrong may be that very event.
         if (event.kind !== 'phase' || event.phase !== 'scan_end' || event.reason === rejectedReason) continue;
@@ -590,8 +595,10 @@ export class Pipe {
       const seen = this.#wake.count;
       const source = this.#role && this.#dueScan(clock.monotonic() - auditedAt);
       if (!source) {
-        const untilAudit = this.#settings.auditIntervalMs - (clock.monotonic() - auditedAt);
-        await this.#wake.wait(signal, seen, {clock, ms: Math.max(10, untilAudit)});
+        const now = clock.monotonic();
+        const untilAudit = this.#settings.auditIntervalMs - (now - auditedAt);
+        const untilRescan = this.#rescanPause.leftMs(now) || Number.POSITIVE_INFINITY;
+        await this.#wake.wait(signal, seen, {clock, ms: Math.max(10, Math.min(untilAudit, untilRescan))});
         continue;
       }
       const due = this.#rescans.begin(source === 'on_demand' ? 'next' : 'all');
@@ -599,7 +606,11 @@ export class Pipe {
       const order = source === 'on_demand' && path !== rootPath ? this.#scans.orderOf(path) : undefined;
       // An audit that takes the place of rescans skips nothing either.
       const isFull = due.length > 0 || !this.#maySkip(source);
+      const isOfRejected = this.#hasRejected && !order;
+      if (isOfRejected) this.#hasRejected = false;
+      const beganAt = clock.monotonic();
       const isDone = await this.#runScan({source, isFull, order}, signal);
+      if (isOfRejected) this.#rescanPause.ended({beganAt, now: clock.monotonic()});
       this.#rescans.ended(isDone);
       if (isDone) {
         if (order) continue;
@@ -613,10 +624,12 @@ export class Pipe {
 
   /** A follower reads again too, and tells nothing: to watch under their new names what other clients renamed. */
   #dueScan(sinceAuditMs: number): ScanSource | undefined {
-    if (this.#role === 'leader' && !this.#hasSnapshot && !this.#isAwaitingSnapshot()) return 'snapshot';
+    const mayRescan = this.#rescanPause.leftMs(this.#parts.clock.monotonic()) === 0;
+    const isSnapshotDue = this.#role === 'leader' && !this.#hasSnapshot && !this.#isAwaitingSnapshot();
+    if (isSnapshotDue && mayRescan) return 'snapshot';
     if (!this.#hasScanned) return this.#hasSnapshot ? 'audit' : 'snapshot';
     // What waits may rename it.
-    const isRescanDue = this.#rescans.size > 0 && this.#bus.realtimeLength === 0;
+    const isRescanDue = this.#rescans.size > 0 && this.#bus.realtimeLength === 0 && mayRescan;
     if (isRescanDue && this.#role === 'leader') return 'on_demand';
     return sinceAuditMs >= this.#settings.auditIntervalMs ? 'audit' : undefined;
   }
