@@ -125,6 +125,9 @@ describe.skipIf(mountsMissing !== undefined)('a fleet', () => {
     rmSync(join(fleet.storage('beta'), 'file-0-of-some-data.dat'));
     await fleet.same('east');
     await fleet.same('west');
+    const killed = before['node-2']!['payload-alpha'];
+    const isBack = () => ![undefined, killed].includes(pidsOfAll()['node-2']!['payload-alpha']);
+    await until(isBack, {what: 'the payload of node-2'});
   });
 
   test('a controller that is restored from a backup restarts nobody', async () => {
