@@ -30,7 +30,10 @@ export async function runFusion(
   const {fusion, views} = setup;
   const {runDirectory, survivors, release} = claimDirectory(fusion.data, 'fusion');
   const handedOnAt = survivors.filter(isGateway).map(({name}) => socketHandOver(runDirectory, name));
-  const socket = await obtainSocket(fusion.listen, {handedOnAt, log});
+  const socket = await obtainSocket(fusion.listen, {handedOnAt, log}).catch(error => {
+    release(); // nothing was begun
+    throw error;
+  });
   log.info({url: socket.url, data: fusion.data, views: views.map(({name}) => name)}, 'fusion listens');
 
   const configChanged = new Signal();
