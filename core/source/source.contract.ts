@@ -167,6 +167,8 @@ export function sourceContract(name: string, open: (directory: string) => Source
         await new Promise(resolve => setImmediate(resolve));
       }
       await scanned;
+      // One that is just being renamed may be without a watch for the moment.
+      await until(async () => (await observed.source.settle()) === undefined, {what: 'a watch for every directory'});
       await observed.expectSame();
     },
     60_000,

@@ -17,8 +17,8 @@ test('the threads that scan give way, and no others', async () => {
   const own = getPriority();
   const observed = new Observed(folder.path, openTestSource(folder.path, {walkers: 3, nice: own + 7}));
   await observed.source.open(observed.sink);
-  await observed.scan();
-  expect(nices().filter(nice => nice !== own)).toEqual([own + 7, own + 7, own + 7]);
+  await until(() => nices().filter(nice => nice === own + 7).length === 3, {what: 'three threads that give way'});
+  expect(nices().filter(nice => nice !== own)).toHaveLength(3);
   await observed.source.close();
 });
 
