@@ -11,7 +11,7 @@ import {until} from '../lib/until.ts';
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+}, 400_000); // a million files go as slowly as they came
 
 async function siteOn(directory: string): Promise<Site> {
   const site = new Site(directory);
