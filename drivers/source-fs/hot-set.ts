@@ -38,9 +38,10 @@ export class HotSet {
 
   /** A reading begins. */
   begin(node: Node): Grant {
-    const hasWatch = node.watch !== -1;
-    const isOpen = !hasWatch && this.#makeRoom(node);
-    const mayWatch = hasWatch || isOpen;
+    // Another reading of it has a place already: two would take a watch from somebody, and leave one unused.
+    const hasPlace = node.watch !== -1 || this.#underway.has(node);
+    const isOpen = !hasPlace && this.#makeRoom(node);
+    const mayWatch = hasPlace || isOpen;
     if (isOpen) this.#open++;
     if (mayWatch) this.#underway.set(node, (this.#underway.get(node) ?? 0) + 1);
     else if (this.#isHotterThanOneUnderway(node)) this.#denied.add(node);
