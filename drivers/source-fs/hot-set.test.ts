@@ -98,13 +98,8 @@ test('an audit watches what it finds changed, instead of what changed before', a
     await observed.source.settle();
     const {unchanged} = await observed.scan({source: 'audit', isFull: false});
     expect(unchanged).toBeGreaterThan(100);
-    // What was made and removed is heard of at last, and gives its watch to another directory: behind the audit, to one of the next.
-    const hasAll = () => observed.source.status().watched === maxWatches;
-    const look = async () => {
-      if (!hasAll()) await observed.scan({source: 'audit', isFull: false});
-      return hasAll();
-    };
-    await until(look, {what: 'all watches', everyMs: 200});
+    // What was made and removed is heard of at last, and gives its watch to another directory.
+    await until(() => observed.source.status().watched === maxWatches, {what: 'all watches'});
     expect(observed.source.status()).toMatchObject({watched: maxWatches, known: directoryCount});
     expect(watchesInKernel()).toBe(maxWatches);
     expect(await seenLive(observed, hot)).toEqual(hot);
