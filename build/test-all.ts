@@ -4,6 +4,7 @@ import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type {Readable, Writable} from 'node:stream';
+import {setTimeout as sleep} from 'node:timers/promises';
 
 /**
  * `npm test`: all checks in the order in which a failure is cheapest to find, each as `npm run` would do it. Goes on
@@ -41,7 +42,9 @@ const chaosInShort = [
 const benchInSmall = ['--files=3000', '--large=3000'];
 /** They would run against the executables of an earlier build, and mean nothing. */
 const onExecutables = ['cases', 'chaos', 'chaos:shell', 'bench', 'nfs'];
-const lastCharacters = 2_000;
+const lastCharacters = 4_000;
+/** What a script left running may hold its output open. */
+const outputMs = 5_000;
 const failed: string[] = [];
 const rows: (Outcome & {step: string; seconds: number})[] = [];
 for (const {name, check} of steps) {
@@ -62,44 +65,33 @@ console.log(`${total('passed')} passed, ${total('failed')} failed`);
 
 /** One check, which is said to have failed with the last that it wrote. */
 async function script(name: string, args: string[] = []): Promise<Outcome> {
-  const child = spawn('npm', ['run', '--silent', name, '--', ...args], {stdio: ['ignore', 'pipe', 'pipe']});
-  let last = '';
-  const pass = (from: Readable, to: Writable) => {
-    from.pipe(to, {end: false});
-    from.on('data', (bytes: Buffer) => {
-      last = (last + bytes.toString()).slice(-lastCharacters);
-    });
-  };
-  pass(child.stdout, process.stdout);
-  pass(child.stderr, process.stderr);
-  const [code] = await once(child, 'close');
-  if (code === 0) return {passed: 1, failed: 0, skipped: 0};
-  return {passed: 0, failed: 1, skipped: 0, failures: [last.trim()]};
+  const {isOk, last} = await run(name, args);
+  return isOk ? {passed: 1, failed: 0, skipped: 0} : {passed: 0, failed: 1, skipped: 0, failures: [last]};
 }
 
 async function vitest(project: 'unit' | 'cases'): Promise<Outcome> {
   const report = join(reports, `${project}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const isOk = await succeeds(['run', '--silent', project, '--', ...reporters]);
-  return outcomeOf(report, isOk);
+  return outcomeOf(report, await run(project, reporters));
 }
 
 /** On real NFS with default options, where there is a rig for it; all kinds of mounts take minutes more. */
 async function nfs(): Promise<Outcome> {
   const report = join(reports, 'nfs.json');
-  return outcomeOf(report, await succeeds(['run', '--silent', 'test:nfs', '--', 'v42', `--report=${report}`]));
+  return outcomeOf(report, await run('test:nfs', ['v42', `--report=${report}`]));
 }
 
 /** A script that writes how many of its checks passed. */
 async function counted(name: string, args: string[]): Promise<Outcome> {
   const report = join(reports, `${name}.json`);
-  return outcomeOf(report, await succeeds(['run', '--silent', name, '--', ...args, `--counts=${report}`]));
+  return outcomeOf(report, await run(name, [...args, `--counts=${report}`]));
 }
 
-function outcomeOf(report: string, isOk: boolean): Outcome {
-  const {failed, ...rest} = readReport(report);
+function outcomeOf(report: string, {isOk, last}: Run): Outcome {
+  const {failed, failures = [], ...rest} = readReport(report);
+  if (isOk) return {...rest, failed, failures};
   // A file that cannot be imported, an error outside of any test: vitest fails without a failed test.
-  return {...rest, failed: isOk ? failed : Math.max(failed, 1)};
+  return {...rest, failed: Math.max(failed, 1), failures: failures.length > 0 ? failures : [last]};
 }
 
 function readReport(path: string): Outcome {
@@ -130,8 +122,23 @@ function failuresOf({name, status, message = '', assertionResults}: FileReport):
   });
 }
 
-async function succeeds(npmArguments: string[]): Promise<boolean> {
-  const child = spawn('npm', npmArguments, {stdio: ['ignore', 'inherit', 'inherit']});
+type Run = {isOk: boolean; last: string};
+
+/** One of the scripts of `package.json`. `last`: the end of what it wrote. */
+async function run(name: string, args: string[]): Promise<Run> {
+  const child = spawn('npm', ['run', '--silent', name, '--', ...args], {stdio: ['ignore', 'pipe', 'pipe']});
+  let last = '';
+  const pass = (from: Readable, to: Writable) => {
+    from.pipe(to, {end: false});
+    from.on('data', (bytes: Buffer) => {
+      last = (last + bytes.toString()).slice(-lastCharacters);
+    });
+  };
+  pass(child.stdout, process.stdout);
+  pass(child.stderr, process.stderr);
+  const closed = once(child, 'close');
   const [code] = await once(child, 'exit');
-  return code === 0;
+  await Promise.race([closed, sleep(outputMs, undefined, {ref: false})]);
+  for (const stream of [child.stdout, child.stderr]) stream.destroy();
+  return {isOk: code === 0, last: last.trim()};
 }

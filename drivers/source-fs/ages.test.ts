@@ -36,3 +36,15 @@ test('what something leads to is as old as it', async () => {
   expect(await isPast(past)).toBe(true);
   ages.end(other);
 });
+
+test('what scans have found is waited for, or not', async () => {
+  const ages = new Ages();
+  const found = ages.beginFound();
+  const look = ages.begin();
+  const [past, pastButFound] = [ages.past(), ages.pastButFound()];
+  ages.end(look);
+  expect(await isPast(pastButFound)).toBe(true);
+  expect(await isPast(past)).toBe(false);
+  ages.endFound(found);
+  expect(await isPast(past)).toBe(true);
+});

@@ -6,7 +6,8 @@ import {Observed} from '../../core/source/source.contract.ts';
 import {mountBindfs, whyNoBindfs} from '../../test/lib/bindfs.ts';
 import {makeTree} from '../../test/lib/make-tree.ts';
 import {temporaryFolder} from '../../test/lib/temporary-folder.ts';
-import {openTestSource} from './open-test-source.ts';
+import type {FsSourceParts} from './fs-source.ts';
+import {faultyThreads, openTestSource} from './open-test-source.ts';
 
 const reason = whyNoBindfs();
 if (reason) console.error(`SKIPPED: audits of what another client changes, because ${reason}`);
@@ -23,7 +24,7 @@ afterEach(async () => {
  * A storage seen through a mount of its own, so that what is changed in `directory` is another client's work; scanned twice, so
  * that all of it was read long after it had changed last.
  */
-async function observe(): Promise<{directory: string; observed: Observed}> {
+async function observe(parts: Partial<FsSourceParts> = {}): Promise<{directory: string; observed: Observed}> {
   const folder = temporaryFolder();
   cleanups.push(() => folder.remove());
   const {directory, mount} = await mountBindfs(folder.path);
@@ -31,7 +32,7 @@ async function observe(): Promise<{directory: string; observed: Observed}> {
   makeTree(directory, 400);
   for (const name of ['a', 'a/b', 'a/b/c', 'e']) mkdirSync(join(directory, name));
   writeFileSync(join(directory, 'a/b/c/f'), 'one');
-  const observed = new Observed(mount.mountPoint, openTestSource(mount.mountPoint));
+  const observed = new Observed(mount.mountPoint, openTestSource(mount.mountPoint, {}, parts));
   cleanups.push(() => observed.source.close());
   await observed.source.open(observed.sink);
   await observed.scan();
@@ -86,6 +87,26 @@ testOnMount('an audit finds a directory that another client moved, with all belo
   await observed.expectSame();
   expect((await audit(observed)).listed).toEqual([]);
 });
+
+testOnMount(
+  'an audit ends when a directory that another client replaced is read, however long that takes',
+  async () => {
+    const {openThread, set} = faultyThreads([{call: 'hang', path: '/e', error: ''}]);
+    const {directory, observed} = await observe({openThread});
+    rmSync(join(directory, 'e'), {recursive: true});
+    mkdirSync(join(directory, 'e'));
+    writeFileSync(join(directory, 'e/after'), 'x');
+    set(true);
+    let hasEnded = false;
+    const ending = audit(observed).finally(() => (hasEnded = true));
+    await new Promise(resolve => setTimeout(resolve, 5_000));
+    expect(hasEnded).toBe(false);
+    set(false);
+    await ending;
+    expect(observed.lines().flatMap(line => line.match(/^\/e[^|]*/) ?? [])).toEqual(['/e/after', '/e']);
+    await observed.expectSame();
+  },
+);
 
 testOnMount(
   'a write in place that leaves the size is passed over by an audit that skips, and found by a full one',

@@ -51,8 +51,6 @@ export type DirectoryRead = {
 export class DirectoryReads {
   readonly #parts: ReadsParts;
   readonly hotSet: HotSet;
-  #urgent = 0;
-  #onIdle: (() => void)[] = [];
   /** With the age of what asked for it first. */
   readonly #relisting = new Map<Node, number>();
   /** Being read, or to be read, and how often. */
@@ -70,19 +68,6 @@ export class DirectoryReads {
     this.hotSet = new HotSet(parts);
   }
 
-  /** New directories that are not read yet. */
-  get urgent(): number {
-    return this.#urgent;
-  }
-
-  /** Resolves when no new directory is left to be read. */
-  idle(): Promise<void> {
-    return new Promise(resolve => {
-      if (this.#urgent === 0) resolve();
-      else this.#onIdle.push(resolve);
-    });
-  }
-
   /** Directories of which nobody hears what happens in them, and that are not being read. */
   get unwatched(): number {
     const {known, watched} = this.#parts.tree;
@@ -94,11 +79,17 @@ export class DirectoryReads {
     return Math.max(0, known - watched - underway);
   }
 
+  /** Whether more directories are without a watch than are to be read. Quick; while much is read, true later than it could be. */
+  get lacksWatches(): boolean {
+    const {known, watched} = this.#parts.tree;
+    return known - watched > this.#underway.size + this.#found.size;
+  }
+
   /** What a scan read of a directory has been offered, or will not be. */
   offered(node: Node): void {
     const found = this.#found.get(node);
     this.#found.delete(node);
-    if (found) this.#parts.ages.end(found.age);
+    if (found) this.#parts.ages.endFound(found.age);
   }
 
   /** What scans have found there, and not offered yet, is as old as what is being told now: nobody else will tell of it. */
@@ -108,8 +99,8 @@ export class DirectoryReads {
     for (const [node, found] of this.#found) {
       if (found.age <= ages.current || !isWithin(node, directory)) continue;
       const later = found.age;
-      found.age = ages.begin();
-      ages.end(later);
+      found.age = ages.beginFound();
+      ages.endFound(later);
     }
   }
 
@@ -243,11 +234,7 @@ export class DirectoryReads {
    * nobody else will tell of it.
    */
   readNew(node: Node): void {
-    this.#urgent++;
-    this.read(node, undefined, read => {
-      this.#tellNew(node, read);
-      if (--this.#urgent === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
-    });
+    this.read(node, undefined, read => this.#tellNew(node, read));
   }
 
   #tellNew(node: Node, read: DirectoryRead): void {
@@ -349,7 +336,7 @@ export class DirectoryReads {
     if (!known) {
       const found = tree.add(node, directory);
       if (scan) {
-        const age = this.#parts.ages.begin();
+        const age = this.#parts.ages.beginFound();
         this.#found.set(found, {scan, age});
         this.#latestFound = Math.max(this.#latestFound, age);
       }

@@ -16,8 +16,12 @@ export type FaultyData = {
   /** How many watches the kernel allows. */
   watchesMax: Int32Array<SharedArrayBuffer>;
 };
-/** `longNames` gives every name that ends with `~` a length of 765 bytes; the error is what is to be told of that. */
-export type Fault = {call: 'open' | 'getdents64' | 'statx' | 'check' | 'longNames'; path: string; error: string};
+/** `hang` is no error: the directory is opened when it is turned off. `longNames` gives every name that ends with `~` a length of 765 bytes; the error is what is to be told of that. */
+export type Fault = {
+  call: 'open' | 'hang' | 'getdents64' | 'statx' | 'check' | 'longNames';
+  path: string;
+  error: string;
+};
 
 const {thread, faults, isOn, watchesMax} = workerData as FaultyData;
 
@@ -37,6 +41,7 @@ class FaultyLibc extends Libc {
   }
 
   override openDirectory(root: number, path: Path): number {
+    this.#hang(path);
     if (this.#fails('open', path)) return -1;
     const descriptor = super.openDirectory(root, path);
     this.#paths.set(descriptor, path);
@@ -72,6 +77,11 @@ class FaultyLibc extends Libc {
     this.functions.inotify_rm_watch(inotify, watch);
     this.#error = 'ENOSPC';
     return -1;
+  }
+
+  #hang(path: Path): void {
+    for (const [i, fault] of faults.entries())
+      if (fault.call === 'hang' && fault.path === path) Atomics.wait(isOn, i, 1);
   }
 
   #fails(call: Fault['call'], path: Path | undefined): boolean {

@@ -357,7 +357,7 @@ export class FsSource implements Source {
     this.#toldCoverage = coverage;
     this.#sink.emit({kind: 'phase', phase: 'coverage', watched, known});
     const wasCovered = this.#isCovered;
-    this.#isCovered = watched === known;
+    this.#isCovered = !this.#opened.lacksWatches;
     if (wasCovered && !this.#isCovered) {
       const facts = {watched, known, hint: 'raise fs.inotify.max_user_watches with sysctl, or max_watches'};
       this.#parts.log.warn(facts, 'not every directory can be watched: audits find the changes in the others');

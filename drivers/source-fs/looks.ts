@@ -121,9 +121,10 @@ export class Looks {
       return;
     }
     if (dirty.isStructural(node, name)) {
-      dirty.markAgain(mark);
       const isFound = typeof look === 'object' && look.attributes.kind !== kinds.directory;
+      // It is marked anew by what happened since: whoever waits for what was before that need not wait for it.
       if (isFound && rounds >= roundsMax) this.#tellFile(mark, look);
+      else dirty.markAgain(mark);
       return;
     }
     if (typeof look === 'object') {

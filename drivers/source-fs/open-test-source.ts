@@ -44,8 +44,10 @@ export function faultyThreads(faults: readonly Fault[], watchesAllowed = 1e9) {
     openThread: open,
     watchesMax,
     set(isFaulty: boolean, index?: number) {
-      if (index === undefined) isOn.fill(Number(isFaulty));
-      else isOn[index] = Number(isFaulty);
+      for (const i of index === undefined ? isOn.keys() : [index]) {
+        isOn[i] = Number(isFaulty);
+        Atomics.notify(isOn, i);
+      }
     },
   };
 }

@@ -17,8 +17,8 @@ import {StorageTime} from './storage-time.ts';
 import {Walkers} from './walkers.ts';
 import {type Node, WatchTree} from './watch-tree.ts';
 
-/** While changes never stop there is always something left to tell. */
-const toldWithinMs = 2_000;
+/** A directory that is made and removed without end is never told. */
+const toldWithinMs = 30_000;
 
 export type OpenedRootParts = {
   found: FoundRoot;
@@ -99,6 +99,11 @@ export class OpenedRoot {
     return this.#reads.rootCount > 0;
   }
 
+  /** Whether some directories stay without a watch. */
+  get lacksWatches(): boolean {
+    return this.#reads.lacksWatches;
+  }
+
   /** Watches the root itself; all else is watched as it is read. */
   watchRoot(): Promise<void> {
     return this.#reads.watchRoot();
@@ -117,14 +122,9 @@ export class OpenedRoot {
     const {crossesFileSystems} = this.#config;
     const parts = {tree, reads: this.#reads, sink: this.#sink, crossesFileSystems};
     const result = await new Scan(parts, start, {...request, signal}).run();
-    await within(toldWithinMs, signal, this.#tellFound());
+    // What it found to be another directory than before is told, and read anew: that belongs to it.
+    await within(toldWithinMs, signal, this.#ages.pastButFound());
     return result;
-  }
-
-  /** What a scan found to be another directory than before is told, and read anew: that belongs to the scan. */
-  async #tellFound(): Promise<void> {
-    await this.#looks.flush();
-    await this.#reads.idle();
   }
 
   /**
