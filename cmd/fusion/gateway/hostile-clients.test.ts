@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto';
+import {once} from 'node:events';
 import {createServer, type Server} from 'node:http';
 import {type AddressInfo, BoundSocket} from 'node:net';
 import {join} from 'node:path';
@@ -63,8 +64,10 @@ afterEach(async () => {
   for (const {socket} of open) socket.destroy();
   answerEngine();
   for (const each of [server, engine]) {
+    const closed = once(each, 'close'); // nobody reads the store any more
     each.close();
     each.closeAllConnections();
+    await closed;
   }
   await store.close();
   folder.remove();
