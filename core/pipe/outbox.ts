@@ -1,6 +1,12 @@
 import {type FsEvent, isRealtime} from '../protocol/events.ts';
+import type {ToldUntil} from '../protocol/session.ts';
 
-export type OutgoingBatch = {number: number; events: readonly FsEvent[]; bytes: Uint8Array};
+export type OutgoingBatch = {
+  number: number;
+  events: readonly FsEvent[];
+  bytes: Uint8Array;
+  toldUntil?: ToldUntil | undefined;
+};
 
 /**
  * Batches that were sent and are not confirmed: a small window. They stay here until the view says that they are stored,
@@ -34,9 +40,9 @@ export class Outbox {
     return this.#batches.reduce((sum, {events}) => sum + events.length, 0);
   }
 
-  add(events: readonly FsEvent[], encode: (number: number) => Uint8Array): OutgoingBatch {
+  add(events: readonly FsEvent[], encode: (number: number) => Uint8Array, toldUntil?: ToldUntil): OutgoingBatch {
     const number = ++this.#lastNumber;
-    const batch = {number, events, bytes: encode(number)};
+    const batch = {number, events, bytes: encode(number), toldUntil};
     this.#batches.push(batch);
     return batch;
   }
@@ -59,7 +65,7 @@ export class Outbox {
     return this.#batches;
   }
 
-  /** For a new session: the same events, numbered from 1 again. */
+  /** For a new session, perhaps with another clock: the same events, numbered from 1 again. */
   restart(encode: (number: number, events: readonly FsEvent[]) => Uint8Array): void {
     this.#batches = this.#batches.map(({events}, index) => ({
       number: index + 1,

@@ -274,7 +274,8 @@ export class Pipe {
         const events = this.#bus.take({eventsMax: batchEventsMax, bytesMax: batchBytesMax});
         if (events.length === 0) continue;
         for (const event of events) this.#rescans.sent(event);
-        send(this.#outbox.add(events, number => this.#encode(session.session_id, number, events)));
+        const encode = (number: number) => this.#encode(session.session_id, number, events);
+        send(this.#outbox.add(events, encode, this.#onViewsClock(this.#toldUntil.latest)));
       }
       round.abort('over');
       await Promise.all(under);
@@ -318,10 +319,10 @@ export class Pipe {
   /** One that overtook others for so long that the view gave up waiting for them is sent again behind them: they go on. */
   async #sendInOrder(session: string, batch: OutgoingBatch, signal: AbortSignal): Promise<void> {
     const {sender, clock} = this.#parts;
-    const {number, bytes} = batch;
+    const {number, bytes, toldUntil} = batch;
     for (;;) {
       try {
-        const progress = await sender.send({session, number, sentAt: clock.monotonic(), bytes}, signal);
+        const progress = await sender.send({session, number, sentAt: clock.monotonic(), toldUntil, bytes}, signal);
         this.#note(progress);
         this.#confirmed(this.#outbox.confirm(number));
         return;
@@ -477,6 +478,11 @@ export class Pipe {
    * One heartbeat is always under way: the view holds it until there is something to tell, so a scan that is asked for and a
    * change of role are known at once.
    */
+  #onViewsClock(at: number | undefined): OutgoingBatch['toldUntil'] {
+    const heard = this.#heard.for(at);
+    return heard && at !== undefined ? {hlc: heard.hlc, ms: at - heard.at} : undefined;
+  }
+
   async #beat(signal: AbortSignal): Promise<void> {
     const {clock, sender} = this.#parts;
     const {sentinelIntervalMs} = this.#settings;
@@ -496,8 +502,7 @@ export class Pipe {
       const told = await this.#toldUntil.ask(signal);
       if (signal.aborted || this.#session !== session) continue;
       const queued = this.#bus.realtimeLength + this.#outbox.realtimeCount;
-      const best = this.#heard.for(told);
-      const toldUntil = best && told !== undefined ? {hlc: best.hlc, ms: told - best.at} : undefined;
+      const toldUntil = this.#onViewsClock(told);
       const known = {...(this.#role && {role: this.#role}), jobs: this.#ordered.known};
       const confirmed = this.#outbox.confirmedUpTo;
       const askedAt = clock.monotonic();

@@ -19,6 +19,11 @@ export class ToldUntil {
     this.#clock = clock;
   }
 
+  /** As it was answered last. Undefined: nothing is known yet. */
+  get latest(): number | undefined {
+    return this.#at;
+  }
+
   /** Undefined: nothing is known yet. */
   async ask(signal: AbortSignal): Promise<number | undefined> {
     this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));

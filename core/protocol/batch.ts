@@ -1,5 +1,6 @@
 import type {Hlc} from '../time/hlc.ts';
 import type {FsEvent} from './events.ts';
+import type {ToldUntil} from './session.ts';
 
 /**
  * What travels from a pipe to a view. Batches of a session are numbered 1, 2, 3 …; the engine stores the last number in the
@@ -11,6 +12,8 @@ export type Batch = {
   /** The agent's monotonic clock when this copy of the batch was sent, in milliseconds. */
   sentAt: number;
   heard: Heard | undefined;
+  /** In this batch and those before it; as it was when the batch was made. Undefined: nothing is known of it. */
+  toldUntil?: ToldUntil | undefined;
   events: readonly FsEvent[];
 };
 

@@ -78,8 +78,9 @@ export const heartbeatRequest = z.strictObject({
 export type HeartbeatRequest = z.output<typeof heartbeatRequest> & {toldUntil?: ToldUntil | undefined};
 
 /**
- * All that the watcher saw up to then is stored or counted in `queued`: `ms` after the pipe received the value `hlc` of the view's
- * clock, or before it. A heartbeat may arrive long after it was sent, so without this it proves nothing of what is not told.
+ * All that the watcher saw up to then has left the source: `ms` after the pipe received the value `hlc` of the view's clock, or before
+ * it. In a heartbeat it is stored or counted in `queued`, in a batch it is in none that follows, unless it waited in the pipe. Both may
+ * arrive long after they were made, so without this they prove nothing of what is not told.
  */
 export type ToldUntil = {hlc: Hlc; ms: number};
 export const toldUntilHeader = 'x-fustor-told-until';

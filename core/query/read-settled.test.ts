@@ -105,7 +105,7 @@ class History {
     this.#batches = 0;
     this.#queue = [];
     this.#isAway = false;
-    await this.#say([{kind: 'phase', phase: 'coverage', watched: 2, known: 2}]);
+    await this.#say([{kind: 'phase', phase: 'coverage', watched: 3, known: 3}]);
     if (this.#instances === 1) await this.read(now, 'snapshot');
   }
 
@@ -114,16 +114,23 @@ class History {
     if (!this.#isUp || this.#isAway) return;
     await this.beat(); // what waits goes first
     const scan = {kind: 'phase' as const, source, scan: `${this.#session}-${this.#batches}`, path: rootPath};
-    const names = [...new Set(this.#writes.map(({path}) => path))].sort();
+    const paths = [...new Set(this.#writes.map(({path}) => path))].sort();
     const listing = (path: Path, entries: {name: string; attributes: Attributes}[]): FsEvent => ({
       ...{kind: 'listing', source, path, self: directory, evidence, after: undefined, until: undefined},
       entries: packRun(entries.map(({name, attributes}) => newEntryFrom(fromText(name), attributes))),
     });
-    const files = names.map(path => ({name: path.slice('/set/'.length), attributes: this.#attributes(path)}));
+    const filesIn = (above: string) =>
+      paths
+        .filter(path => path.startsWith(above))
+        .map(path => ({name: path.slice(above.length), attributes: this.#attributes(path)}));
     await this.#say([
       {...scan, phase: 'scan_begin'},
-      listing(rootPath, [{name: 'set', attributes: directory}]),
-      listing(fromText('/set') as Path, files),
+      listing(
+        rootPath,
+        ['elsewhere', 'set'].map(name => ({name, attributes: directory})),
+      ),
+      listing(fromText('/elsewhere') as Path, filesIn('/elsewhere/')),
+      listing(fromText('/set') as Path, filesIn('/set/')),
       {...scan, phase: 'scan_end', isComplete: true, reason: undefined},
     ]);
   }
@@ -134,7 +141,7 @@ class History {
 
   /** Seen by the watcher after some time; lost when there is none. */
   write(name: string, lookMs: number): void {
-    const path = `/set/${name}`;
+    const path = `/${name}`;
     this.#writes.push({at: this.#real, path});
     if (this.#isAway) return;
     const observedAt = this.#real + lookMs + this.#agentOffset;
@@ -186,13 +193,15 @@ class History {
   }
 
   #newHeartbeat() {
-    const queued = this.#waiting().length;
+    return {session: this.#session, queued: this.#waiting().length, toldUntil: this.#toldUntil};
+  }
+
+  get #toldUntil(): ToldUntil | undefined {
     const seenUntil = Math.min(
       this.#real,
       ...this.#queue.filter(({visibleAt}) => visibleAt > this.#real).map(({at}) => at),
     );
-    const toldUntil = this.#heard && {hlc: this.#heard.hlc, ms: seenUntil + this.#agentOffset - this.#heard.at};
-    return {session: this.#session, queued, toldUntil};
+    return this.#heard && {hlc: this.#heard.hlc, ms: seenUntil + this.#agentOffset - this.#heard.at};
   }
 
   async #deliver(request: {session: string; queued: number; toldUntil: ToldUntil | undefined}): Promise<void> {
@@ -227,6 +236,7 @@ class History {
     const known = this.#moments.filter(({hlc}) => hlc / 4096 + Date.UTC(2024, 0, 1) <= until).at(-1)!;
     const real = known.real + until - (known.hlc / 4096 + Date.UTC(2024, 0, 1));
     const writes = this.#writes
+      .filter(({path}) => path.startsWith('/set/'))
       .filter(({at}) => at > real - windowMs + roundingMs && at < real - roundingMs)
       .map(({at}) => at - real);
     return this.#isUp && this.#real - real <= windowMs + roundingMs ? writes : [...writes, this.#real - real];
@@ -248,8 +258,8 @@ class History {
 
   async #say(events: FsEvent[]): Promise<void> {
     const batch = {session: this.#session, number: ++this.#batches, sentAt: this.#real + this.#agentOffset};
-    const {arrival} = {arrival: this.#arrival};
-    await this.#store.write(txn => ingest(txn, {...batch, heard: this.#heard, events}, {arrival, settings}));
+    const said = {...batch, heard: this.#heard, toldUntil: this.#toldUntil, events};
+    await this.#store.write(txn => ingest(txn, said, {arrival: this.#arrival, settings}));
     this.#note();
   }
 
@@ -272,9 +282,9 @@ class History {
 }
 
 const pause = fc.oneof(fc.nat(500), fc.nat(3_000));
-const name = fc.constantFrom('a', 'b');
+const name = fc.constantFrom('set/a', 'set/b', 'elsewhere/c');
 const step = fc.oneof(
-  {weight: 3, arbitrary: fc.record({do: fc.constant('write' as const), name, lookMs: fc.nat(900)})},
+  {weight: 3, arbitrary: fc.record({do: fc.constant('write' as const), name, lookMs: fc.nat(8_000)})},
   {weight: 6, arbitrary: fc.record({do: fc.constant('pass' as const), ms: pause})},
   {weight: 2, arbitrary: fc.record({do: fc.constant('tell' as const), count: fc.integer({min: 1, max: 2})})},
   {weight: 6, arbitrary: fc.record({do: fc.constantFrom('beat', 'heartbeat', 'holdBack', 'deliverLate')})},

@@ -1,4 +1,10 @@
-import type {HeartbeatRequest, OpenSessionAnswer, OpenSessionRequest, SessionProgress} from '../protocol/session.ts';
+import type {
+  HeartbeatRequest,
+  OpenSessionAnswer,
+  OpenSessionRequest,
+  SessionProgress,
+  ToldUntil,
+} from '../protocol/session.ts';
 import type {SyncPointAnswer, SyncPointRequest} from '../protocol/sync-point.ts';
 
 /**
@@ -12,13 +18,19 @@ export interface Sender {
    * Sends the encoded bytes of one batch; resolves when its effects are stored. Several may be under way at once; the
    * view applies them in the order of their numbers.
    */
-  send(
-    batch: {session: string; number: number; sentAt: number; bytes: Uint8Array},
-    signal: AbortSignal,
-  ): Promise<SessionProgress>;
+  send(batch: SentBatch, signal: AbortSignal): Promise<SessionProgress>;
   /** Tells what became of a sync point, and asks for the next. ROUTE_NOT_FOUND: the view's version has none. */
   syncPoint(session: string, request: SyncPointRequest, signal: AbortSignal): Promise<SyncPointAnswer>;
   /** Ends the session, so that leadership passes at once. */
   end(session: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
+
+/** `toldUntil` as in `Batch`. */
+export type SentBatch = {
+  session: string;
+  number: number;
+  sentAt: number;
+  toldUntil?: ToldUntil | undefined;
+  bytes: Uint8Array;
+};

@@ -110,7 +110,8 @@ export function ingest(
     lagMs: lagMs ?? spoken.lagMs,
   };
   const seenAt = Math.min(arbitration.observedUntil, earliest(batch.heard, newestAt(batch), run.since));
-  return finish(txn, putSession(txn, upToLastEvent(next, {seenAt, lagMs})), now, arbitration);
+  const told = toldAt(batch.toldUntil, {now, run});
+  return finish(txn, putSession(txn, upToLastEvent(next, {seenAt, told, lagMs})), now, arbitration);
 }
 
 /**
@@ -155,8 +156,13 @@ export function heartbeat(
 ): Ingestion {
   const now = tick(txn, viewMs);
   const heard = {...getSession(txn, id), seenAt: wallMs, queued};
-  const until = toldUntil ? Math.min(now, earliest({hlc: toldUntil.hlc, at: 0}, toldUntil.ms, run.since)) : 0;
-  return finish(txn, putSession(txn, queued === 0 ? atRest(heard, until) : heard), now, undefined);
+  const caughtUp = queued === 0 ? atRest(heard, toldAt(toldUntil, {now, run})) : heard;
+  return finish(txn, putSession(txn, caughtUp), now, undefined);
+}
+
+/** 0 where nothing is known of it. */
+function toldAt(told: ToldUntil | undefined, {now, run}: {now: Hlc; run: Arrival['run']}): Hlc {
+  return told ? Math.min(now, earliest({hlc: told.hlc, at: 0}, told.ms, run.since)) : 0;
 }
 
 /** Paths (base64url of their bytes) for the leader to look at: those in doubt, and suspects that are due within `aheadMs`. */

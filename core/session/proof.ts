@@ -19,15 +19,15 @@ export function atRest(session: StoredSession, until: Hlc): StoredSession {
 }
 
 /**
- * A watcher's events come in their order, so with the newest all before it are stored; but not what a later event of the same path
- * made superfluous while it waited. So what has waited for long, in an outage perhaps, proves nothing. `seenAt`: not later than when
- * the newest was seen; `lagMs`: the age of the oldest when it was sent.
+ * A watcher's events come in their order, so with the newest all before it are stored; but not what its source still looked at (later
+ * than `told`), nor what a later event of the same path made superfluous while it waited. So what has waited for long, in an
+ * outage perhaps, proves nothing. `seenAt`: not later than when the newest was seen; `lagMs`: the age of the oldest when it was sent.
  */
 export function upToLastEvent(
   session: StoredSession,
-  {seenAt, lagMs = onItsWayMs}: {seenAt: Hlc; lagMs: number | undefined},
+  {seenAt, told, lagMs = onItsWayMs}: {seenAt: Hlc; told: Hlc; lagMs: number | undefined},
 ): StoredSession {
-  return lagMs < onItsWayMs ? atRest(session, shiftHlc(seenAt, -lagMs)) : session;
+  return lagMs < onItsWayMs ? atRest(session, Math.min(shiftHlc(seenAt, -lagMs), told)) : session;
 }
 
 /** Of more gaps than are kept the oldest counts for everything. */

@@ -150,17 +150,22 @@ test('a heartbeat proves what its agent knew when it made it, however late it ar
   expect(await beat({hlc, ms: 1e9}, late)).toBeLessThan(hlcAt(start + 60_001));
 });
 
-test('a batch proves that nothing else happened up to its newest event, unless it comes late or waited', async () => {
+test('a batch proves that nothing else happened up to its newest event, unless something waited or was still looked at', async () => {
   const {store, open} = view();
   const {id} = (await open('a', '1')).session;
   let number = 0;
-  const send = (sentAt: number, observed: number[], arrivedAtMs: number) => {
+  const send = (sentAt: number, observed: number[], {told, arrivedAtMs}: {told?: number; arrivedAtMs: number}) => {
     const events = observed.map(observedAt => ({...upsert('/f'), observedAt}) as FsEvent);
-    const batch = {session: id, number: ++number, sentAt, heard: {hlc: hlcAt(start), at: 0}, events};
+    const toldUntil = told === undefined ? undefined : {hlc: hlcAt(start), ms: told};
+    const batch = {session: id, number: ++number, sentAt, heard: {hlc: hlcAt(start), at: 0}, toldUntil, events};
     return store.write(txn => ingest(txn, batch, {arrival: at(start + arrivedAtMs), settings}).session.caughtUpAt);
   };
-  expect(await send(3_000, [1_000], 3_000)).toBeUndefined(); // a change from before may have been folded into one behind it
-  expect(await send(5_000, [4_800, 4_900], 65_000)).toBe(hlcAt(start + 4_700));
+  const soon = {told: 3_000, arrivedAtMs: 3_000};
+  expect(await send(3_000, [1_000], soon)).toBeUndefined(); // a change from before may have been folded into one behind it
+  const late = {arrivedAtMs: 65_000};
+  expect(await send(5_000, [4_800, 4_900], late)).toBeUndefined(); // an agent that does not tell
+  expect(await send(5_000, [4_800, 4_900], {...late, told: 2_000})).toBe(hlcAt(start + 2_000));
+  expect(await send(6_000, [5_800, 5_900], {...late, told: 6_000})).toBe(hlcAt(start + 5_700));
 });
 
 test("the view's clock never goes back, whatever the wall clock does", async () => {

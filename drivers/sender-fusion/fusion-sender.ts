@@ -15,7 +15,7 @@ import {
   writeToldUntil,
 } from '../../core/protocol/session.ts';
 import {type SyncPointAnswer, type SyncPointRequest, syncPointAnswer} from '../../core/protocol/sync-point.ts';
-import type {Sender} from '../../core/sender/sender.ts';
+import type {Sender, SentBatch} from '../../core/sender/sender.ts';
 
 export type FusionSenderConfig = {
   url: string;
@@ -55,14 +55,12 @@ export class FusionSender implements Sender {
     return this.#call(syncPointAnswer, {...call, heldMs: request.wait_ms ?? 0});
   }
 
-  send(
-    {session, number, sentAt, bytes}: {session: string; number: number; sentAt: number; bytes: Uint8Array},
-    signal: AbortSignal,
-  ): Promise<SessionProgress> {
+  send({session, number, sentAt, toldUntil, bytes}: SentBatch, signal: AbortSignal): Promise<SessionProgress> {
     const headers = {
       'content-type': batchContentType,
       [batchNumberHeader]: String(number),
       [sentAtHeader]: String(sentAt),
+      ...(toldUntil && {[toldUntilHeader]: writeToldUntil(toldUntil)}),
     };
     return this.#call(sessionProgress, {method: 'POST', path: `/${session}/events`, body: bytes, headers, signal});
   }

@@ -47,8 +47,8 @@ export function createEngineServer(
     {
       method: 'POST',
       pattern: /^\/sessions\/([^/]+)\/heartbeat$/,
-      handle: async ({headers}, id, body, signal) => {
-        const toldUntil = readToldUntil(headers[toldUntilHeader]?.toString());
+      handle: async (request, id, body, signal) => {
+        const toldUntil = readToldUntil(request.headers[toldUntilHeader]?.toString());
         return ok(await engine.heartbeat(id, {...parseJson(heartbeatRequest, body), toldUntil}, signal));
       },
     },
@@ -58,7 +58,8 @@ export function createEngineServer(
       handle: async (request, session, bytes) => {
         const number = numberOf(request, batchNumberHeader);
         const sentAt = numberOf(request, sentAtHeader);
-        return ok(await engine.receive({session, number, sentAt, bytes}));
+        const toldUntil = readToldUntil(request.headers[toldUntilHeader]?.toString());
+        return ok(await engine.receive({session, number, sentAt, toldUntil, bytes}));
       },
     },
     {

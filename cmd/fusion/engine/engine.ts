@@ -13,6 +13,7 @@ import {
   type SessionProgress,
 } from '../../../core/protocol/session.ts';
 import type {SyncPointAnswer, SyncPointRequest} from '../../../core/protocol/sync-point.ts';
+import type {SentBatch} from '../../../core/sender/sender.ts';
 import {
   type Arrival,
   forgetStorageClock,
@@ -74,7 +75,7 @@ export type EngineParts = {
   marks: DeathMarks;
 };
 
-export type ReceivedBatch = {session: string; number: number; sentAt: number; bytes: Uint8Array};
+export type ReceivedBatch = SentBatch;
 
 /** Due suspects are told this long before their time, so that they have been looked at when it comes. */
 const lookAheadMs = 3_600_000;
@@ -397,9 +398,9 @@ export class Engine {
     throw new FustorError('BATCH_REJECTED', told, {cause: error, details: {kept: file, hlc}});
   }
 
-  #decode({session, number, sentAt, bytes}: ReceivedBatch): Batch {
+  #decode({session, number, sentAt, toldUntil, bytes}: ReceivedBatch): Batch {
     const batch = decodeBatch(bytes, sentAt);
-    if (batch.session === session && batch.number === number) return batch;
+    if (batch.session === session && batch.number === number) return {...batch, toldUntil};
     throw new FustorError(
       'BATCH_REJECTED',
       `The batch says session ${batch.session}, number ${batch.number}; it was sent as ${session}, number ${number}.`,

@@ -11,13 +11,13 @@ import {feed} from './feed.ts';
 import {MadeUpStorage} from './made-up-storage.ts';
 
 /**
- * Directories of one file each, by what an agent would tell of them. A tenth of the group `large`: each costs the engine what
- * forty files in one directory do.
+ * As many directories as the group `large` has files, with one file each, by what an agent would tell of them: each costs the
+ * engine what forty files in one directory do.
  */
 export async function manyDirectories(stage: Stage): Promise<void> {
   const {rows, settings, folder} = stage;
   const rounds = stage.rounds(5);
-  const source = new MadeUpStorage({directories: settings.largeFiles / 10, filesEach: 1});
+  const source = new MadeUpStorage({directories: settings.largeFiles, filesEach: 1});
   const {directories} = source;
   const what = `${directories.toLocaleString('en')} tiny directories`;
   const site = new Site(folder);
@@ -29,7 +29,7 @@ export async function manyDirectories(stage: Stage): Promise<void> {
     const peaks = new MemoryPeaks(() => [engine]);
     const startedAt = performance.now();
     const feeding = feed(site, source);
-    await site.live(1_200_000);
+    await site.live(3_600_000);
     const seconds = (performance.now() - startedAt) / 1000;
     peaks.stop();
     const {data} = JSON.parse((await site.get('/api/v1/fs/stats')).text);
