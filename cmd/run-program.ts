@@ -1,3 +1,4 @@
+import {nearest} from '../core/config/nearest.ts';
 import {FustorError} from '../core/errors/fustor-error.ts';
 import {version} from './version.ts';
 
@@ -50,11 +51,23 @@ async function dispatch(definition: ProgramDefinition, argv: string[]): Promise<
   const hasCommands = Object.keys(definition.commands).length > 0;
   if (definition.otherwise && (isOption || first === undefined || !hasCommands))
     return (await definition.otherwise.load())(argv);
-  throw new FustorError(
-    'USAGE',
-    first === undefined ? 'No command given.' : `Unknown ${isOption ? 'option' : 'command'} "${first}".`,
-    {hint: `Run "${definition.name} --help".`},
+  const helpHint = `Run "${definition.name} --help".`;
+  if (first === undefined) throw new FustorError('USAGE', 'No command given.', {hint: helpHint});
+  if (isOption) {
+    const hint = `${hasCommands ? 'Options of a command stand behind it. ' : ''}${helpHint}`;
+    throw new FustorError('USAGE', `Unknown option "${first}".`, {hint});
+  }
+  const listed = Object.entries(definition.commands).flatMap(([name, {summary}]) =>
+    summary === undefined ? [] : name,
   );
+  throw unknownCommand(definition.name, first, listed);
+}
+
+/** `of`: the program, with the words before the command. */
+export function unknownCommand(of: string, command: string, known: readonly string[]): FustorError {
+  const near = nearest(command, known);
+  const meant = near === undefined ? '' : `Did you mean "${of} ${near}"? `;
+  return new FustorError('USAGE', `Unknown command "${of} ${command}".`, {hint: `${meant}Run "${of} --help".`});
 }
 
 function help({name, commands, otherwise, notes}: ProgramDefinition): string {

@@ -5,7 +5,7 @@ import type {Health} from '../../core/control/health/health.ts';
 import type {Log} from '../../core/log/log.ts';
 import type {Clock} from '../../core/time/clock.ts';
 import {type ApiEnv, answerErrors, demandKey, describeApi, measure, type RetryAfter} from '../http/api.ts';
-import {type KeyRing, mayAdminister, mayOrder, mayQuery, mayReport, seesAll} from '../http/keys.ts';
+import {type Key, type KeyRing, mayAdminister, mayOrder, mayQuery, mayReport, seesAll} from '../http/keys.ts';
 import {operationsRoutes} from '../http/operations.ts';
 import {auditRequests} from './audit.ts';
 import type {Backup} from './backup.ts';
@@ -73,13 +73,17 @@ export function createControllerApp(parts: ControllerAppParts): ControllerApp {
       app.on(['POST', 'DELETE'], path, allow(mayAdminister, 'say who may do what'));
     }
   }
-  for (const path of ['/api/v1/desired', '/api/v1/revisions', '/api/v1/registry/*'])
-    app.use(path, allow(mayQuery, 'look at what the nodes should do'));
-  app.use(
-    '/api/v1/manifests/*',
-    allow(key => mayQuery(key) && seesAll(key), 'look at manifests, unless its views are "*"'),
-  );
-  app.use('/api/v1/revisions/*', allow(mayOrder, 'look at files of the configuration'));
+  app.use('/api/v1/registry/*', allow(mayQuery, 'look at what the nodes should do'));
+  // Their messages, problems and nodes are of all views.
+  for (const [name, what] of [
+    ['desired', 'the desired state as a whole'],
+    ['revisions', 'revisions of the desired state'],
+    ['manifests/*', 'manifests'],
+  ]) {
+    const mayLook = (key: Key) => mayQuery(key) && seesAll(key);
+    app.use(`/api/v1/${name}`, allow(mayLook, `look at ${what}, unless its views are "*"`));
+  }
+  app.use('/api/v1/revisions/:revision/*', allow(mayOrder, 'look at files of the configuration'));
   for (const name of ['apply', 'rollback', 'release'])
     app.use(`/api/v1/${name}`, allow(mayOrder, 'say what the nodes should do'));
   app.use(

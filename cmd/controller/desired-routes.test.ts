@@ -325,6 +325,23 @@ test('a reader with some views finds these in the registry, the pipes that feed 
   }
 });
 
+test('a reader with some views reads nothing of the desired state as a whole: its messages and nodes are of others too', async () => {
+  await apply({message: 'Move node-b to the new racks'});
+  for (const path of ['desired', 'revisions', 'revisions?limit=1']) {
+    expect([path, (await ask(path, {key: 'key-of-reader'})).status]).toEqual([path, 200]);
+    const {status, body, text} = await ask(path, {key: 'key-of-guest'});
+    expect([path, status, body.error.message]).toEqual([
+      path,
+      403,
+      expect.stringContaining('unless its views are "*"'),
+    ]);
+    expect(text).not.toMatch(/node-b|racks/);
+  }
+  for (const path of ['revisions/current', 'revisions/1?files=true', 'revisions/1/diff'])
+    for (const key of ['key-of-reader', 'key-of-guest'])
+      expect([path, (await ask(path, {key})).status]).toEqual([path, 403]);
+});
+
 test('a heartbeat is answered with the signature of what the node should have', async () => {
   await apply();
   const heartbeat = {

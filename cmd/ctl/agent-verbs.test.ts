@@ -136,7 +136,7 @@ test('one that fails is exit code 1, one whose end is not heard of in time 6', a
     out: expect.stringContaining('payload-alpha is not wanted any more.'),
   });
   execute = () => new Promise(() => {});
-  const late = await run(agentRestart, ['node-a', 'alpha', '--timeout', '300ms']);
+  const late = await run(agentRestart, ['node-a', 'alpha', '--timeout', '2s']);
   expect({exit: late.exit, out: late.out}).toEqual({exit: 6, out: expect.stringMatching(/^alpha +restart +sent +-$/m)});
 });
 
@@ -151,7 +151,7 @@ test('a silent agent hears of it when it is back in time, or not at all', async 
   const {parts} = controller.agent('node-a');
   const beat = {...silent, agent_id: 'node-b', shell, parts, acknowledgements: [], known_commands: [], wait_ms: 0};
   await controller.heartbeat(beat, 'agents', AbortSignal.abort());
-  const {exit, out} = await run(agentRestart, ['node-b', 'alpha', '--timeout', '200ms']);
+  const {exit, out} = await run(agentRestart, ['node-b', 'alpha', '--timeout', '2s']);
   expect({exit, out}).toEqual({exit: 6, out: expect.stringMatching(/^alpha +restart +queued +-$/m)});
   await controller.tick();
   expect(await controller.heartbeat({...beat, sequence: 2}, 'agents', AbortSignal.abort())).toMatchObject({

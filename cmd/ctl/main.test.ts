@@ -32,6 +32,33 @@ test('a verb that does not exist is told as JSON where that is wanted', async ()
   expect(exit).toBe(2);
 });
 
+test.each([
+  ['tre /', 'Unknown command "fustorctl tre".', 'Did you mean "fustorctl tree"? Run "fustorctl --help".'],
+  [
+    'agent kil node-a',
+    'Unknown command "fustorctl agent kil".',
+    'Did you mean "fustorctl agent kill"? Run "fustorctl agent --help".',
+  ],
+  ['agent zzz', 'Unknown command "fustorctl agent zzz".', 'Run "fustorctl agent --help".'],
+  ['frobnicate', 'Unknown command "fustorctl frobnicate".', 'Run "fustorctl --help".'],
+  ['__look2', 'Unknown command "fustorctl __look2".', 'Run "fustorctl --help".'],
+  ['-o json tree', 'Unknown option "-o".', 'Options of a command stand behind it. Run "fustorctl --help".'],
+])('"fustorctl %s" is told what was meant', async (words, message, hint) => {
+  const {exit, stdout, stderr} = await fustorctl(words);
+  const body = {error: {code: 'USAGE', message, hint}};
+  if (words.includes('json')) expect(JSON.parse(stdout.toString())).toEqual(body);
+  else expect(stderr.toString()).toBe(`fustorctl: ${message}\n${hint}\n`);
+  expect(exit).toBe(2);
+});
+
+test('"help" and "help COMMAND" are what --help is', async () => {
+  for (const command of ['', 'tree', 'agent kill']) {
+    const [help, flag] = await Promise.all([fustorctl(`help ${command}`), fustorctl(`${command} --help`)]);
+    expect(help).toEqual(flag);
+    expect(help.exit).toBe(0);
+  }
+});
+
 test('help lists every verb under a heading, and the exit codes', async () => {
   const {exit, stdout} = await fustorctl('--help');
   expect(stdout.toString()).toMatch(/^Ask the views:\n {2}tree +list a directory/m);

@@ -1,11 +1,12 @@
-import {type Command, runProgram} from '../run-program.ts';
+import {type Command, type ProgramDefinition, runProgram} from '../run-program.ts';
 import {exitCodesHelp} from './exit-codes.ts';
 import {formIn} from './output/form-names.ts';
 import {type NounEntry, type VerbEntry, verbSections} from './verb-table.ts';
 
 const name = 'fustorctl';
+const argv = process.argv.slice(2);
 
-void runProgram({
+const definition: ProgramDefinition = {
   name,
   commands: {
     ...Object.fromEntries(
@@ -53,7 +54,10 @@ void runProgram({
     return form === 'json';
   },
   notes: `"${name} COMMAND --help" explains a command.\n\n${exitCodesHelp}`,
-});
+};
+
+// "help tree" is what other programs call "tree --help".
+void runProgram(definition, argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv);
 
 /** Only the verb that is called is imported, and none for `--version`. */
 async function commandOf(word: string, entry: VerbEntry | NounEntry): Promise<Command> {

@@ -1,5 +1,5 @@
 import {FustorError} from '../../core/errors/fustor-error.ts';
-import type {Command} from '../run-program.ts';
+import {type Command, unknownCommand} from '../run-program.ts';
 import {exitCodesHelp} from './exit-codes.ts';
 
 /** One line for the help of the group, and the verb, loaded only when it is called. */
@@ -14,8 +14,8 @@ export function verbGroup(noun: string, verbs: Record<string, GroupedVerb>): Com
     }
     const verb = name !== undefined && Object.hasOwn(verbs, name) ? verbs[name] : undefined;
     if (verb) return (await verb.load())(args);
-    const message = name === undefined ? `"${noun}" needs a verb.` : `Unknown command "${noun} ${name}".`;
-    throw new FustorError('USAGE', message, {hint: `Run "fustorctl ${noun} --help".`});
+    if (name !== undefined) throw unknownCommand(`fustorctl ${noun}`, name, Object.keys(verbs));
+    throw new FustorError('USAGE', `"${noun}" needs a verb.`, {hint: `Run "fustorctl ${noun} --help".`});
   };
 }
 

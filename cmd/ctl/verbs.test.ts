@@ -189,9 +189,9 @@ describe('scan', () => {
   });
 
   test('with --wait and --timeout it is left to itself when it takes longer', async () => {
-    const {exit, out, err} = await run(scan, ['/endless', '--wait', '--timeout', '150ms']);
+    const {exit, out, err} = await run(scan, ['/endless', '--wait', '--timeout', '2s']);
     expect({exit, out}).toEqual({exit: 6, out: expect.stringMatching(/^state +queued$/m)});
-    expect(err).toBe('It has not ended after 0.15 s, and goes on: "fustorctl wait --for job=job-of-/endless".\n');
+    expect(err).toBe('It has not ended after 2 s, and goes on: "fustorctl wait --for job=job-of-/endless".\n');
   });
 
   test('a fusion that has too many is an error with its code', async () => {

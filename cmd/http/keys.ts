@@ -36,7 +36,7 @@ export class KeyRing {
     const sent = sentKey(headers);
     if (sent === undefined) {
       throw new FustorError('UNAUTHENTICATED', 'No API key was sent.', {
-        hint: 'Send it as "Authorization: Bearer KEY" or "X-API-Key: KEY".',
+        hint: 'Send it as "Authorization: Bearer KEY" or "X-API-Key: KEY"; fustorctl takes it from FUSTOR_KEY, --key or a context.',
       });
     }
     const sha256 = hash('sha256', sent);

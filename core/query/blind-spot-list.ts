@@ -5,7 +5,8 @@ import {DirectoryPaths} from './directory-paths.ts';
 import {nameFields} from './json-values.ts';
 import {type ListPage, pageBytesMax, sliceRows} from './list-page.ts';
 import {isoTime} from './meta.ts';
-import {encodePlace, type Place} from './run-scan.ts';
+import {encodePlace, type Place, type StorePlace} from './run-scan.ts';
+import {demandStoreOfCursor} from './same-store.ts';
 
 /**
  * What nobody's watcher saw, in the order of the store: directory by directory, and in each by name. At most `limit` rows at or
@@ -14,6 +15,7 @@ import {encodePlace, type Place} from './run-scan.ts';
 export class BlindSpotPage implements ListPage {
   readonly #path: Path;
   readonly #limit: number;
+  readonly #after: StorePlace | undefined;
   readonly #paths = new DirectoryPaths();
   /** Up to which row this page has come, and which is its last. */
   #at: Place | undefined;
@@ -22,13 +24,16 @@ export class BlindSpotPage implements ListPage {
   readonly rows: string[] = [];
   nextCursor: string | null = null;
 
-  constructor({path, after, limit}: {path: Path; after: Place | undefined; limit: number}) {
+  constructor({path, after, limit}: {path: Path; after: StorePlace | undefined; limit: number}) {
     this.#path = path;
     this.#limit = limit;
+    this.#after = after;
     this.#at = after;
   }
 
+  /** Throws when the cursor is of another store. */
   slice(txn: TreeRead): boolean {
+    if (this.#after) demandStoreOfCursor(txn, this.#after);
     this.#paths.begin(txn);
     let count = 0;
     for (const {directory, name, change, foundAt} of txn.blindSpots({after: this.#at})) {
@@ -38,7 +43,7 @@ export class BlindSpotPage implements ListPage {
       const path = parent && joinPath(parent, name);
       if (path !== undefined && (path === this.#path || isBelow(path, this.#path)) && holds(txn, place, change)) {
         if (this.rows.length === this.#limit || this.#bytes >= pageBytesMax) {
-          this.nextCursor = encodePlace(this.#last!);
+          this.nextCursor = encodePlace({...this.#last!, store: txn.storeId()});
           return true;
         }
         const row = JSON.stringify({...nameFields('path', path), change, found_at: isoTime(hlcToMs(foundAt))});

@@ -8,6 +8,9 @@ import {DirectoryPaths} from './directory-paths.ts';
 /** Where an entry is in the store. It stays there when a directory above it is renamed. */
 export type Place = {directory: DirectoryNumber; name: ByteString};
 
+/** For a cursor: a place means something in its own store only (`TreeRead.storeId`). */
+export type StorePlace = Place & {store: string};
+
 /** False to stop the scan behind this entry. `parent` is undefined for what nothing leads to. The cursor is the call's. */
 export type VisitPlace = (cursor: PackedCursor, parent: () => Path | undefined, place: () => Place) => boolean;
 
@@ -73,15 +76,15 @@ function lastName(run: Uint8Array): ByteString | undefined {
   return name;
 }
 
-export function encodePlace({directory, name}: Place): string {
-  return Buffer.from(`${directory}/${name}`, 'latin1').toString('base64url');
+export function encodePlace({store, directory, name}: StorePlace): string {
+  return `${store}.${Buffer.from(`${directory}/${name}`, 'latin1').toString('base64url')}`;
 }
 
 /** Undefined when it is none. */
-export function decodePlace(text: string): Place | undefined {
-  if (!/^[\w-]+$/.test(text)) return undefined;
-  const match = /^(\d{1,15})\/(.+)$/s.exec(fromBytes(Buffer.from(text, 'base64url')));
+export function decodePlace(text: string): StorePlace | undefined {
+  const [, store, place] = /^([\w-]{1,64})\.([\w-]+)$/.exec(text) ?? [];
+  const match = place === undefined ? null : /^(\d{1,15})\/(.+)$/s.exec(fromBytes(Buffer.from(place, 'base64url')));
   if (!match) return undefined;
   const [directory, name] = [Number(match[1]), match[2] as ByteString];
-  return directory <= directoryMax && isName(name) ? {directory, name} : undefined;
+  return directory <= directoryMax && isName(name) ? {store: store!, directory, name} : undefined;
 }

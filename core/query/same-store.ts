@@ -1,5 +1,5 @@
 import {FustorError} from '../errors/fustor-error.ts';
-import type {TreeRead} from '../tree/tree-store.ts';
+import type {TreeRead, TreeReader} from '../tree/tree-store.ts';
 import {type ViewState, viewStateName} from '../view/view-status.ts';
 
 /**
@@ -14,4 +14,26 @@ export function demandStore(txn: TreeRead, store: string): void {
   throw new FustorError('STORE_FAILED', `The store of the view, which the answer began with, ${found}.`, {
     hint: 'Ask again, from the beginning.',
   });
+}
+
+/** For a page that goes on behind another. Throws BAD_REQUEST in another store, STORE_FAILED where none can be read. */
+export function demandStoreOfCursor(txn: TreeRead, {store}: {store: string}): void {
+  if (txn.storeId() === '') demandStore(txn, store);
+  if (txn.storeId() === store) return;
+  throw new FustorError('BAD_REQUEST', 'The cursor does not belong to this store of the view, which was made anew.', {
+    hint: 'Ask again, from the beginning.',
+  });
+}
+
+/** A view's tree for one answer that takes several snapshots. To read it throws STORE_FAILED in any store but that of the first. */
+export function inOneStore(reader: Pick<TreeReader, 'read'>): Pick<TreeReader, 'read'> {
+  let store: string | undefined;
+  return {
+    read: body =>
+      reader.read(txn => {
+        store ??= txn.storeId();
+        demandStore(txn, store);
+        return body(txn);
+      }),
+  };
 }

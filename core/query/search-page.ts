@@ -9,7 +9,7 @@ import {EntryWalk} from './entry-walk.ts';
 import {pageBytesMax} from './list-page.ts';
 import type {NameMatch} from './name-match.ts';
 import {resolve} from './resolve.ts';
-import {decodePlace, encodePlace, type Place, RunScan} from './run-scan.ts';
+import {decodePlace, encodePlace, RunScan, type StorePlace} from './run-scan.ts';
 import {demandStore} from './same-store.ts';
 import {extents, type TreeWriter} from './tree-writer.ts';
 
@@ -25,7 +25,7 @@ export type SearchFilter = {
 export type Search = {path: Path; limit: number; match: NameMatch; filter: SearchFilter; writer: TreeWriter};
 
 /** Where a page begins, in the order in which a search of its path goes. A place means something only in its store. */
-export type SearchStart = {after: Path | undefined; place: (Place & {store: string}) | undefined};
+export type SearchStart = {after: Path | undefined; place: StorePlace | undefined};
 
 const firstBytes = 4 * 1024;
 /** Entries, and runs, that are looked at in one slice: a millisecond or so. */
@@ -105,7 +105,7 @@ export class SearchPage {
         if (!this.#isAsked(cursor)) return true;
         const parent = parentOf();
         if (parent === undefined || !(parent === path || isBelow(parent, path))) return true;
-        return this.#look(parent, cursor, () => `${this.#store}.${encodePlace(place())}`);
+        return this.#look(parent, cursor, () => encodePlace({...place(), store: this.#store}));
       },
     });
   }
@@ -162,9 +162,8 @@ function entriesBelow(txn: TreeRead, path: Path): number {
 /** Where a page behind another begins. Undefined when the cursor is none of a search of this path. */
 export function decodeSearchStart(path: Path, cursor: string | undefined): SearchStart | undefined {
   if (cursor === undefined) return {after: undefined, place: undefined};
-  const [, store, behind] = /^([\w-]{1,64})\.([\w-]+)$/.exec(cursor) ?? [];
-  const place = behind === undefined ? undefined : decodePlace(behind);
-  if (place || path === rootPath) return place && {after: undefined, place: {...place, store: store!}};
+  const place = decodePlace(cursor);
+  if (place || path === rootPath) return place && {after: undefined, place};
   const after = /^[\w-]+$/.test(cursor) ? fromBytes(Buffer.from(cursor, 'base64url')) : undefined;
   return after !== undefined && isPath(after) && isBelow(after, path) ? {after, place: undefined} : undefined;
 }

@@ -167,10 +167,7 @@ export class DirectoryReads {
     const isRefused = typeof reading !== 'string' && reading.isRefused;
     this.hotSet.decided(grant);
     if (isRefused) this.hotSet.isRefused();
-    const due = this.hotSet.end(grant);
-    const {node} = grant;
-    // It was refused, or was found to be hotter than it was known to be.
-    if (node.reading === 'done' && node.watch === -1 && this.hotSet.isDue(node)) due.push(node);
+    const due = this.hotSet.end(grant, {wasRead: grant.node.reading === 'done'});
     for (const one of due) this.readNew(one);
   }
 

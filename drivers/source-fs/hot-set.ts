@@ -6,11 +6,10 @@ import type {Node, WatchTree} from './watch-tree.ts';
 export type Grant = {
   node: Node;
   mayWatch: boolean;
-  /** A place is kept for a watch that is not set yet. */
-  isOpen: boolean;
+  isDecided: boolean;
 };
 
-export type HotSetParts = {tree: WatchTree; inotify: Inotify; maxWatches: number};
+export type HotSetParts = {tree: WatchTree; inotify: Pick<Inotify, 'removeWatch'>; maxWatches: number};
 
 /**
  * Which directories are watched when not all can be: those that changed last (`Node.hotAt`).
@@ -21,10 +20,10 @@ export type HotSetParts = {tree: WatchTree; inotify: Inotify; maxWatches: number
  */
 export class HotSet {
   readonly #parts: HotSetParts;
-  /** Directories whose readings under way may set a watch, and how many readings. */
+  /** Directories whose readings under way may set a watch, or have set it, and how many readings. */
   readonly #underway = new Map<Node, number>();
-  /** Places kept for watches. */
-  #open = 0;
+  /** The same of readings that have not decided whether they set it. */
+  readonly #undecided = new Map<Node, number>();
   /** Directories without a watch because colder ones that have one were being read. */
   readonly #denied = new Set<Node>();
   /** What the kernel allowed, since it refused one. */
@@ -38,37 +37,28 @@ export class HotSet {
 
   /** A reading begins. */
   begin(node: Node): Grant {
-    // Another reading of it has a place already: two would take a watch from somebody, and leave one unused.
-    const hasPlace = node.watch !== -1 || this.#underway.has(node);
-    const isOpen = !hasPlace && this.#makeRoom(node);
-    const mayWatch = hasPlace || isOpen;
-    if (isOpen) this.#open++;
-    if (mayWatch) this.#underway.set(node, (this.#underway.get(node) ?? 0) + 1);
+    // A place is a directory's: a second reading with one of its own would take a watch from somebody, and leave one unused.
+    const hasPlace = node.watch !== -1 || this.#undecided.has(node);
+    const mayWatch = hasPlace || this.#makeRoom(node);
+    if (mayWatch) for (const readings of [this.#underway, this.#undecided]) count(readings, node, 1);
     else if (this.#isHotterThanOneUnderway(node)) this.#denied.add(node);
-    return {node, mayWatch, isOpen};
+    return {node, mayWatch, isDecided: !mayWatch};
   }
 
   /** The watch is set, or will not be. */
   decided(grant: Grant): void {
-    if (grant.isOpen) this.#open--;
-    grant.isOpen = false;
+    if (!grant.isDecided) count(this.#undecided, grant.node, -1);
+    grant.isDecided = true;
   }
 
   /** The reading is over. Returns directories that are to be read again, because a watch can be set for them now. */
-  end(grant: Grant): Node[] {
+  end(grant: Grant, {wasRead}: {wasRead: boolean}): Node[] {
     this.decided(grant);
-    if (!grant.mayWatch) return [];
-    const others = this.#underway.get(grant.node)! - 1;
-    if (others > 0) this.#underway.set(grant.node, others);
-    else this.#underway.delete(grant.node);
-    const due: Node[] = [];
-    for (const node of this.#denied) {
-      const isDue = node.watch === -1 && this.isDue(node);
-      if (isDue) due.push(node);
-      else if (node.watch === -1 && this.#isHotterThanOneUnderway(node)) continue;
-      this.#denied.delete(node);
-    }
-    return due;
+    const {node, mayWatch} = grant;
+    if (mayWatch) count(this.#underway, node, -1);
+    // It was refused, or was found to be hotter than it was known to be.
+    if (wasRead && node.watch === -1) this.#denied.add(node);
+    return this.#takeDue(mayWatch ? this.#denied : [node]);
   }
 
   /** Whether a directory without a watch would get one if it were read now. */
@@ -104,8 +94,27 @@ export class HotSet {
     return Math.min(this.#parts.maxWatches, this.#kernelMax);
   }
 
+  /** Places kept for watches that are not set yet. As few to look at as there are readings at once. */
+  get #open(): number {
+    let open = 0;
+    for (const node of this.#undecided.keys()) if (node.watch === -1) open++;
+    return open;
+  }
+
   get #hasRoom(): boolean {
     return this.#parts.tree.watched + this.#open < this.#max;
+  }
+
+  /** Of some that were denied. Those stay for which no watch can be had before another reading is over. */
+  #takeDue(nodes: Iterable<Node>): Node[] {
+    const due: Node[] = [];
+    for (const node of nodes) {
+      const isDue = this.#denied.has(node) && node.watch === -1 && this.isDue(node);
+      if (isDue) due.push(node);
+      else if (node.watch === -1 && this.#isHotterThanOneUnderway(node)) continue;
+      this.#denied.delete(node);
+    }
+    return due;
   }
 
   #makeRoom(node: Node): boolean {
@@ -139,4 +148,10 @@ export class HotSet {
     for (const other of this.#underway.keys()) if (other.hotAt < node.hotAt) return true;
     return false;
   }
+}
+
+function count(readings: Map<Node, number>, node: Node, more: 1 | -1): void {
+  const now = (readings.get(node) ?? 0) + more;
+  if (now === 0) readings.delete(node);
+  else readings.set(node, now);
 }

@@ -28,6 +28,8 @@ type Route = {
 };
 
 const none = {404: 'There is none of this number or name.'};
+/** It tells of the whole site. */
+const ofAll = {403: 'The key may not do this, or is one of a reader with some views.'};
 const invalid = {400: 'It is not what is wanted; "details.mistakes" has all mistakes with file, line and column.'};
 const refused = {409: 'Another revision is in force than expected, it is pinned, or only Git changes it.'};
 const ofRevision = z.object({revision: z.string().describe('A number, or "current".')});
@@ -39,6 +41,7 @@ const routes: Route[] = [
     path: '/api/v1/desired',
     summary: 'Which revision is in force, and what keeps others out.',
     data: desired,
+    errors: ofAll,
   },
   {
     method: 'get',
@@ -47,6 +50,7 @@ const routes: Route[] = [
     query: revisionParameters,
     data: z.array(revision),
     isPaged: true,
+    errors: ofAll,
   },
   {
     method: 'get',
@@ -112,7 +116,7 @@ const routes: Route[] = [
     summary: 'What a node is told to do, without secrets.',
     params: ofKind.extend({id: z.string()}),
     data: manifest,
-    errors: none,
+    errors: {...none, ...ofAll},
   },
 ];
 

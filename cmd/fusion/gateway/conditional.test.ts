@@ -92,6 +92,44 @@ test('an answer that orders something, or depends on what no tag knows, has none
   expect(await tagOf(gatewayApp(store), 'tree?path=/a&on_demand_scan=true')).toBeNull();
 });
 
+/** Each with a value that is not its default. */
+const samples: Record<string, string> = {
+  ...{path: '/b', path_b64: 'L2I', settled: '30s', require: 'complete', sync: 'true', sync_timeout: '1'},
+  ...{recursive: 'true', max_depth: '2', on_demand_scan: 'true', format: 'ndjson', fields: 'size', only_path: 'true'},
+  ...{limit: '3', children: 'true', sort: 'files', pattern: 'f', ignore_case: 'true', kind: 'file'},
+  ...{size_min: '1', size_max: '5', modified_after: '1', modified_before: '9'},
+};
+
+test.each([
+  ['tree', ['on_demand_scan', 'require', 'settled', 'sync', 'sync_timeout']],
+  ['search', ['sync']],
+  ['stat', ['require']], // 412: nothing there is complete
+  ['stats', ['require']],
+])('with any parameter that fs/%s has, the tag is another one, or there is none', async (name, untagged) => {
+  const store = openMemoryTree();
+  await plantTree(store);
+  const app = gatewayApp(store);
+  const {paths} = JSON.parse(await (await app.request('/openapi.json')).text());
+  const known: string[] = paths[`/api/v1/fs/${name}`].get.parameters.map((one: {name: string}) => one.name);
+  const page = await get(app, `${name}?path=/a${known.includes('cursor') ? '&limit=1' : ''}`);
+  const cursor: string | undefined = JSON.parse(await page.text()).meta.next_cursor;
+  const tags = new Map<string, string>();
+  const without: string[] = [];
+  for (const parameter of ['', ...known]) {
+    const value = parameter === 'cursor' ? cursor : samples[parameter];
+    expect([parameter, value === undefined]).toEqual([parameter, parameter === '']);
+    const isPath = parameter.startsWith('path');
+    const query = [isPath ? '' : 'path=/a', parameter && `${parameter}=${value}`].filter(part => part !== '').join('&');
+    const response = await get(app, `${name}?${query}`);
+    expect([query, response.status]).toEqual([query, untagged.includes(parameter) ? expect.any(Number) : 200]);
+    const tag = response.headers.get('etag');
+    if (tag === null) without.push(parameter);
+    else tags.set(tag, parameter);
+  }
+  expect(tags.size).toBe(1 + known.length - untagged.length);
+  expect(without.sort()).toEqual(untagged);
+});
+
 // ── Never wrong
 
 /** These take several chunks, so that something can change between them. */

@@ -163,6 +163,6 @@ test('a cursor of a directory that cannot be is refused, one of a directory that
     const {status, body} = await ask(`cursor=${storeId}.${cursorOf(2 ** 48 - 1)}${pattern}`);
     expect({status, data: body.data}).toEqual({status: 200, data: []});
   }
-  const list = (directory: number) => askApp(app, `/api/v1/fs/blind-spots?cursor=${cursorOf(directory)}`);
+  const list = (directory: number) => askApp(app, `/api/v1/fs/blind-spots?cursor=${storeId}.${cursorOf(directory)}`);
   expect([(await list(2 ** 48)).status, (await list(2 ** 48 - 1)).status]).toEqual([400, 200]);
 });

@@ -3,13 +3,12 @@ import type {HttpBindings} from '@hono/node-server';
 import {RESPONSE_ALREADY_SENT} from '@hono/node-server/utils/response';
 import type {Log} from '../../../core/log/log.ts';
 import type {GatewayContext} from './app.ts';
-import {breakOff} from './break-off.ts';
 import {type ChunkEncoder, newEncoder} from './chunk-encoder.ts';
 import {acceptedCoding, type Coding} from './content-coding.ts';
+import {failAnswer} from './fail-answer.ts';
 import {viewHeaders} from './not-modified.ts';
 import type {Turns} from './turns.ts';
 import type {WaitingClients} from './waiting-clients.ts';
-import {whoseAnswer} from './whose-answer.ts';
 
 /** An answer in chunks of pieces. `next` makes one of about so many bytes, when the client has taken the one before. */
 export type Chunks = {
@@ -53,11 +52,7 @@ export function sendChunks(context: GatewayContext, chunks: Chunks, parts: SendP
   if (!outgoing) return new Response(streamOf(chunks, encoder, parts.waiting), {headers});
   const {log, view} = parts;
   const key = context.get('key');
-  const fail = (error: unknown) => {
-    const whose = whoseAnswer(outgoing, {view, key});
-    log.error({...whose, error: error instanceof Error ? error.stack : String(error)}, 'an answer broke off');
-    breakOff(outgoing); // too late for another status; no client takes this for whole
-  };
+  const fail = (error: unknown) => failAnswer(outgoing, error, {log, view, key});
   if (!chunks.isDone) write(outgoing, headers, {chunks, encoder, parts, fail});
   else if (encoder) void writeCoded(outgoing, headers, {pieces: chunks.first, encoder, fail});
   else writeWhole(outgoing, headers, chunks.first);

@@ -2,8 +2,8 @@ import type {ServerResponse} from 'node:http';
 import type {HttpBindings} from '@hono/node-server';
 import {RESPONSE_ALREADY_SENT} from '@hono/node-server/utils/response';
 import type {GatewayContext} from './app.ts';
+import {failAnswer} from './fail-answer.ts';
 import type {SendParts} from './send-chunks.ts';
-import {whoseAnswer} from './whose-answer.ts';
 
 /** Makes an answer until `gone` aborts: each piece is asked for when the client has taken the one before. */
 export type EventStream = (gone: AbortSignal) => AsyncGenerator<Uint8Array>;
@@ -31,10 +31,6 @@ export function sendEvents(context: GatewayContext, events: EventStream, {waitin
     }
     outgoing.end();
   };
-  send().catch((error: unknown) => {
-    const whose = whoseAnswer(outgoing, {view, key});
-    log.error({...whose, error: error instanceof Error ? error.stack : String(error)}, 'a stream of events broke off');
-    outgoing.destroy();
-  });
+  send().catch((error: unknown) => failAnswer(outgoing, error, {log, view, key}));
   return RESPONSE_ALREADY_SENT;
 }

@@ -143,6 +143,6 @@ async function handOn(
 
 function withoutController(): FustorError {
   return new FustorError('ROUTE_NOT_FOUND', 'This fusion embeds no controller.', {
-    hint: 'Ask the controller itself, or start this fusion with --embed-controller.',
+    hint: 'Ask the controller itself (fustorctl: --controller), or start this fusion with --embed-controller.',
   });
 }

@@ -6,6 +6,7 @@ import type {ListPage} from '../../../../core/query/list-page.ts';
 import {type Meta, readMeta} from '../../../../core/query/meta.ts';
 import {resolve} from '../../../../core/query/resolve.ts';
 import {decodePlace} from '../../../../core/query/run-scan.ts';
+import {inOneStore} from '../../../../core/query/same-store.ts';
 import {decodePath, SuspectPage} from '../../../../core/query/suspect-list.ts';
 import {
   integerParameter,
@@ -17,7 +18,7 @@ import {
 import {type GatewayApp, type GatewayContext, type GatewayParts, queryOf} from '../app.ts';
 import {isGone} from '../is-gone.ts';
 import {sendPage} from '../send-page.ts';
-import {errorAnswers, json, meta} from './schemas.ts';
+import {errorAnswers, json, meta, storeLostAnswer} from './schemas.ts';
 
 const parameters = z.object({
   ...pathParameters,
@@ -61,10 +62,9 @@ export function listRoutes(app: GatewayApp, {views, clock, ...sending}: GatewayP
       const asked = parseParameters(readParameters(queryOf(context), names), parameters);
       const place = {path: requestedPath(asked), limit: asked.limit ?? limitDefault};
       const page = pageOf(asked.cursor)(place);
-      await sending.turns.whole(() => isGone(context) || view.reader.read(txn => page.slice(txn)));
-      const known = view.reader.read(txn =>
-        readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, place.path)),
-      );
+      const reader = inOneStore(view.reader);
+      await sending.turns.whole(() => isGone(context) || reader.read(txn => page.slice(txn)));
+      const known = reader.read(txn => readMeta(txn, {view: view.name, nowMs: clock.now()}, resolve(txn, place.path)));
       const full = {...known, next_cursor: page.nextCursor} satisfies Meta;
       return sendPage(context, {rows: page.rows, meta: full}, sending);
     };
@@ -81,7 +81,7 @@ export function listRoutes(app: GatewayApp, {views, clock, ...sending}: GatewayP
           query: parameters,
           ...(prefix.includes('{view}') && {params: z.object({view: z.string()})}),
         },
-        responses: {200: json(z.object({data: z.array(row), meta}), 'The rows.'), ...errorAnswers},
+        responses: {200: json(z.object({data: z.array(row), meta}), 'The rows.'), ...errorAnswers, ...storeLostAnswer},
       });
     }
   }

@@ -151,3 +151,8 @@ export const errorAnswers = {
 export const unmetAnswer = {
   412: json(errorBody, 'What the request demands with `require` is not so now; `meta` tells what is.'),
 };
+
+/** Of answers that are made from several snapshots before any of it is sent. */
+export const storeLostAnswer = {
+  503: json(errorBody, 'The store of the view went away, or was replaced, while the answer was made.'),
+};

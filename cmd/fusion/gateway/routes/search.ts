@@ -26,7 +26,7 @@ import {sendChunks} from '../send-chunks.ts';
 import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
 import {formatOf, formatParameters, requestedFormat} from './format-parameters.ts';
-import {errorBody, inFormats, json, meta, node, notModifiedAnswer} from './schemas.ts';
+import {inFormats, meta, node, notModifiedAnswer, storeLostAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 import {viewRoute} from './view-route.ts';
 
@@ -125,7 +125,7 @@ export function searchRoutes(app: GatewayApp, {views, clock, ...sending}: Gatewa
         'The entries. A page that is full has a `next_cursor`, even if nothing comes behind it.',
       ),
       304: notModifiedAnswer,
-      503: json(errorBody, 'The store of the view went away, or was replaced, in the middle of the search.'),
+      ...storeLostAnswer,
     },
   };
   viewRoute(app, views, description, answer);

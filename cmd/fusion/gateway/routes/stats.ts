@@ -1,5 +1,6 @@
 import {z} from '@hono/zod-openapi';
 import {type ChildOrder, ChildrenPage, childOrders} from '../../../../core/query/child-totals.ts';
+import {inOneStore} from '../../../../core/query/same-store.ts';
 import {statsAnswer} from '../../../../core/query/stats-answer.ts';
 import {
   booleanParameter,
@@ -16,7 +17,7 @@ import {askedOf} from '../not-modified.ts';
 import {sendTold} from '../send-page.ts';
 import {syncParameters, syncPoint} from '../sync-point.ts';
 import type {View} from '../views.ts';
-import {json, meta, notModifiedAnswer, unmetAnswer} from './schemas.ts';
+import {json, meta, notModifiedAnswer, storeLostAnswer, unmetAnswer} from './schemas.ts';
 import {pathNotFound} from './tree.ts';
 import {viewRoute} from './view-route.ts';
 
@@ -67,9 +68,10 @@ export function statsRoutes(app: GatewayApp, {views, clock, ...sending}: Gateway
     if (refused) return refused;
     const order = {order: asked.sort ?? 'bytes', limit: asked.limit ?? limitDefault};
     const children = asked.children ? new ChildrenPage({path, ...order}) : undefined;
-    if (children) await sending.turns.whole(() => isGone(context) || view.reader.read(txn => children.slice(txn)));
+    const reader = children ? inOneStore(view.reader) : view.reader;
+    if (children) await sending.turns.whole(() => isGone(context) || reader.read(txn => children.slice(txn)));
     const place = {view: view.name, path, nowMs: clock.now(), settled, children, asked: sync};
-    const {data, meta} = view.reader.read(txn => statsAnswer(txn, place));
+    const {data, meta} = reader.read(txn => statsAnswer(txn, place));
     if (data === undefined) return pathNotFound(view, path, clock, {...sync, settled});
     return sendTold(context, {asked: askedOf(context, view), data, meta}, sending);
   };
@@ -77,7 +79,12 @@ export function statsRoutes(app: GatewayApp, {views, clock, ...sending}: Gateway
     name: 'fs/stats',
     summary: 'Recursive totals of a directory, at once however large it is; of anything else its own.',
     query: parameters,
-    responses: {200: json(z.object({data: stats, meta}), 'The totals.'), 304: notModifiedAnswer, ...unmetAnswer},
+    responses: {
+      200: json(z.object({data: stats, meta}), 'The totals.'),
+      304: notModifiedAnswer,
+      ...unmetAnswer,
+      ...storeLostAnswer,
+    },
   };
   viewRoute(app, views, description, answer);
 }

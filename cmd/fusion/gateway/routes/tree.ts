@@ -48,7 +48,10 @@ const parameters = z.object({
 });
 const names = Object.keys(parameters.shape);
 
-/** Those on which an answer depends in no other way than its tag does. */
+/**
+ * Those on which an answer depends in no other way than its tag does: the tag is of the whole question (`askedOf`). With one that is
+ * not among these it has none.
+ */
 const tagged = ['path', 'path_b64', 'recursive', 'max_depth', 'only_path', 'fields', 'format', 'limit', 'cursor'];
 /** In place of the first chunk of an answer that the client has already. */
 const isHeld = Symbol('held');

@@ -6,7 +6,7 @@ import {unreadableTree} from '../../../store/empty-tree.ts';
 import {askApp, gatewayApp} from '../../../test/lib/gateway-app.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 
-/** Directories enough for several slices, each with a file. */
+/** Directories enough for several slices, each with a file that nobody watched and that may still be written. */
 async function plant(storeId: string): Promise<TreeStore> {
   const store = openMemoryTree(storeId);
   const attributes = {size: 1, mtime: zeroTime, ctime: zeroTime};
@@ -14,7 +14,11 @@ async function plant(storeId: string): Promise<TreeStore> {
     for (let i = 0; i < 700; i++) {
       const made = newEntryFrom(fromText(`d${i}`), {...attributes, kind: kinds.directory});
       const {directory} = txn.put(rootDirectory, made);
-      txn.put(directory, newEntryFrom(fromText('file'), {...attributes, kind: kinds.file}));
+      const place = {directory, name: fromText('file')};
+      const file = newEntryFrom(place.name, {...attributes, kind: kinds.file});
+      txn.put(directory, {...file, isSuspect: true, isBlindSpot: true});
+      txn.putBlindSpot(directory, place.name, 'created', 1);
+      txn.putSuspect(i + 1, {...place, size: 1, ctime: zeroTime});
     }
   });
   return store;
@@ -29,7 +33,15 @@ function switching(first: TreeReader, then: TreeReader, looks: number): TreeRead
   return {read: body => (looked++ < looks ? first : then).read(body), close: async () => {}};
 }
 
-test('a search whose store goes away in the middle, or before its end is told, fails and has no tag', async () => {
+const rowsOf = (data: unknown) => (data as {children?: unknown[]}).children ?? data;
+
+test.each([
+  ['search?pattern=file&limit=10000', 4],
+  ['blind-spots?limit=10000', 4],
+  ['suspects?limit=10000', 4],
+  ['stats?children=true&limit=10000', 2],
+])('fs/%s whose store goes away in the middle, or before its end is told, fails', async (question, slicesMin) => {
+  const path = `/api/v1/fs/${question}`;
   const [store, other] = [await plant('one'), await plant('other')];
   let looks = 0;
   const counted: TreeReader = {
@@ -39,27 +51,29 @@ test('a search whose store goes away in the middle, or before its end is told, f
     },
     close: async () => {},
   };
-  expect((await askApp(gatewayApp(counted), search)).body.data).toHaveLength(700);
-  expect(looks).toBeGreaterThan(4);
+  expect(rowsOf((await askApp(gatewayApp(counted), path)).body.data)).toHaveLength(700);
+  expect(looks).toBeGreaterThan(slicesMin);
   for (const now of [other, unreadable]) {
     for (let whole = 1; whole < looks; whole++) {
-      const {status, body} = await askApp(gatewayApp(switching(store, now, whole)), search);
+      const {status, body} = await askApp(gatewayApp(switching(store, now, whole)), path);
       expect([whole, status, body.error.code]).toEqual([whole, 503, 'STORE_FAILED']);
     }
   }
-  const {body} = await askApp(gatewayApp(switching(store, unreadable, 2)), search);
+  const {body} = await askApp(gatewayApp(switching(store, unreadable, 2)), path);
   expect(body.error.message).toContain('MDB_CORRUPTED');
 });
 
-test('a cursor leads on in its own store only', async () => {
+const paged = [search, '/api/v1/fs/blind-spots?limit=10000'];
+
+test.each(paged)('a cursor of %s leads on in its own store only', async all => {
   const [store, other] = [await plant('one'), await plant('other')];
-  const {next_cursor: cursor} = (await askApp(gatewayApp(store), search.replace('10000', '300'))).body.meta;
-  expect((await askApp(gatewayApp(store), `${search}&cursor=${cursor}`)).body.data).toHaveLength(400);
-  expect(await askApp(gatewayApp(other), `${search}&cursor=${cursor}`)).toMatchObject({
+  const {next_cursor: cursor} = (await askApp(gatewayApp(store), all.replace('10000', '300'))).body.meta;
+  expect((await askApp(gatewayApp(store), `${all}&cursor=${cursor}`)).body.data).toHaveLength(400);
+  expect(await askApp(gatewayApp(other), `${all}&cursor=${cursor}`)).toMatchObject({
     status: 400,
     body: {error: {message: expect.stringContaining('does not belong')}},
   });
-  expect((await askApp(gatewayApp(unreadable), `${search}&cursor=${cursor}`)).status).toBe(503);
+  expect((await askApp(gatewayApp(unreadable), `${all}&cursor=${cursor}`)).status).toBe(503);
   const withoutStore = cursor.split('.')[1];
-  expect((await askApp(gatewayApp(store), `${search}&cursor=${withoutStore}`)).status).toBe(400);
+  expect((await askApp(gatewayApp(store), `${all}&cursor=${withoutStore}`)).status).toBe(400);
 });
