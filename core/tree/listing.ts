@@ -201,7 +201,7 @@ function decider(
     if (!isLaterLook || stored.realtimeAt >= (stored.agent === agent ? evidence : seenLimit)) return verdicts.keep;
     if (isSeenBelow(context, stored, evidence)) return verdicts.keep;
     txn.putBlindSpot(directory, stored.name, 'deleted', now);
-    buryAt(context, place(stored.name), evidence);
+    buryAt(context, place(stored.name), {from: evidence, to: evidence});
     return verdicts.remove;
   }
 

@@ -542,6 +542,17 @@ test('an older deletion that comes late does not make a later one forgotten', as
   expect(view.has('/f')).toBe(false);
 });
 
+test('of two deletions whose order is not known neither agent may say that what it saw came after both', async () => {
+  await view.tell([upsert('/f')]);
+  await view.pass(20 * second).tell([remove('/f')]);
+  await view.tell([remove('/g')], {agent: 2, delayMs: 30 * second});
+  await view.pass(second).tell([remove('/g')], {ageMs: 5 * second});
+  // Seen between half a minute ago and now: perhaps before the other one saw it go.
+  const back = [remove('/f'), upsert('/f'), upsert('/g')];
+  await view.pass(second).tell(back, {agent: 2, delayMs: 30 * second});
+  expect([view.has('/f'), view.has('/g'), view.doubts()]).toEqual([false, false, ['/f', '/g']]);
+});
+
 test('a rename from a directory that is gone makes no directory', async () => {
   await view.tell([upsert('/d', directory), upsert('/d/f'), remove('/d')]);
   await view.tell([move('/d/f', '/g')], {agent: 2, ageMs: 5 * second});
