@@ -34,6 +34,8 @@ export function applyUpsert(context: RuleContext, event: UpsertEvent, observed: 
     if (isOlder && (isSameVersion(attributes, stored) || isSameDirectory(attributes, stored))) return false;
     if (isOlder) return doubt(context, path);
   }
+  const isReplaced = stored?.kind === kinds.directory && attributes.kind !== kinds.directory;
+  if (isReplaced && isSeenBelowAfter(context, observed, stored)) return doubt(context, path);
   const isSuspect = !isAtomic && canBeSuspect(attributes);
   const entry = txn.put(directory, {
     ...newEntryFrom(name, attributes),

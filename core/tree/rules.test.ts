@@ -272,6 +272,13 @@ test('what another agent saw later stays: against a rename away, against somethi
   expect(view.doubts()).toEqual(['/a', '/c', '/d', '/f/y']);
 });
 
+test('an older observation of a file does not take away the directory in which another agent saw something since', async () => {
+  await view.tell([listing('/', {}, view.hlc, 'snapshot')], {agent: 2});
+  await view.pass(10 * second).tell([upsert('/d/e', directory)]);
+  await view.pass(second).tell([upsert('/d')], {agent: 2, ageMs: 5 * second});
+  expect([view.has('/d/e'), view.doubts()]).toEqual([true, ['/d']]);
+});
+
 test('what one agent saw in a directory after it saw it go stays, because it is another directory', async () => {
   await view.tell([upsert('/x')], {agent: 2});
   await view.tell([upsert('/d', directory)]);
