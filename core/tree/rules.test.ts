@@ -136,6 +136,15 @@ test('a listing of a directory that was deleted and made again brings nothing of
   expect([view.has('/d'), view.has('/d/f')]).toEqual([true, false]);
 });
 
+test('also a listing that finds the directory made again leaves its tombstone, against listings from before', async () => {
+  const evidence = view.hlc;
+  await view.tell([upsert('/d', directory), upsert('/d/f')]);
+  await view.pass(second).tell([remove('/d')]);
+  await view.pass(second).tell([listing('/', {d: directory}, view.hlc)]);
+  await view.pass(second).tell([listing('/d', {f: {}}, evidence)], {agent: 2});
+  expect([view.has('/d'), view.has('/d/f')]).toEqual([true, false]);
+});
+
 test('the agent that saw the new directory being made may list it at once', async () => {
   await view.tell([upsert('/d', directory)]);
   await view.pass(second).tell([remove('/d'), upsert('/d', directory), listing('/d', {g: {}}, view.hlc, 'snapshot')]);
