@@ -91,6 +91,7 @@ export function applyMove(context: RuleContext, {from, to}: MoveEvent, observed:
   const moved = txn.move(origin, target, {realtimeAt: observed.to, agent, isBlindSpot: false})!;
   txn.removeBlindSpot(origin.directory, origin.name);
   buryAt(context, origin, observed);
+  if (replaced) buryAt(context, target, observed);
   txn.raise(origin.directory, {newestFoundAt: observed.to});
   if (moved.isSuspect) watchSuspect(context, target, moved);
   confirm(context, target, moved, undefined);

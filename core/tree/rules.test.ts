@@ -114,6 +114,14 @@ test('a rename takes the whole subtree along, and a scan from before it changes 
   expect([view.has('/a'), view.has('/a/f'), view.has('/b/f')]).toEqual([false, false, true]);
 });
 
+test('a listing of a directory that another one was renamed over brings nothing of it back', async () => {
+  const evidence = view.hlc;
+  await view.tell([upsert('/a', directory), upsert('/d', directory), upsert('/d/f')]);
+  await view.pass(second).tell([move('/a', '/d')]);
+  await view.pass(second).tell([listing('/d', {f: {}}, evidence)], {agent: 2});
+  expect([view.has('/a'), view.has('/d'), view.has('/d/f')]).toEqual([false, true, false]);
+});
+
 test('a rename of what no scan has told yet keeps the old name from coming back', async () => {
   const evidence = view.hlc;
   await view.tell([move('/a', '/b'), upsert('/b')]);
