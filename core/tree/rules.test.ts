@@ -60,6 +60,17 @@ test('a listing that does not mention a file deletes it only when it looked late
   expect(view.has('/f')).toBe(false);
 });
 
+test('what the scan of another agent found lately is not deleted by a listing either, whose cache may be older', async () => {
+  await view.tell([listing('/', {f: {}}, view.hlc, 'snapshot')]);
+  await view.pass(200 * second).tell([listing('/', {f: {size: 2}, g: {}}, view.hlc)]);
+  await view.pass(second).tell([listing('/', {}, view.hlc)], {agent: 2});
+  expect([view.has('/f'), view.has('/g')]).toEqual([true, true]);
+  await view.tell([listing('/', {g: {}}, view.hlc)]);
+  expect([view.has('/f'), view.has('/g')]).toEqual([false, true]);
+  await view.pass(200 * second).tell([listing('/', {}, view.hlc)], {agent: 2});
+  expect(view.has('/g')).toBe(false);
+});
+
 test('a directory is not deleted by a listing while anything below it was seen by a watcher lately', async () => {
   await view.tell([
     listing('/', {d: directory}, view.hlc, 'snapshot'),
