@@ -41,9 +41,15 @@ export const onlyRun: EngineRun = {since: 0, before: 0};
  * which an engine ran.
  */
 export function seenUntil({settings, run}: Pick<RuleContext, 'settings' | 'run'>, evidence: Hlc): Hlc {
-  const limit = shiftHlc(evidence, -settings.cacheWindowMs);
-  const isAcross = evidence >= run.since && limit < run.since;
-  return isAcross ? Math.max(0, limit - (run.since - run.before)) : limit;
+  return ranBefore(evidence, settings.cacheWindowMs, evidence >= run.since ? [run] : []);
+}
+
+/** The moment from which on, up to another one, engines ran for so long; `runs` began before that one, oldest first. */
+export function ranBefore(moment: Hlc, ms: number, runs: readonly EngineRun[]): Hlc {
+  return runs.reduceRight(
+    (limit, {since, before}) => (limit < since ? Math.max(0, limit - (since - before)) : limit),
+    shiftHlc(moment, -ms),
+  );
 }
 
 /**

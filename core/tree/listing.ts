@@ -16,6 +16,7 @@ import {
 import {hotAt, watchSuspect} from './suspects.ts';
 import {buryAt, isAfterDeletion} from './tombstones.ts';
 import {
+  type BlindSpotChange,
   type Decide,
   type DirectoryRecord,
   type NameRange,
@@ -35,7 +36,7 @@ import {
  * 3. A stored name takes what was listed when E is later than the last observation + W, else only with a later ctime.
  * 4. A stored name that was not listed goes only when E is later than the arrival of the last complete listing (evidence bounds
  *    a look from below, arrival from above: only so is the look surely the later one), and neither it nor
- *    anything below it was seen by a watcher later than E - W.
+ *    anything below it was seen by a watcher, or found by the scan of another agent, later than E - W.
  * 5. A listing from before the oldest deletion that is surely remembered does not count at all.
  *
  * Returns whether the listing counted.
@@ -46,7 +47,7 @@ export function applyListing(context: RuleContext, event: ListingEvent): boolean
   if (directory === undefined) return false;
   const record = txn.directory(directory)!;
   const range = {after: event.after, until: event.until};
-  const foundGone = deletionsIn(txn, directory);
+  const foundGone = blindSpotsIn(txn, directory, change => change === 'deleted');
   const decide = decider(context, event, {directory, record, foundGone});
   let hasChanged = false;
   txn.merge(directory, range, event.entries, agent, (stored, listed) => {
@@ -161,13 +162,15 @@ function decider(
   const seenLimit = seenUntil(context, evidence);
   const isHot = hotAt(context);
   const place = (name: ByteString): Place => ({directory, name});
+  let foundThere: ReadonlyMap<ByteString, Hlc> | undefined;
 
   function addition(listed: PackedCursor): number {
     const tombstone = hasTombstones ? txn.tombstone(directory, listed.name) : undefined;
     if (tombstone) {
       const ctime = listed.hasAttributes ? listed.ctime : undefined;
       if (!isAfterDeletion(context, tombstone, {evidence, ctime})) return verdicts.keep;
-      txn.removeTombstone(directory, listed.name);
+      // That of a directory stays, as where a watcher saw it made again: older listings speak of the one that is gone.
+      if (listed.kind !== kinds.directory) txn.removeTombstone(directory, listed.name);
     }
     const isBlind = bringsBlindSpots(source);
     if (isBlind) txn.putBlindSpot(directory, listed.name, 'created', now);
@@ -198,11 +201,19 @@ function decider(
   }
 
   function absence(stored: PackedCursor): number {
-    if (!isLaterLook || stored.realtimeAt >= (stored.agent === agent ? evidence : seenLimit)) return verdicts.keep;
+    const wasSeen = stored.agent === agent ? stored.realtimeAt >= evidence : seenByOther(stored) >= seenLimit;
+    if (!isLaterLook || wasSeen) return verdicts.keep;
     if (isSeenBelow(context, stored, evidence)) return verdicts.keep;
     txn.putBlindSpot(directory, stored.name, 'deleted', now);
-    buryAt(context, place(stored.name), evidence);
+    buryAt(context, place(stored.name), {from: evidence, to: evidence});
     return verdicts.remove;
+  }
+
+  /** When a watcher saw it last, or a scan found it so. */
+  function seenByOther({realtimeAt, isBlindSpot, name}: PackedCursor): Hlc {
+    if (!isBlindSpot) return realtimeAt;
+    foundThere ??= blindSpotsIn(txn, directory, change => change !== 'deleted');
+    return Math.max(realtimeAt, foundThere.get(name) ?? 0);
   }
 
   function suspicion(listed: PackedCursor, isSuspect: boolean): number {
@@ -253,11 +264,14 @@ function isOutsideDoubt(
   return limit >= Math.max(stored.realtimeAt, listedAt);
 }
 
-/** Blind spots of deletions in a directory, and when each was found. */
-function deletionsIn(txn: TreeRead, directory: DirectoryNumber): Map<ByteString, Hlc> {
+/** Blind spots of some changes in a directory, and when each was found. */
+function blindSpotsIn(
+  txn: TreeRead,
+  directory: DirectoryNumber,
+  isOf: (change: BlindSpotChange) => boolean,
+): Map<ByteString, Hlc> {
   const found = new Map<ByteString, Hlc>();
-  for (const {name, change, foundAt} of txn.blindSpots({of: directory}))
-    if (change === 'deleted') found.set(name, foundAt);
+  for (const {name, change, foundAt} of txn.blindSpots({of: directory})) if (isOf(change)) found.set(name, foundAt);
   return found;
 }
 

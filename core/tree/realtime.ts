@@ -34,6 +34,8 @@ export function applyUpsert(context: RuleContext, event: UpsertEvent, observed: 
     if (isOlder && (isSameVersion(attributes, stored) || isSameDirectory(attributes, stored))) return false;
     if (isOlder) return doubt(context, path);
   }
+  const isReplaced = stored?.kind === kinds.directory && attributes.kind !== kinds.directory;
+  if (isReplaced && isSeenBelowAfter(context, observed, stored)) return doubt(context, path);
   const isSuspect = !isAtomic && canBeSuspect(attributes);
   const entry = txn.put(directory, {
     ...newEntryFrom(name, attributes),
@@ -83,12 +85,13 @@ export function applyMove(context: RuleContext, {from, to}: MoveEvent, observed:
   if (!stored || !origin) {
     // The scan has not told us of it yet. What it will tell under the old name is out of date.
     if (replaced) removeObserved(context, target, observed);
-    if (origin) buryAt(context, origin, observed.to);
+    if (origin) buryAt(context, origin, observed);
     return true;
   }
   const moved = txn.move(origin, target, {realtimeAt: observed.to, agent, isBlindSpot: false})!;
   txn.removeBlindSpot(origin.directory, origin.name);
-  buryAt(context, origin, observed.to);
+  buryAt(context, origin, observed);
+  if (replaced) buryAt(context, target, observed);
   txn.raise(origin.directory, {newestFoundAt: observed.to});
   if (moved.isSuspect) watchSuspect(context, target, moved);
   confirm(context, target, moved, undefined);
@@ -104,11 +107,11 @@ function confirm({txn}: RuleContext, {directory, name}: Place, entry: Entry, sto
   if (stored === undefined || stored.isBlindSpot) txn.removeBlindSpot(directory, name);
 }
 
-function removeObserved(context: RuleContext, place: Place, {to}: Observation): void {
+function removeObserved(context: RuleContext, place: Place, observed: Observation): void {
   context.txn.remove(place.directory, place.name);
   context.txn.removeBlindSpot(place.directory, place.name);
-  context.txn.raise(place.directory, {newestFoundAt: to});
-  buryAt(context, place, to);
+  context.txn.raise(place.directory, {newestFoundAt: observed.to});
+  buryAt(context, place, observed);
 }
 
 /** Whether deletions and what blocks the way leave room for something that was seen at a path. */

@@ -60,6 +60,17 @@ test('a listing that does not mention a file deletes it only when it looked late
   expect(view.has('/f')).toBe(false);
 });
 
+test('what the scan of another agent found lately is not deleted by a listing either, whose cache may be older', async () => {
+  await view.tell([listing('/', {f: {}}, view.hlc, 'snapshot')]);
+  await view.pass(200 * second).tell([listing('/', {f: {size: 2}, g: {}}, view.hlc)]);
+  await view.pass(second).tell([listing('/', {}, view.hlc)], {agent: 2});
+  expect([view.has('/f'), view.has('/g')]).toEqual([true, true]);
+  await view.tell([listing('/', {g: {}}, view.hlc)]);
+  expect([view.has('/f'), view.has('/g')]).toEqual([false, true]);
+  await view.pass(200 * second).tell([listing('/', {}, view.hlc)], {agent: 2});
+  expect(view.has('/g')).toBe(false);
+});
+
 test('a directory is not deleted by a listing while anything below it was seen by a watcher lately', async () => {
   await view.tell([
     listing('/', {d: directory}, view.hlc, 'snapshot'),
@@ -114,6 +125,14 @@ test('a rename takes the whole subtree along, and a scan from before it changes 
   expect([view.has('/a'), view.has('/a/f'), view.has('/b/f')]).toEqual([false, false, true]);
 });
 
+test('a listing of a directory that another one was renamed over brings nothing of it back', async () => {
+  const evidence = view.hlc;
+  await view.tell([upsert('/a', directory), upsert('/d', directory), upsert('/d/f')]);
+  await view.pass(second).tell([move('/a', '/d')]);
+  await view.pass(second).tell([listing('/d', {f: {}}, evidence)], {agent: 2});
+  expect([view.has('/a'), view.has('/d'), view.has('/d/f')]).toEqual([false, true, false]);
+});
+
 test('a rename of what no scan has told yet keeps the old name from coming back', async () => {
   const evidence = view.hlc;
   await view.tell([move('/a', '/b'), upsert('/b')]);
@@ -133,6 +152,15 @@ test('a listing of a directory that was deleted and made again brings nothing of
   await view.tell([upsert('/d', directory), upsert('/d/f')]);
   await view.pass(second).tell([remove('/d'), upsert('/d', directory)]);
   await view.tell([listing('/d', {f: {}}, evidence)], {agent: 2});
+  expect([view.has('/d'), view.has('/d/f')]).toEqual([true, false]);
+});
+
+test('also a listing that finds the directory made again leaves its tombstone, against listings from before', async () => {
+  const evidence = view.hlc;
+  await view.tell([upsert('/d', directory), upsert('/d/f')]);
+  await view.pass(second).tell([remove('/d')]);
+  await view.pass(second).tell([listing('/', {d: directory}, view.hlc)]);
+  await view.pass(second).tell([listing('/d', {f: {}}, evidence)], {agent: 2});
   expect([view.has('/d'), view.has('/d/f')]).toEqual([true, false]);
 });
 
@@ -270,6 +298,13 @@ test('what another agent saw later stays: against a rename away, against somethi
   expect([view.has('/a'), view.has('/c'), view.has('/d/x'), view.has('/f/y')]).toEqual([true, false, true, false]);
   expect(view.find('/f')).toMatchObject({kind: kinds.file});
   expect(view.doubts()).toEqual(['/a', '/c', '/d', '/f/y']);
+});
+
+test('an older observation of a file does not take away the directory in which another agent saw something since', async () => {
+  await view.tell([listing('/', {}, view.hlc, 'snapshot')], {agent: 2});
+  await view.pass(10 * second).tell([upsert('/d/e', directory)]);
+  await view.pass(second).tell([upsert('/d')], {agent: 2, ageMs: 5 * second});
+  expect([view.has('/d/e'), view.doubts()]).toEqual([true, ['/d']]);
 });
 
 test('what one agent saw in a directory after it saw it go stays, because it is another directory', async () => {
@@ -540,6 +575,17 @@ test('an older deletion that comes late does not make a later one forgotten', as
   await view.pass(20 * second).tell([remove('/f')]);
   await view.tell([remove('/f'), upsert('/f')], {agent: 2, ageMs: 10 * second});
   expect(view.has('/f')).toBe(false);
+});
+
+test('of two deletions whose order is not known neither agent may say that what it saw came after both', async () => {
+  await view.tell([upsert('/f')]);
+  await view.pass(20 * second).tell([remove('/f')]);
+  await view.tell([remove('/g')], {agent: 2, delayMs: 30 * second});
+  await view.pass(second).tell([remove('/g')], {ageMs: 5 * second});
+  // Seen between half a minute ago and now: perhaps before the other one saw it go.
+  const back = [remove('/f'), upsert('/f'), upsert('/g')];
+  await view.pass(second).tell(back, {agent: 2, delayMs: 30 * second});
+  expect([view.has('/f'), view.has('/g'), view.doubts()]).toEqual([false, false, ['/f', '/g']]);
 });
 
 test('a rename from a directory that is gone makes no directory', async () => {

@@ -64,6 +64,6 @@ function remove(context: RuleContext, place: Place, stored: Entry, evidence: Hlc
   txn.remove(place.directory, place.name);
   txn.putBlindSpot(place.directory, place.name, 'deleted', now);
   txn.raise(place.directory, {newestFoundAt: now});
-  buryAt(context, place, evidence);
+  buryAt(context, place, {from: evidence, to: evidence});
   return true;
 }

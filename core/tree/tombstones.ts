@@ -1,20 +1,31 @@
 import {compareTimes, type FileTime} from '../entry/entry.ts';
 import {type Hlc, hlcToMs} from '../time/hlc.ts';
 import {latestStorageTimeAt} from '../time/storage-clock.ts';
-import {type Place, type RuleContext, seenUntil} from './context.ts';
+import {type Observation, type Place, type RuleContext, seenUntil} from './context.ts';
 import {take} from './take.ts';
 import type {Tombstone, TreeRead, TreeWrite} from './tree-store.ts';
+
+/** As the agent of a tombstone: nobody knows what came after it better than others do. */
+const nobody = -1;
 
 /**
  * Deletions we still remember, so that a scan begun before the deletion cannot bring the file back.
  * A tombstone may go once it is older than the retention and no scan that began before it is running: sooner revives
  * files, later costs only space.
+ *
+ * Who told it knows what came after it, but only after its own: where another agent's deletion is not surely the earlier one,
+ * the later moment of the two stays, and nobody's.
  */
-export function buryAt({txn, storageClock, agent}: RuleContext, {directory, name}: Place, deletedAt: Hlc): void {
+export function buryAt(
+  {txn, storageClock, agent}: RuleContext,
+  {directory, name}: Place,
+  {from, to}: Observation,
+): void {
   const known = txn.tombstone(directory, name);
-  if (known && known.deletedAt > deletedAt) return; // a later deletion says more
-  const storageTime = latestStorageTimeAt(storageClock, hlcToMs(deletedAt));
-  txn.putTombstone(directory, name, {deletedAt, storageTime, agent});
+  const isOwn = !known || known.agent === agent || from >= known.deletedAt;
+  const isKnownLater = known !== undefined && known.deletedAt > to;
+  const latest = isKnownLater ? known : {deletedAt: to, storageTime: latestStorageTimeAt(storageClock, hlcToMs(to))};
+  txn.putTombstone(directory, name, {...latest, agent: isOwn ? agent : nobody});
 }
 
 /**

@@ -79,7 +79,7 @@ export type Tombstone = {
   deletedAt: Hlc;
   /** The deletion's time on the storage's clock, rounded up. */
   storageTime: FileTime;
-  /** The number of the agent that told it; -1 where that is not known. */
+  /** The number of the agent that told it; -1 where that is not known, or several did in an order that is not. */
   agent: number;
 };
 

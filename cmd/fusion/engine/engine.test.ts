@@ -5,9 +5,10 @@ import type {Log} from '../../../core/log/log.ts';
 import {encodeBatch} from '../../../core/protocol/codec.ts';
 import type {FsEvent} from '../../../core/protocol/events.ts';
 import {heartbeatRequest, type SessionProgress} from '../../../core/protocol/session.ts';
+import {readClock} from '../../../core/session/ingest.ts';
 import {readSessions} from '../../../core/session/session.ts';
 import type {Clock} from '../../../core/time/clock.ts';
-import type {TreeStore} from '../../../core/tree/tree-store.ts';
+import {rootDirectory, type TreeStore} from '../../../core/tree/tree-store.ts';
 import {openMemoryTree} from '../../../test/lib/memory-tree.ts';
 import {systemClock} from '../../system-clock.ts';
 import {noDeathMarks} from './death-marks.ts';
@@ -30,19 +31,23 @@ beforeEach(() => {
   store = openMemoryTree();
   laterMs = 0;
   stop.controller = new AbortController();
+  engine = newEngine();
+});
+afterEach(() => stop.controller.abort());
+
+function newEngine(): Engine {
   const clock: Clock = {
     ...systemClock,
     now: () => Date.now() + laterMs,
     monotonic: () => performance.now() + laterMs,
   };
   let made = 0;
-  engine = new Engine(settings, {
+  return new Engine(settings, {
     ...{store, clock, log, metrics: new EngineMetrics('v'), randomId: () => `id${++made}`},
     keepAside: async () => 'nowhere',
     marks: noDeathMarks,
   });
-});
-afterEach(() => stop.controller.abort());
+}
 
 const open = async (agent_id: string) =>
   (await engine.open({view: 'v', schema: 'fs', agent_id, pipe: 'p', instance: '1'}, 'k')).session_id;
@@ -140,4 +145,22 @@ test('a leader that wants suspects is answered when there are some', async () =>
   });
   await engine.tick();
   expect(await held.isThere).toMatchObject({look_at: [Buffer.from('/f').toString('base64url')]});
+});
+
+test('deletions are remembered while engines ran for as long as they shall be, however far the wall clock was set', async () => {
+  const remembered = () => store.read(txn => [...txn.tombstones()].map(({name}) => name));
+  await engine.start();
+  const deletion = {deletedAt: store.read(readClock), storageTime: {seconds: 0, nanos: 0}, agent: 0};
+  await store.write(txn => txn.putTombstone(rootDirectory, fromText('f'), deletion));
+  for (let start = 0; start < 2; start++) {
+    laterMs += 1e10;
+    engine = newEngine();
+    await engine.start();
+    laterMs += settings.tombstoneRetentionMs / 3;
+    await engine.tick();
+    expect(remembered()).toEqual(['f']);
+  }
+  laterMs += settings.tombstoneRetentionMs;
+  await engine.tick();
+  expect(remembered()).toEqual([]);
 });

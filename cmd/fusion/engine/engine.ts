@@ -23,6 +23,7 @@ import {
   noteRun,
   progressOf,
   readClock,
+  readRuns,
   skipBatch,
   standingOf,
   suspectsToLookAt,
@@ -39,8 +40,8 @@ import {
   readViewState,
 } from '../../../core/session/session.ts';
 import type {Clock} from '../../../core/time/clock.ts';
-import {type Hlc, hlcAt, hlcToMs, shiftHlc} from '../../../core/time/hlc.ts';
-import {type EngineRun, onlyRun, type Place, type TreeSettings} from '../../../core/tree/context.ts';
+import {type Hlc, hlcAt, hlcToMs} from '../../../core/time/hlc.ts';
+import {type EngineRun, onlyRun, type Place, ranBefore, type TreeSettings} from '../../../core/tree/context.ts';
 import {countDoubts} from '../../../core/tree/doubts.ts';
 import {reviewSuspects} from '../../../core/tree/suspects.ts';
 import {take} from '../../../core/tree/take.ts';
@@ -424,12 +425,16 @@ export class Engine {
     } while (reviewed === reviewedAtOnce);
   }
 
-  /** A part of them each time. No scan that began before a deletion may be running when its tombstone goes. */
+  /**
+   * A part of them each time. No scan that began before a deletion may be running when its tombstone goes, and time in which no
+   * engine ran does not count: the wall clock may have been set, and then no cache is any older.
+   */
   async #forgetTombstones(viewMs: number): Promise<void> {
     const {store, clock} = this.#parts;
     const scans = store.read(txn => readSessions(txn).flatMap(session => session.scans));
     const oldestMs = Math.max(0, ...scans.map(({startedAt}) => clock.now() - startedAt));
-    const until = shiftHlc(hlcAt(viewMs - oldestMs), -this.#settings.tombstoneRetentionMs);
+    const retentionMs = oldestMs + this.#settings.tombstoneRetentionMs;
+    const until = ranBefore(hlcAt(viewMs), retentionMs, store.read(readRuns));
     const after = this.#forgetAfter;
     const isAny = store.read(txn => {
       for (const {deletedAt} of take(txn.tombstones(after), tombstonesAtOnce)) if (deletedAt < until) return true;
