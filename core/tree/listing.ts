@@ -169,8 +169,6 @@ function decider(
     if (tombstone) {
       const ctime = listed.hasAttributes ? listed.ctime : undefined;
       if (!isAfterDeletion(context, tombstone, {evidence, ctime})) return verdicts.keep;
-      // That of a directory stays, as where a watcher saw it made again: older listings speak of the one that is gone.
-      if (listed.kind !== kinds.directory) txn.removeTombstone(directory, listed.name);
     }
     const isBlind = bringsBlindSpots(source);
     if (isBlind) txn.putBlindSpot(directory, listed.name, 'created', now);

@@ -44,7 +44,7 @@ export function applyUpsert(context: RuleContext, event: UpsertEvent, observed: 
     isSuspect,
   });
   if (isSuspect && !stored?.isSuspect) watchSuspect(context, place, entry);
-  confirm(context, place, entry, stored);
+  confirm(context, place, stored);
   return true;
 }
 
@@ -91,19 +91,15 @@ export function applyMove(context: RuleContext, {from, to}: MoveEvent, observed:
   const moved = txn.move(origin, target, {realtimeAt: observed.to, agent, isBlindSpot: false})!;
   txn.removeBlindSpot(origin.directory, origin.name);
   buryAt(context, origin, observed);
-  if (replaced) buryAt(context, target, observed);
+  if (replaced?.kind === kinds.directory) buryAt(context, target, observed);
   txn.raise(origin.directory, {newestFoundAt: observed.to});
   if (moved.isSuspect) watchSuspect(context, target, moved);
-  confirm(context, target, moved, undefined);
+  confirm(context, target, undefined);
   return true;
 }
 
-/**
- * A name that a watcher saw alive needs no tombstone and is no blind spot. Only the tombstone of a directory stays: a
- * listing that began before the deletion speaks of the directory that is gone.
- */
-function confirm({txn}: RuleContext, {directory, name}: Place, entry: Entry, stored: Entry | undefined): void {
-  if (entry.kind !== kinds.directory) txn.removeTombstone(directory, name);
+/** A name that a watcher saw alive is no blind spot. */
+function confirm({txn}: RuleContext, {directory, name}: Place, stored: Entry | undefined): void {
   if (stored === undefined || stored.isBlindSpot) txn.removeBlindSpot(directory, name);
 }
 
@@ -124,12 +120,15 @@ function mayStandAt(
   if (isOfEarlierDirectory(context, path, observed, attributes)) return false;
   const {place, missing} = resolved;
   const {directory, name} = place ?? missing.at;
-  const tombstone = missing ? missing.tombstone : txn.tombstone(directory, name);
+  const stored = missing ? missing.blocker : txn.entry(directory, name);
+  // A file was seen since what was there before it went.
+  const isFile = stored !== undefined && stored.kind !== kinds.directory;
+  const tombstone = isFile ? undefined : txn.tombstone(directory, name);
   if (tombstone) return isAfter(context, observed, tombstone, attributes);
   if (missing?.blocker) {
     return !isOther(context, missing.blocker) || observed.from >= lastLook(context, directory, missing.blocker);
   }
-  return !isForgotten(context, observed) || txn.entry(directory, name) !== undefined;
+  return !isForgotten(context, observed) || stored !== undefined;
 }
 
 /** Whether a directory on the way was deleted after the observation, and another one stands there now. */

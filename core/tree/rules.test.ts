@@ -408,12 +408,17 @@ test('a suspect that is renamed is looked at under its new name', async () => {
   expect(view.find('/g')).toMatchObject({isSuspect: false});
 });
 
-test('a name that is alive again has no tombstone, and what one agent makes and deletes is never in doubt', async () => {
+test('what one agent makes, deletes and makes again is never in doubt', async () => {
   await view.tell([upsert('/f', {ctime: view.nowMs / 1000})]);
   await view.pass(second).tell([remove('/f'), upsert('/f', {ctime: view.nowMs / 1000})]);
-  expect(view.store.read(txn => [...txn.tombstones()])).toEqual([]);
   await view.pass(second).tell([remove('/f')]);
   expect([view.has('/f'), view.doubts()]).toEqual([false, []]);
+});
+
+test('of a file that is alive again its deletion says nothing: a later ctime counts as ever', async () => {
+  await view.tell([upsert('/f'), remove('/f'), upsert('/f', {ctime: old + 1})]);
+  await view.pass(second).tell([upsert('/f', {size: 3, ctime: old + 2})], {agent: 2, delayMs: 5 * second});
+  expect(view.find('/f')).toMatchObject({size: 3});
 });
 
 test('an older observation that comes late makes a deleted file new only with a ctime after the deletion', async () => {
@@ -586,6 +591,14 @@ test('of two deletions whose order is not known neither agent may say that what 
   const back = [remove('/f'), upsert('/f'), upsert('/g')];
   await view.pass(second).tell(back, {agent: 2, delayMs: 30 * second});
   expect([view.has('/f'), view.has('/g'), view.doubts()]).toEqual([false, false, ['/f', '/g']]);
+});
+
+test('what another agent saw in an earlier directory is in doubt also where a file stood there in between', async () => {
+  await view.tell([upsert('/d', directory), upsert('/x')]);
+  await view.pass(10 * second).tell([remove('/d'), move('/x', '/d')]);
+  await view.pass(second).tell([listing('/', {d: directory}, view.hlc)]);
+  await view.pass(second).tell([upsert('/d/f')], {agent: 2, ageMs: 8 * second});
+  expect([view.find('/d')!.kind, view.has('/d/f'), view.doubts()]).toEqual([kinds.directory, false, ['/d/f']]);
 });
 
 test('a rename from a directory that is gone makes no directory', async () => {
