@@ -7,7 +7,7 @@ import {makePlace, type Observation, type Place, type Resolved, type RuleContext
 import {doubt} from './doubts.ts';
 import {canBeSuspect, watchSuspect} from './suspects.ts';
 import {buryAt} from './tombstones.ts';
-import {rootDirectory, type Tombstone} from './tree-store.ts';
+import {rootDirectory, type Tombstone, type TreeRead} from './tree-store.ts';
 
 /**
  * What a watcher saw is authoritative for the moment at which it was observed.
@@ -23,11 +23,11 @@ export function applyUpsert(context: RuleContext, event: UpsertEvent, observed: 
   const {path, attributes, isAtomic} = event;
   if (path === rootPath && attributes.kind !== kinds.directory) return false;
   const resolved = resolvePlace(txn, path);
-  if (!mayStandAt(context, path, {resolved, observed, attributes})) return doubt(context, path);
+  const stored = entryAt(txn, resolved);
+  if (!mayStandAt(context, path, {resolved, stored, observed, attributes})) return doubt(context, path);
 
   const place = resolved.place ?? makePlace(context, path);
   const {directory, name} = place;
-  const stored = txn.entry(directory, name);
   if (stored && isOther(context, stored) && observed.from < lastLook(context, directory, stored)) {
     const isOlder = compareTimes(attributes.ctime, stored.ctime) <= 0;
     // A directory's own attributes follow what is in it.
@@ -74,13 +74,13 @@ export function applyMove(context: RuleContext, {from, to}: MoveEvent, observed:
   const stored = known && txn.entry(known.directory, known.name);
   if (!stored && isForgotten(context, observed)) return inDoubt();
   if (stored && !mayRemove(context, observed, known.directory, stored)) return inDoubt();
-  const standing = {resolved: resolvePlace(txn, to), observed, attributes: undefined};
-  if (!mayStandAt(context, to, standing)) return inDoubt();
+  const resolved = resolvePlace(txn, to);
+  const replaced = entryAt(txn, resolved);
+  if (!mayStandAt(context, to, {resolved, stored: replaced, observed, attributes: undefined})) return inDoubt();
   // What is gone with its parent needs no tombstone, and no parent.
   const isGone = missing?.tombstone !== undefined || missing?.blocker !== undefined;
   const origin = known ?? (isGone ? undefined : makePlace(context, from));
   const target = makePlace(context, to);
-  const replaced = txn.entry(target.directory, target.name);
   if (replaced && !mayRemove(context, observed, target.directory, replaced)) return inDoubt();
   if (!stored || !origin) {
     // The scan has not told us of it yet. What it will tell under the old name is out of date.
@@ -110,25 +110,32 @@ function removeObserved(context: RuleContext, place: Place, observed: Observatio
   buryAt(context, place, observed);
 }
 
+type Standing = {
+  resolved: Resolved;
+  /** At the path itself. */
+  stored: Entry | undefined;
+  observed: Observation;
+  attributes: Attributes | undefined;
+};
+
+function entryAt(txn: TreeRead, {place}: Resolved): Entry | undefined {
+  return place && txn.entry(place.directory, place.name);
+}
+
 /** Whether deletions and what blocks the way leave room for something that was seen at a path. */
-function mayStandAt(
-  context: RuleContext,
-  path: Path,
-  {resolved, observed, attributes}: {resolved: Resolved; observed: Observation; attributes: Attributes | undefined},
-): boolean {
-  const {txn} = context;
+function mayStandAt(context: RuleContext, path: Path, {resolved, stored, observed, attributes}: Standing): boolean {
   if (isOfEarlierDirectory(context, path, observed, attributes)) return false;
   const {place, missing} = resolved;
   const {directory, name} = place ?? missing.at;
-  const stored = missing ? missing.blocker : txn.entry(directory, name);
+  const there = missing ? missing.blocker : stored;
   // A file was seen since what was there before it went.
-  const isFile = stored !== undefined && stored.kind !== kinds.directory;
-  const tombstone = isFile ? undefined : txn.tombstone(directory, name);
+  const isFile = there !== undefined && there.kind !== kinds.directory;
+  const tombstone = isFile ? undefined : context.txn.tombstone(directory, name);
   if (tombstone) return isAfter(context, observed, tombstone, attributes);
   if (missing?.blocker) {
     return !isOther(context, missing.blocker) || observed.from >= lastLook(context, directory, missing.blocker);
   }
-  return !isForgotten(context, observed) || stored !== undefined;
+  return !isForgotten(context, observed) || there !== undefined;
 }
 
 /** Whether a directory on the way was deleted after the observation, and another one stands there now. */
