@@ -18,6 +18,8 @@ import {type FsEvent, messageSources} from './events.ts';
  */
 const options = {mapsAsObjects: true, tagUint8Array: false, variableMapSize: true};
 const encoder = new Encoder({...options, useRecords: true});
+/** An encoder keeps the buffer that its largest batch needed; after a scan that would be megabytes for good. */
+const encoderBytes = 64 * 1024;
 const decoder = new Decoder({...options, useRecords: false});
 
 const path = z.instanceof(Uint8Array).transform((bytes, context): Path => {
@@ -107,7 +109,9 @@ function isTime(value: unknown): boolean {
 
 export function encodeBatch({session, number, heard, events}: Omit<Batch, 'sentAt'>): Uint8Array {
   const wireHeard = heard && {heard: [heard.hlc, heard.at]};
-  return encoder.encode({schema: schemaName, session, number, ...wireHeard, events: events.map(toWire)});
+  const bytes = encoder.encode({schema: schemaName, session, number, ...wireHeard, events: events.map(toWire)});
+  if (bytes.byteLength > encoderBytes) encoder.useBuffer(Buffer.allocUnsafeSlow(encoderBytes));
+  return bytes;
 }
 
 /** Throws BATCH_REJECTED, with the number of the first event that is wrong and why. */
