@@ -17,7 +17,10 @@ import {type FsEvent, messageSources} from './events.ts';
  * both, also one that is older than agents that write them.
  */
 const options = {mapsAsObjects: true, tagUint8Array: false, variableMapSize: true};
-const encoder = new Encoder({...options, useRecords: true});
+const encoder = new Encoder({...options, useRecords: true}) as Encoder & {
+  /** Documented, and not declared. */
+  useBuffer(buffer: Uint8Array): void;
+};
 /** An encoder keeps the buffer that its largest batch needed; after a scan that would be megabytes for good. */
 const encoderBytes = 64 * 1024;
 const decoder = new Decoder({...options, useRecords: false});
