@@ -4,7 +4,7 @@ import {releaseMemory} from './release-memory.ts';
 import {systemClock} from './system-clock.ts';
 
 const everyMs = 30_000;
-/** A heap is left alone until it has grown by so much: making it small stops everything, for 65 ms with a million files. */
+/** A heap is left alone until it has grown by so much: making it small stops everything for some tens of milliseconds. */
 const growth = 1.3;
 
 /** Until `signal` aborts: a burst (a fleet that comes back, a scan) leaves much behind that was needed for it only. */

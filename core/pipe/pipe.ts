@@ -474,15 +474,16 @@ export class Pipe {
     return this.#parts.clock.sleep(backoffMs(retry, attempt, this.#parts.random(), leastMs), signal);
   }
 
-  /**
-   * One heartbeat is always under way: the view holds it until there is something to tell, so a scan that is asked for and a
-   * change of role are known at once.
-   */
+  /** A moment of the agent's clock, as the view can tell it. Undefined while nothing was heard of the view's. */
   #onViewsClock(at: number | undefined): OutgoingBatch['toldUntil'] {
     const heard = this.#heard.for(at);
     return heard && at !== undefined ? {hlc: heard.hlc, ms: at - heard.at} : undefined;
   }
 
+  /**
+   * One heartbeat is always under way: the view holds it until there is something to tell, so a scan that is asked for and a
+   * change of role are known at once.
+   */
   async #beat(signal: AbortSignal): Promise<void> {
     const {clock, sender} = this.#parts;
     const {sentinelIntervalMs} = this.#settings;

@@ -12,7 +12,7 @@ export type Batch = {
   /** The agent's monotonic clock when this copy of the batch was sent, in milliseconds. */
   sentAt: number;
   heard: Heard | undefined;
-  /** In this batch and those before it; as it was when the batch was made. Undefined: nothing is known of it. */
+  /** As it was when the batch was made. Undefined: nothing is known of it. */
   toldUntil?: ToldUntil | undefined;
   events: readonly FsEvent[];
 };

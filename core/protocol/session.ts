@@ -78,9 +78,9 @@ export const heartbeatRequest = z.strictObject({
 export type HeartbeatRequest = z.output<typeof heartbeatRequest> & {toldUntil?: ToldUntil | undefined};
 
 /**
- * All that the watcher saw up to then has left the source: `ms` after the pipe received the value `hlc` of the view's clock, or before
- * it. In a heartbeat it is stored or counted in `queued`, in a batch it is in none that follows, unless it waited in the pipe. Both may
- * arrive long after they were made, so without this they prove nothing of what is not told.
+ * The source has told its pipe all that its watcher saw up to then: `ms` after the pipe received the value `hlc` of the view's
+ * clock, or before it. A heartbeat adds how much of it the pipe still has (`queued`), a batch how long its events had waited there.
+ * Both may arrive long after they were made, so without this they prove nothing of what is not told.
  */
 export type ToldUntil = {hlc: Hlc; ms: number};
 export const toldUntilHeader = 'x-fustor-told-until';

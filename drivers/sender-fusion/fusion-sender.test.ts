@@ -44,6 +44,20 @@ test('a batch on a kept connection that is reset is sent again at once, on anoth
   await sender.close();
 });
 
+test('up to when the source has told everything goes with a batch and with a heartbeat, where it is known', async () => {
+  const told: unknown[] = [];
+  const sender = await senderTo((request, response) => {
+    told.push(request.headers['x-fustor-told-until']);
+    confirm(response);
+  });
+  const toldUntil = {hlc: 7, ms: 12.5};
+  await sender.send({...batch, toldUntil}, never);
+  await sender.heartbeat('s', {queued: 0, wants_suspects: false, wait_ms: 0, jobs: [], toldUntil}, never);
+  await sender.send(batch, never);
+  expect(told).toEqual(['7 12', '7 12', undefined]);
+  await sender.close();
+});
+
 test('a connection that is reset twice is unreachable', async () => {
   let requests = 0;
   const sender = await senderTo((request, _response, count) => {

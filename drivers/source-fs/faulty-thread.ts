@@ -16,7 +16,10 @@ export type FaultyData = {
   /** How many watches the kernel allows. */
   watchesMax: Int32Array<SharedArrayBuffer>;
 };
-/** `hang` is no error: the directory is opened when it is turned off. `longNames` gives every name that ends with `~` a length of 765 bytes; the error is what is to be told of that. */
+/**
+ * `hang` is no error: the directory is opened when it is turned off. `longNames` gives every name that ends with `~` a length
+ * of 765 bytes; the error is what is to be told of that.
+ */
 export type Fault = {
   call: 'open' | 'hang' | 'getdents64' | 'statx' | 'check' | 'longNames';
   path: string;

@@ -4,7 +4,13 @@ import {fromBytes} from '../../../core/entry/byte-string.ts';
 import {FustorError} from '../../../core/errors/fustor-error.ts';
 import type {Log} from '../../../core/log/log.ts';
 import {batchNumberHeader, sentAtHeader} from '../../../core/protocol/batch.ts';
-import {heartbeatRequest, openSessionRequest, readToldUntil, toldUntilHeader} from '../../../core/protocol/session.ts';
+import {
+  heartbeatRequest,
+  openSessionRequest,
+  readToldUntil,
+  type ToldUntil,
+  toldUntilHeader,
+} from '../../../core/protocol/session.ts';
 import {syncPointRequest} from '../../../core/protocol/sync-point.ts';
 import {jobAnswer} from '../../../core/query/job-answer.ts';
 import {keyHeader, scanRequest, syncPointBody} from '../engine-protocol.ts';
@@ -48,8 +54,8 @@ export function createEngineServer(
       method: 'POST',
       pattern: /^\/sessions\/([^/]+)\/heartbeat$/,
       handle: async (request, id, body, signal) => {
-        const toldUntil = readToldUntil(request.headers[toldUntilHeader]?.toString());
-        return ok(await engine.heartbeat(id, {...parseJson(heartbeatRequest, body), toldUntil}, signal));
+        const asked = {...parseJson(heartbeatRequest, body), toldUntil: toldUntilOf(request)};
+        return ok(await engine.heartbeat(id, asked, signal));
       },
     },
     {
@@ -58,8 +64,7 @@ export function createEngineServer(
       handle: async (request, session, bytes) => {
         const number = numberOf(request, batchNumberHeader);
         const sentAt = numberOf(request, sentAtHeader);
-        const toldUntil = readToldUntil(request.headers[toldUntilHeader]?.toString());
-        return ok(await engine.receive({session, number, sentAt, toldUntil, bytes}));
+        return ok(await engine.receive({session, number, sentAt, toldUntil: toldUntilOf(request), bytes}));
       },
     },
     {
@@ -164,6 +169,10 @@ function parseJson<T extends z.ZodType>(schema: T, body: Buffer): z.output<T> {
     'BAD_REQUEST',
     `The body does not follow the protocol at ${issue.path.join('.')}: ${issue.message}.`,
   );
+}
+
+function toldUntilOf({headers}: IncomingMessage): ToldUntil | undefined {
+  return readToldUntil(headers[toldUntilHeader]?.toString());
 }
 
 function headerOf(request: IncomingMessage, name: string): string {
